@@ -1,0 +1,61 @@
+#ifndef SIGNET_EXPAND_SERVICES_H_
+#define SIGNET_EXPAND_SERVICES_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "src/base/value.h"
+
+namespace signet::expand {
+
+// What the compiler must know of a lookup type. `handle` comes back in LookupRequest.
+struct LookupType {
+  int handle = 0;
+  std::string_view name;
+  bool single_key = false;   // ${lookup{key}type{file}}; otherwise ${lookup type{query}}
+  bool absolute_file = false;  // the file name must be absolute
+  // The quote operators that make outsider text fit for a query of this type; empty
+  // where any text is data (single keys).
+  std::vector<Quote> accepts;
+};
+
+// Names that exist outside the language: lookup types, named lists. Used while compiling.
+class Names {
+ public:
+  virtual ~Names() = default;
+  virtual const LookupType* FindLookup(std::string_view name) const = 0;
+  virtual std::vector<std::string_view> LookupNames() const = 0;  // for suggestions
+  // Text of a named list ("domainlist", "hostlist", "addresslist", "localpartlist", or ""
+  // for any kind), or nullopt. For ${listnamed:}.
+  virtual std::optional<SourceSpan> FindNamedList(std::string_view kind,
+                                                  std::string_view name) const = 0;
+};
+
+struct LookupRequest {
+  int handle = 0;
+  std::string_view key;    // single-key types
+  std::string_view query;  // query types: the query; single-key types: the file name
+  std::string_view options;  // text after a comma behind the type: "ret=full,cache=no_rd"
+};
+
+// kFound with its value, kNotFound, or kDeferred with a reason for the log.
+struct LookupAnswer {
+  enum Kind : std::uint8_t { kFound, kNotFound, kDeferred } kind = kNotFound;
+  std::string text;    // value, or reason
+};
+
+// Services is what an expansion may ask of the world; it may wait. Tests pass a fake.
+class Services {
+ public:
+  virtual ~Services() = default;
+  virtual LookupAnswer Lookup(const LookupRequest& request) = 0;
+  // ${if ldapauth{…}}: kFound = the bind succeeded, kNotFound = refused.
+  virtual LookupAnswer AuthenticateBy(int lookup_handle, std::string_view query) = 0;
+  virtual std::int64_t Now() = 0;  // seconds since the epoch
+};
+
+}  // namespace signet::expand
+#endif

@@ -1,0 +1,174 @@
+#ifndef SIGNET_SRC_CONFIG_CONFIG_H_
+#define SIGNET_SRC_CONFIG_CONFIG_H_
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "drivers/host/registry.h"
+#include "expand/expand.h"
+#include "src/base/limits.h"
+#include "src/base/source.h"
+
+// What the rest of the program sees of a configuration. Built whole or not at all,
+// never edited afterwards, shared by shared_ptr; connections in flight keep the one they
+// started with (rule C1).
+namespace signet::config {
+
+// An option whose text is expanded when used. `span` is the option's value; a span
+// without text means that the option is not set (or that the text is a built-in
+// default, which then has its own SourceText named "default of NAME").
+struct Expanded {
+  SourceSpan span;
+  expand::ProgramPtr program;
+  explicit operator bool() const { return program != nullptr; }
+};
+
+// Text that is not expanded, with its place.
+struct Text {
+  std::string text;
+  SourceSpan span;
+  bool set() const { return span.text != nullptr; }
+};
+
+struct Named {
+  std::string name;
+  SourceSpan name_span;
+};
+
+// `name:` and the logical lines below it, in order; src/acl compiles them.
+struct AclSource : Named {
+  std::vector<SourceSpan> lines;
+};
+
+// domainlist, hostlist, addresslist, localpartlist.
+struct NamedList : Named {
+  std::string kind;
+  Expanded list;
+};
+
+struct Authenticator : Named {
+  const drivers::AuthDriver* driver = nullptr;
+  std::string public_name;
+  Expanded server_condition, server_set_id, server_advertise_condition;
+  // Private options, in the order of the driver's rows.
+  struct Option {
+    bool set = false;
+    Expanded expanded;          // SIGNET_OPTION_EXPANDED
+    std::string text;           // SIGNET_OPTION_TEXT
+    std::int64_t number = 0;    // number, boolean, time in milliseconds
+  };
+  std::vector<Option> options;
+};
+
+enum class RouterDriver : std::uint8_t { kAccept, kManualroute };
+struct Router : Named {
+  RouterDriver driver = RouterDriver::kAccept;
+  Expanded domains, local_parts, senders;  // lists; unset = all
+  Expanded condition;
+  Expanded route_list;   // manualroute: semicolon list of "pattern hosts [options]"
+  Expanded route_data;
+  Text transport;
+  bool more = true;
+};
+
+enum class TransportDriver : std::uint8_t { kSmtp, kAppendfile };
+struct Transport : Named {
+  TransportDriver driver = TransportDriver::kSmtp;
+  // smtp
+  Expanded hosts, helo_data, port;
+  std::chrono::milliseconds connect_timeout = limits::kUpstreamConnect;
+  std::chrono::milliseconds command_timeout = limits::kUpstreamReply;
+  std::chrono::milliseconds data_timeout = limits::kUpstreamReply;
+  std::chrono::milliseconds final_timeout = limits::kUpstreamFinalReply;
+  // appendfile
+  Expanded directory;
+  bool maildir_format = false;
+  bool create_directory = true;
+};
+
+enum class AclWhen : std::uint8_t {
+  kConnect, kHelo, kStarttls, kAuth, kMail, kRcpt, kPredata, kData, kQuit, kNotquit, kVrfy, kCount
+};
+
+struct Main {
+  std::string primary_hostname;
+  Expanded smtp_banner;                       // default: "$primary_hostname ESMTP Signet"
+  std::vector<std::string> daemon_smtp_ports; // numbers or service names
+  std::vector<std::string> tls_on_connect_ports;
+  Text local_interfaces;                      // list; default "<; ::0 ; 0.0.0.0"
+  Text pid_file_path;
+  std::string qualify_domain;
+
+  // TLS
+  Expanded tls_advertise_hosts, tls_verify_hosts, tls_try_verify_hosts;
+  Expanded tls_certificate, tls_privatekey, tls_verify_certificates, tls_crl;
+  Expanded tls_require_ciphers, tls_resumption_hosts;
+
+  // Limits
+  std::int64_t smtp_accept_max = limits::kConnectionsMax;   // 0 = only the built-in limit
+  Expanded smtp_accept_max_per_host;
+  Expanded message_size_limit;
+  Expanded recipients_max;
+  std::int64_t smtp_accept_max_nonmail = limits::kIdleCommandsMax;
+  std::int64_t smtp_max_unknown_commands = limits::kUnknownCommandsMax;
+  std::int64_t smtp_max_synprot_errors = limits::kSyntaxErrorsMax;
+  std::chrono::milliseconds smtp_receive_timeout = limits::kCommandWait;
+  bool smtp_enforce_sync = true;
+  std::int64_t received_headers_max = limits::kReceivedMax;
+
+  // Access control; index by AclWhen.
+  Expanded acl[static_cast<std::size_t>(AclWhen::kCount)];
+
+  // Logging
+  Text log_file_path;   // "%s" → main, reject, panic; unset or empty = standard error
+  Text log_selector;
+  bool log_timezone = false;
+
+  // Where drivers' own main options (ldap_default_servers …) end up, by name.
+  std::map<std::string, std::string, std::less<>> driver_options;
+};
+
+struct Config {
+  std::vector<std::unique_ptr<SourceText>> texts;  // owns every text that spans point into
+  std::string file;
+  Main main;
+  std::vector<NamedList> lists;
+  std::vector<AclSource> acls;
+  std::vector<Authenticator> authenticators;
+  std::vector<Router> routers;
+  std::vector<Transport> transports;
+  const NamedList* FindList(std::string_view kind, std::string_view name) const;
+};
+using ConfigPtr = std::shared_ptr<const Config>;
+
+struct Macro {
+  std::string name, text;
+};
+struct Loaded {
+  std::shared_ptr<Config> config;  // nullptr where there were errors
+  Diagnostics diagnostics;         // source order; may hold warnings only
+  // Keeps the texts that the diagnostics point into, where there is no config.
+  std::vector<std::unique_ptr<SourceText>> texts;
+};
+
+// Reads, checks and compiles a configuration file. All mistakes at once.
+Loaded Load(const std::string& path, const std::vector<Macro>& macros,
+            const drivers::Registry& registry);
+// The same for text that is in memory (tests); includes are relative to the name's directory.
+Loaded LoadText(std::string name, std::string text, const std::vector<Macro>& macros,
+                const drivers::Registry& registry);
+
+// expand::Names for a configuration: lookup types of the registry, named lists.
+std::unique_ptr<expand::Names> MakeNames(const drivers::Registry& registry, const Config* config);
+
+// `name = value` lines of the effective settings, as `-bP` prints them; `option` empty
+// for all. nullopt for an unknown option.
+std::optional<std::string> PrintOptions(const Config& config, std::string_view option);
+
+}  // namespace signet::config
+#endif

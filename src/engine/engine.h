@@ -1,0 +1,143 @@
+#ifndef SIGNET_SRC_ENGINE_ENGINE_H_
+#define SIGNET_SRC_ENGINE_ENGINE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <sys/socket.h>
+
+#include "src/base/clock.h"
+#include "src/base/result.h"
+
+// How a worker waits. One Loop per core, each on its own thread; every connection is a
+// stackful coroutine that stays on its loop for ever. Code above this folder reads as if
+// it blocked: the functions below suspend the calling coroutine, never the thread.
+//
+// Never wait while inside a C callback, inside OnThreadStack, while holding a mutex, or
+// in a destructor: see doc/decisions for why.
+namespace signet::engine {
+
+enum class IoStatus : std::uint8_t {
+  kOk,
+  kTimeout,    // the deadline passed
+  kClosed,     // the peer ended the stream
+  kCancelled,  // the coroutine was cancelled (shutdown)
+  kError,      // see `error_number`
+};
+struct IoResult {
+  IoStatus status = IoStatus::kOk;
+  std::size_t bytes = 0;
+  int error_number = 0;
+  bool ok() const { return status == IoStatus::kOk; }
+};
+// For logs: "Connection refused", "timed out", "connection closed".
+std::string Describe(const IoResult& result);
+
+// What a coroutine is doing, for scheduling: loops serve kEstablished before
+// kHandshake, and take at most one handshake step per turn, so that a flood of new
+// connections does not slow sessions that are under way.
+enum class Priority : std::uint8_t { kEstablished, kHandshake };
+
+class Loop {
+ public:
+  Loop();
+  ~Loop();
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+
+  // Runs until Stop(). Returns when every coroutine has ended: Stop() cancels those
+  // still alive, so that each wait they are in, or begin, returns kCancelled.
+  void Run();
+  void Stop();  // any thread
+
+  // Starts a coroutine. Spawn is for the loop's own thread; Post is for any thread and
+  // runs `task` on the loop's own stack, outside any coroutine (it may Spawn).
+  void Spawn(std::function<void()> body);
+  void Post(std::function<void()> task);
+
+  // The loop that runs the calling thread, or nullptr.
+  static Loop* Current();
+
+  std::size_t coroutines() const;  // alive now; loop thread only
+
+ private:
+  friend struct Internals;
+  struct Rep;
+  std::unique_ptr<Rep> rep_;
+};
+
+// --- for code that runs inside a coroutine -------------------------------------------
+
+bool InCoroutine();
+void SetPriority(Priority priority);
+
+IoResult SleepUntil(Deadline until);  // kOk when the time came, kCancelled otherwise
+void Yield();                         // lets others run once
+
+// Runs `f` on the loop thread's own (large) stack and returns when it is done. For calls
+// that want much stack: GnuTLS, compiling a regular expression, encoding a filter.
+// `f` must not wait. Outside a coroutine it simply runs `f`.
+void OnThreadStack(const std::function<void()>& f);
+
+// Runs `f` on a thread of the blocking pool and suspends the coroutine until it is done.
+// For what has no asynchronous form: getaddrinfo, fsync, files on network mounts.
+// `f` runs to its end even where the coroutine is cancelled meanwhile. Outside a
+// coroutine it simply runs `f`.
+void Blocking(const std::function<void()>& f);
+
+// Event: one or more coroutines of one loop wait until somebody on the same loop
+// signals. Signal wakes all current waiters; it is not remembered.
+class Event {
+ public:
+  Event();
+  ~Event();
+  Event(const Event&) = delete;
+  Event& operator=(const Event&) = delete;
+  IoStatus Wait(Deadline deadline);  // kOk, kTimeout, kCancelled
+  void Signal();
+
+ private:
+  struct Rep;
+  std::unique_ptr<Rep> rep_;
+};
+
+// Socket owns a non-blocking descriptor and belongs to the loop on which it is first
+// waited for. Reads and writes suspend the coroutine.
+//
+//   Threads  one coroutine reads while at most one other writes.
+class Socket {
+ public:
+  Socket() = default;
+  explicit Socket(int fd);  // takes ownership; sets O_NONBLOCK, FD_CLOEXEC
+  Socket(Socket&& other) noexcept;
+  Socket& operator=(Socket&& other) noexcept;
+  ~Socket();
+
+  bool valid() const { return fd_ >= 0; }
+  int fd() const { return fd_; }
+  void Close();
+
+  // Up to `size` octets, at least one on kOk; kClosed at end of file.
+  IoResult Read(void* data, std::size_t size, Deadline deadline);
+  // All of `data`, or not kOk.
+  IoResult Write(std::string_view data, Deadline deadline);
+  // Suspends until the descriptor may be read (written) without blocking. For code that
+  // does its own non-blocking I/O on fd(), such as GnuTLS; call it after EAGAIN only
+  // (readiness is edge-triggered).
+  IoResult WaitReadable(Deadline deadline);
+  IoResult WaitWritable(Deadline deadline);
+  // Connects a fresh non-blocking socket to `address`.
+  static Result<Socket, IoResult> Connect(const sockaddr* address, socklen_t size, Deadline deadline);
+  // Accepts one connection on a listening descriptor (which may be shared by loops).
+  IoResult Accept(int* accepted_fd, Deadline deadline);
+
+ private:
+  int fd_ = -1;
+  void* registration_ = nullptr;  // the loop's record of this descriptor
+};
+
+}  // namespace signet::engine
+#endif

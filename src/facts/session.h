@@ -1,0 +1,114 @@
+#ifndef SIGNET_SRC_FACTS_SESSION_H_
+#define SIGNET_SRC_FACTS_SESSION_H_
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "src/base/clock.h"
+#include "src/base/value.h"
+#include "src/crypto/certificate.h"
+#include "src/facts/phase.h"
+
+// Plain facts: what the stages of a session tell each other. Only smtp/session.cc
+// appends to a Session; everybody else reads. Addresses are numeric text without
+// brackets; ports are numbers.
+namespace signet::facts {
+
+struct Connection {
+  std::string client_ip;  // "192.0.2.1", "2001:db8::1"
+  int client_port = 0;
+  std::string local_ip;
+  int local_port = 0;
+  bool tls_on_connect = false;
+  std::string id;         // short, for logs
+  WallTime started;
+};
+
+// The TLS layer as it was when its handshake ended. Made anew by each STARTTLS.
+struct Tls {
+  bool active = false;
+  std::string version;      // "TLS1.3"; empty without TLS
+  std::string cipher;       // "TLS1.3:ECDHE_X25519__ECDSA_SECP256R1_SHA256__AES_256_GCM:256"
+  std::string cipher_std;   // IANA name
+  int bits = 0;
+  std::string sni;          // client's text
+  int resumption = 0;       // bit mask as $tls_in_resumption
+  int ocsp = 0;
+  bool verified = false;    // computed for this session, now (rules I1, T4, T12)
+  std::string verify_reason;  // why not, for the log
+  crypto::CertificatePtr peer;  // the certificate whose key signed the handshake
+  crypto::CertificatePtr own;
+};
+
+enum class AuthResult : std::uint8_t { kNotTried, kAuthenticated, kFailed, kDeferred };
+
+// Outcome of the authenticator. `id` is non-empty and printable where the result is
+// kAuthenticated (rules I1, I11); all of it is reset before each attempt (I15).
+struct Auth {
+  AuthResult result = AuthResult::kNotTried;
+  std::string authenticator;  // instance name: $sender_host_authenticated
+  std::string public_name;
+  std::string id;             // $authenticated_id
+  Origins id_origins = kFromAdministrator;
+  std::string fail_id;        // $authenticated_fail_id: the id that failed, plain
+  std::string reason;         // for the log
+  std::string deferred_class; // short words fit for a client, e.g. "directory not available"
+};
+
+struct Recipient {
+  std::string address;     // local@domain
+  std::string local_part;  // unquoted
+  std::string domain;      // as typed, A-labels
+};
+
+struct Envelope {
+  bool has_sender = false;
+  std::string sender;        // "" for <>
+  std::string sender_local_part, sender_domain;
+  std::vector<Recipient> recipients;  // accepted ones
+  Recipient current;         // while RCPT is being decided
+  std::uint64_t declared_size = 0;    // SIZE=, 0 where absent
+  bool body_8bitmime = false;
+  std::string message_id;    // ours: "1xUPkM-000000007Kz-0geD"
+  std::uint64_t message_size = 0;  // octets received
+  std::string authenticated_sender;   // accepted AUTH= value
+};
+
+// Everything known about one connection so far. Variables of the expansion language
+// read from here.
+struct Session {
+  std::string primary_hostname;
+  std::string active_hostname;
+  Connection connection;
+  Tls tls;
+  Auth auth;
+  std::string helo;          // argument of EHLO/HELO, "" before and after STARTTLS
+  bool esmtp = false;
+  Envelope envelope;
+  Phase phase = Phase::kConnect;
+  std::string smtp_command;           // whole line, for $smtp_command
+  std::string smtp_command_argument;
+  std::string host_name;              // $sender_host_name, if looked up
+  std::map<std::string, Value, std::less<>> acl_c;  // by full name, "acl_c_x"
+  std::map<std::string, Value, std::less<>> acl_m;
+  Value auth_vars[4];                 // $auth1…$auth4, only while an authenticator runs
+  std::vector<Value> acl_args;        // $acl_arg1…9 of the innermost nested ACL
+  std::string acl_verify_message;
+  // What --set and `set name = value` override, by variable name (offline tools only).
+  std::map<std::string, Value, std::less<>> overrides;
+
+  // "smtp", "esmtp", "esmtps", "esmtpsa", …
+  std::string ReceivedProtocol() const;
+};
+
+inline std::string Session::ReceivedProtocol() const {
+  std::string name = esmtp ? "esmtp" : "smtp";
+  if (tls.active) name += 's';
+  if (auth.result == AuthResult::kAuthenticated) name += 'a';
+  return name;
+}
+
+}  // namespace signet::facts
+#endif

@@ -1,0 +1,69 @@
+#ifndef SIGNET_SRC_RELAY_RELAY_H_
+#define SIGNET_SRC_RELAY_RELAY_H_
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "src/config/config.h"
+#include "src/config/match.h"
+#include "src/facts/session.h"
+
+namespace signet::relay {
+
+// Routers and transports of a configuration, checked and ready.
+class Routes;
+std::shared_ptr<const Routes> Compile(const config::Config& config, const expand::Names& names,
+                                      Diagnostics* diagnostics);
+
+// A reply of an upstream, or one that we make in its place. `text` is printable, one
+// line, without code; `enhanced` like "5.1.1" or empty (rules U3, U5).
+struct Reply {
+  int code = 0;
+  std::string enhanced;
+  std::string text;
+  bool positive() const { return code >= 200 && code < 400; }
+};
+
+// How one recipient's delivery ended, for the log line.
+struct Delivered {
+  facts::Recipient recipient;
+  std::string log_fields;  // "R=upstream T=to_mta H=127.0.0.1 [127.0.0.1]:10025 C=\"250 …\""
+};
+
+// One message on its way out while the client waits. Nothing is queued: whatever does
+// not end in success is said to the client (rules U1, S11).
+//
+// Begin → AddRecipient… → StartData → WriteLine… → Finish. A Transaction that is dropped
+// before Finish delivers nothing: the upstream connection is closed without the dot, a
+// Maildir file is unlinked.
+class Transaction {
+ public:
+  virtual ~Transaction() = default;
+  // Routes the recipient and, for the first one, connects and says EHLO, MAIL; then
+  // RCPT. A recipient that routes to another place than the first gets 452 4.5.3.
+  virtual Reply AddRecipient(const facts::Recipient& recipient, config::MatchContext& context) = 0;
+  // DATA; 354 where the message may come.
+  virtual Reply StartData() = 0;
+  // One line of the message, decoded: without line end, without dot-stuffing. Encoded
+  // anew for the place it goes to (rule S3). False: the upstream is gone or has replied
+  // early; Finish then tells the outcome (U6).
+  virtual bool WriteLine(std::string_view line) = 0;
+  // The final dot and its reply; or fsync and rename. Positive: the message is theirs.
+  virtual Reply Finish() = 0;
+  virtual std::vector<Delivered> TakeDelivered() = 0;
+};
+
+// What the session that relays is; copied into MAIL parameters.
+struct TransactionOptions {
+  bool body_8bitmime = false;
+  std::uint64_t declared_size = 0;
+};
+std::unique_ptr<Transaction> Begin(std::shared_ptr<const Routes> routes,
+                                   const facts::Session& session,
+                                   const TransactionOptions& options);
+
+}  // namespace signet::relay
+#endif

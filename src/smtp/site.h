@@ -1,0 +1,52 @@
+#ifndef SIGNET_SRC_SMTP_SITE_H_
+#define SIGNET_SRC_SMTP_SITE_H_
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "drivers/host/registry.h"
+#include "src/acl/acl.h"
+#include "src/base/log.h"
+#include "src/config/config.h"
+#include "src/relay/relay.h"
+#include "src/tls/tls.h"
+
+namespace signet::smtp {
+
+// Site is one generation of everything that a configuration means: compiled ACLs,
+// routes, TLS policy. Immutable but for the cache of TLS policies; a reload makes a new
+// one, sessions in flight keep theirs (rule C1).
+struct Site {
+  config::ConfigPtr config;
+  std::shared_ptr<const acl::Rules> acl;
+  std::shared_ptr<const relay::Routes> routes;
+  const drivers::Registry* registry = nullptr;
+  std::uint64_t generation = 0;
+
+  // The TLS policy for the option values as they expand for this session. Where the
+  // options are constant this is the policy that was loaded with the configuration.
+  Result<tls::ServerPolicyPtr, std::string> PolicyFor(const facts::Session& session,
+                                                      expand::Services& services) const;
+
+  mutable std::mutex policies_mutex;
+  mutable std::map<std::string, tls::ServerPolicyPtr> policies;  // bounded; by expanded sources
+};
+using SitePtr = std::shared_ptr<const Site>;
+
+struct LoadedSite {
+  SitePtr site;              // nullptr where there were errors
+  config::Loaded loaded;     // diagnostics of all stages, in source order; owns the texts
+};
+
+enum class LoadTls : std::uint8_t { kYes, kNo };  // kNo: offline tools that read no keys
+
+// Loads a configuration and compiles all of it; every stage's diagnostics together.
+LoadedSite LoadSite(const std::string& path, const std::vector<config::Macro>& macros,
+                    const drivers::Registry& registry, LoadTls load_tls);
+
+}  // namespace signet::smtp
+#endif

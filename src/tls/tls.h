@@ -1,0 +1,86 @@
+#ifndef SIGNET_SRC_TLS_TLS_H_
+#define SIGNET_SRC_TLS_TLS_H_
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "src/base/clock.h"
+#include "src/base/result.h"
+#include "src/crypto/trust.h"
+#include "src/engine/engine.h"
+#include "src/facts/session.h"
+
+namespace signet::tls {
+
+// Stream is what SMTP and LDAP talk over: a socket, in clear or under TLS.
+class Stream {
+ public:
+  virtual ~Stream() = default;
+  // As engine::Socket. kClosed: the peer ended the TLS layer or the connection, which
+  // are the same thing to us (rule T3).
+  virtual engine::IoResult Read(void* data, std::size_t size, Deadline deadline) = 0;
+  virtual engine::IoResult Write(std::string_view data, Deadline deadline) = 0;
+  // Whether input is waiting that a Read would return at once (library buffer or
+  // socket): for synchronisation checks and for the STARTTLS rule T1.
+  virtual bool InputPending() = 0;
+  virtual engine::Socket* socket() = 0;
+};
+std::unique_ptr<Stream> MakeClearStream(engine::Socket socket);
+
+enum class ClientCertificate : std::uint8_t { kIgnore, kRequest, kRequire };
+
+// A server policy: credentials, priorities, trust. Immutable; a reload makes a new one
+// and sessions keep theirs until they end.
+class ServerPolicy {
+ public:
+  struct Sources {
+    std::string certificate_file;   // PEM, chain included; several: colon list
+    std::string key_file;           // "" = same file
+    std::string verify_file;        // PEM of client CAs, file or directory; "" = nobody verifies
+    std::string crl_file;
+    std::string priority;           // "" = the built-in priority string
+    bool resumption = false;
+  };
+  // Errors: which file or string is wrong, and why (C2, C4: a key that group or others
+  // may read is refused).
+  static Result<std::shared_ptr<const ServerPolicy>, std::string> Make(const Sources& sources);
+  ~ServerPolicy();
+  const crypto::TrustStorePtr& trust() const;
+
+ private:
+  friend struct TlsInternals;
+  struct Rep;
+  explicit ServerPolicy(std::unique_ptr<Rep> rep);
+  std::unique_ptr<Rep> rep_;
+};
+using ServerPolicyPtr = std::shared_ptr<const ServerPolicy>;
+
+struct Accepted {
+  std::unique_ptr<Stream> stream;
+  facts::Tls facts;   // complete: chain verified now, resumed or not
+};
+struct HandshakeFailure {
+  std::string detail;   // as in the log: "(gnutls_handshake): No certificate was found."
+  bool certificate_refused = false;  // handshake done, certificate not accepted (kRequire)
+};
+
+// Server side of a handshake on `socket`, within `deadline` in all (T8). Runs with
+// Priority::kHandshake; the caller sets kEstablished again. Everything wanted later
+// is copied into facts; GnuTLS is not asked again. Before this, the caller has made
+// sure that no octets wait in clear (T1).
+Result<Accepted, HandshakeFailure> Accept(engine::Socket socket, ServerPolicyPtr policy,
+                                          ClientCertificate mode, Deadline deadline);
+
+// Client side, for directories (ldaps, StartTLS) and later for upstreams.
+struct ClientOptions {
+  std::string verify_name;    // host name or IP that the peer's certificate must have; "" with verify=false
+  std::string ca_file, ca_directory, certificate_file, key_file, priority;
+  bool verify = true;
+};
+Result<std::unique_ptr<Stream>, std::string> ConnectTls(engine::Socket socket,
+                                                        const ClientOptions& options,
+                                                        Deadline deadline);
+
+}  // namespace signet::tls
+#endif
