@@ -1,0 +1,69 @@
+#ifndef SIGNET_SRC_CLI_OPTIONS_H_
+#define SIGNET_SRC_CLI_OPTIONS_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "src/base/result.h"
+#include "src/config/config.h"
+
+namespace signet::cli {
+
+inline constexpr std::string_view kVersion = "0.1";
+inline constexpr std::string_view kDefaultConfigFile = "/etc/signet/signet.conf";
+
+// Exit statuses of every verb.
+enum ExitStatus : int {
+  kGood = 0,   // done; the answer is yes
+  kNo = 1,     // done; the answer is no (an expression failed, a session was refused)
+  kUsage = 2,  // the command line or the configuration is wrong
+};
+
+// Arguments is a command line after parsing: the verb, and what was said to it. Exim's
+// letters and the verbs' own options end up in the same members.
+struct Arguments {
+  std::string verb;                                 // "serve", "check", "expand", "help", …
+  std::string config_file{kDefaultConfigFile};      // -C FILE, --config FILE
+  std::vector<config::Macro> macros;                // -D NAME=VALUE, in order
+  std::vector<std::string> operands;                // everything that is not an option
+
+  // serve
+  bool background = false;                          // -bd
+  std::string ports;                                // -oX LIST: replaces daemon_smtp_ports,
+                                                    // and local_interfaces where it has addresses
+  std::string pid_file;                             // -oP FILE
+  bool tls_on_connect = false;                      // -tls-on-connect: on every port
+  bool debug = false;                               // -d
+
+  // check
+  bool print_options = false;                       // -bP, --print [OPTION…]; names in operands
+  bool print_version = false;                       // -bV
+
+  // expand (also explain and cert, when they come)
+  std::string certificate_file;                     // --cert PEM: $tls_in_peercert
+  std::vector<std::pair<std::string, std::string>> settings;  // --set NAME=VALUE, in order
+};
+
+// What is wrong with a command line: a sentence for standard error, possibly with a
+// suggestion; the status is kUsage.
+struct UsageError {
+  std::string message;
+};
+
+// `words` are the command line without the program's name.
+Result<Arguments, UsageError> ParseArguments(const std::vector<std::string>& words);
+
+// The text of `signet help` (verb empty) and of `signet VERB --help`; empty for an
+// unknown verb.
+std::string HelpText(std::string_view verb);
+
+// One function per verb, in src/cli/<verb>.cc; each returns an ExitStatus.
+int RunServe(const Arguments& arguments);
+int RunCheck(const Arguments& arguments);
+int RunExpand(const Arguments& arguments);
+
+}  // namespace signet::cli
+#endif
