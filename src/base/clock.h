@@ -25,7 +25,8 @@ class Deadline {
   Deadline Sooner(Deadline other) const { return Deadline(std::min(when_, other.when_)); }
   std::chrono::milliseconds Remaining() const {
     if (never()) return std::chrono::milliseconds::max();
-    auto left = std::chrono::ceil<std::chrono::milliseconds>(when_ - std::chrono::steady_clock::now());
+    auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(when_ - std::chrono::steady_clock::now());
     return std::max(left, std::chrono::milliseconds(0));
   }
 

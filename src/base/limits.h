@@ -11,33 +11,34 @@ using std::chrono::minutes;
 using std::chrono::seconds;
 
 // Certificates (over any of these, a certificate gives no identity: rule I18).
-inline constexpr std::size_t kCertificateMessageMaxBytes = 64 * 1024;  // whole TLS Certificate message
+inline constexpr std::size_t kCertificateMessageMaxBytes =
+    64 * 1024;  // whole TLS Certificate message
 inline constexpr std::size_t kChainMaxCertificates = 10;
 inline constexpr std::size_t kSanMaxNames = 100;
-inline constexpr std::size_t kSanNameMaxBytes = 1024;   // one name
+inline constexpr std::size_t kSanNameMaxBytes = 1024;        // one name
 inline constexpr std::size_t kSanTotalMaxBytes = 16 * 1024;  // all names
 inline constexpr std::size_t kSubjectMaxAttributes = 64;
 inline constexpr std::size_t kNameConstraintWork = 10'000;  // constraints × names
 inline constexpr std::size_t kIdentityMaxBytes = 512;
 
 // Expansion: what the evaluator may spend (rule E3).
-inline constexpr std::size_t kExpandDepth = 100;          // nesting, refused by the parser
-inline constexpr std::size_t kProgramNodes = 100'000;     // nodes of one program
-inline constexpr std::size_t kExpandSteps = 1'000'000;    // nodes evaluated
+inline constexpr std::size_t kExpandDepth = 100;                // nesting, refused by the parser
+inline constexpr std::size_t kProgramNodes = 100'000;           // nodes of one program
+inline constexpr std::size_t kExpandSteps = 1'000'000;          // nodes evaluated
 inline constexpr std::size_t kExpandOutputBytes = 1024 * 1024;  // octets produced
 inline constexpr std::size_t kListMaxElements = 10'000;
 inline constexpr std::size_t kRegexMatchLimit = 100'000;  // PCRE2 match limit
 inline constexpr std::size_t kRegexHeapKib = 16 * 1024;
 inline constexpr std::size_t kRegexPatternMaxBytes = 64 * 1024;
-inline constexpr std::size_t kRegexNesting = 50;          // parentheses; compiling recurses
-inline constexpr std::size_t kAclDepth = 20;              // nested `acl =`, as in Exim
+inline constexpr std::size_t kRegexNesting = 50;  // parentheses; compiling recurses
+inline constexpr std::size_t kAclDepth = 20;      // nested `acl =`, as in Exim
 
 // Lookups (rules L4, L9).
 inline constexpr std::size_t kLookupsPerSession = 50;
-inline constexpr seconds kLookupTotal{10};        // one lookup, all servers together
-inline constexpr seconds kDirectoryConnect{3};    // TCP + TLS + bind at one server
-inline constexpr seconds kDirectoryAnswer{5};     // one search at one server
-inline constexpr seconds kDirectoryRetry{5};      // a server that failed is left alone so long
+inline constexpr seconds kLookupTotal{10};      // one lookup, all servers together
+inline constexpr seconds kDirectoryConnect{3};  // TCP + TLS + bind at one server
+inline constexpr seconds kDirectoryAnswer{5};   // one search at one server
+inline constexpr seconds kDirectoryRetry{5};    // a server that failed is left alone so long
 inline constexpr std::size_t kLdapAnswerEntries = 100;
 inline constexpr std::size_t kLdapAnswerBytes = 1024 * 1024;
 inline constexpr std::size_t kLdapInFlightAnonymous = 64;  // slapd closes at 100 pending
@@ -46,18 +47,18 @@ inline constexpr std::size_t kLdapFilterNesting = 50;
 inline constexpr std::size_t kLookupFileMaxBytes = 64 * 1024 * 1024;
 
 // SMTP, client side of us.
-inline constexpr std::size_t kCommandLineMaxBytes = 2048;   // without CRLF
+inline constexpr std::size_t kCommandLineMaxBytes = 2048;  // without CRLF
 inline constexpr std::size_t kAuthLineMaxBytes = 12'288;
-inline constexpr std::size_t kMessageLineMaxBytes = 998;    // RFC 5322 2.1.1, without CRLF
+inline constexpr std::size_t kMessageLineMaxBytes = 998;  // RFC 5322 2.1.1, without CRLF
 inline constexpr std::size_t kHeaderSectionMaxBytes = 256 * 1024;
 inline constexpr std::size_t kMessageMaxBytes = 50 * 1024 * 1024;  // default of message_size_limit
-inline constexpr std::size_t kRecipientsMax = 1000;         // default of recipients_max
-inline constexpr std::size_t kReceivedMax = 100;            // default of received_headers_max
+inline constexpr std::size_t kRecipientsMax = 1000;                // default of recipients_max
+inline constexpr std::size_t kReceivedMax = 100;  // default of received_headers_max
 inline constexpr std::size_t kSyntaxErrorsMax = 3;
 inline constexpr std::size_t kUnknownCommandsMax = 3;
-inline constexpr std::size_t kIdleCommandsMax = 10;         // default of smtp_accept_max_nonmail
-inline constexpr seconds kTlsHandshake{20};                 // total, not renewed by progress
-inline constexpr minutes kCommandWait{5};                   // default of smtp_receive_timeout
+inline constexpr std::size_t kIdleCommandsMax = 10;  // default of smtp_accept_max_nonmail
+inline constexpr seconds kTlsHandshake{20};          // total, not renewed by progress
+inline constexpr minutes kCommandWait{5};            // default of smtp_receive_timeout
 inline constexpr hours kMessageTotal{1};
 inline constexpr minutes kSessionWithoutMail{10};
 inline constexpr std::size_t kConnectionsMax = 10'000;
@@ -82,7 +83,7 @@ inline constexpr std::size_t kChainCacheBadMaxAgeSeconds = 60;
 
 // Configuration.
 inline constexpr std::size_t kIncludeDepth = 20;
-inline constexpr std::size_t kIfdefDepth = 10;   // as in Exim
+inline constexpr std::size_t kIfdefDepth = 10;  // as in Exim
 inline constexpr std::size_t kMacroNameMaxBytes = 63;
 inline constexpr std::size_t kLogLineMaxBytes = 8192;
 

@@ -1,9 +1,7 @@
 #ifndef SIGNET_SRC_BASE_LOG_H_
 #define SIGNET_SRC_BASE_LOG_H_
 
-#include <atomic>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 
@@ -36,7 +34,10 @@ class Log {
   void Main(std::string_view text);
   void Reject(std::string_view text);  // reject log only
   void MainAndReject(std::string_view text);
-  void Panic(std::string_view text);   // main and panic
+  void Panic(std::string_view text);  // main and panic
+
+  // Whether time stamps carry the zone ("+0100"), as log_timezone wants.
+  void SetZone(bool with_zone);
 
   // Closes and opens the files again (log rotation).
   void Reopen();

@@ -10,12 +10,12 @@ namespace signet {
 
 // SIGNET_CHECK states what only a bug of ours can break. It prints the place and
 // aborts: a worker that is wrong about its own state must not go on answering.
-#define SIGNET_CHECK(condition)                                                               \
-  do {                                                                                        \
-    if (!(condition)) {                                                                       \
-      std::fprintf(stderr, "%s:%d: check failed: %s\n", __FILE__, __LINE__, #condition);      \
-      std::abort();                                                                           \
-    }                                                                                         \
+#define SIGNET_CHECK(condition)                                                          \
+  do {                                                                                   \
+    if (!(condition)) {                                                                  \
+      std::fprintf(stderr, "%s:%d: check failed: %s\n", __FILE__, __LINE__, #condition); \
+      std::abort();                                                                      \
+    }                                                                                    \
   } while (0)
 
 // Err marks a value as the error side of a Result: `return Err{Failure{…}};`

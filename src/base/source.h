@@ -104,7 +104,8 @@ std::string Render(const Diagnostic& diagnostic);
 
 // The name among `candidates` that `wrong` was probably meant to be (small edit
 // distance), or "" where none is near.
-std::string_view SuggestName(std::string_view wrong, const std::vector<std::string_view>& candidates);
+std::string_view SuggestName(std::string_view wrong,
+                             const std::vector<std::string_view>& candidates);
 
 }  // namespace signet
 #endif

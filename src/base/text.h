@@ -26,6 +26,8 @@ bool StartsWithIgnoreCase(std::string_view text, std::string_view prefix);
 bool EndsWithIgnoreCase(std::string_view text, std::string_view suffix);
 std::string_view Trim(std::string_view text);  // IsSpace at both ends
 bool IsValidUtf8(std::string_view text);
+// Octets of the well-formed sequence (RFC 3629) that `text` begins with, or 0.
+std::size_t Utf8SequenceLength(std::string_view text);
 
 // The items of an Exim-style list written by the administrator: separator ':' or "<x"
 // prefix, doubled separators, blanks around items dropped, an empty last item ignored.

@@ -1,0 +1,61 @@
+#include "src/base/source.h"
+
+#include <gtest/gtest.h>
+
+namespace signet {
+namespace {
+
+TEST(Source, CaretPointsAtTheSpan) {
+  SourceText text("signet.conf", "a = b\n  server_param1 = ${sha265:x}\n");
+  Diagnostic d{.span = {&text, 26, 32}, .message = "unknown operator \"sha265\""};
+  d.hint = "did you mean \"sha256\"?";
+  EXPECT_EQ(Render(d),
+            "signet.conf:2:21: error: unknown operator \"sha265\"; did you mean \"sha256\"?\n"
+            "    server_param1 = ${sha265:x}\n"
+            "                      ^^^^^^\n");
+}
+
+TEST(Source, CaretsCountCharactersAndKeepTabs) {
+  SourceText text("f", "\tä = öl\n");
+  EXPECT_EQ(Render({.span = {&text, 6, 9}, .message = "m"}),
+            "f:1:7: error: m\n  \tä = öl\n  \t    ^^\n");
+}
+
+TEST(Source, PiecesLeadBackToTheFile) {
+  SourceText file("f", "x = a \\\n    bXc\n");
+  // Logical line: "a " from 4, "b" from 12, the macro X (at 13) gave "MACRO", "c" from 14.
+  SourceText line("line", "a bMACROc",
+                  {{0, {&file, 4, 6}, true},
+                   {2, {&file, 12, 13}, true},
+                   {3, {&file, 13, 14}, false},
+                   {8, {&file, 14, 15}, true}});
+  EXPECT_EQ(PlaceOf({&line, 0, 1}), "f:1:5");
+  EXPECT_EQ(PlaceOf({&line, 2, 3}), "f:2:5");
+  EXPECT_EQ(PlaceOf({&line, 5, 6}), "f:2:6");
+  EXPECT_EQ(PlaceOf({&line, 8, 9}), "f:2:7");
+}
+
+TEST(Source, SpansBeyondTheEndStayInside) {
+  SourceText text("f", "ab");
+  EXPECT_EQ(PlaceOf({&text, 9, 12}), "f:1:3");
+  EXPECT_EQ((SourceSpan{&text, 1, 9}.view()), "b");
+}
+
+TEST(Source, SortsByFileLineAndColumn) {
+  SourceText one("one", "aaa\nbbb"), two("two", "ccc");
+  Diagnostics all = {{.span = {&one, 5, 6}, .message = "2"},
+                     {.span = {&two, 0, 1}, .message = "3"},
+                     {.span = {&one, 1, 2}, .message = "1"}};
+  SortBySource(&all);
+  EXPECT_EQ(all[0].message + all[1].message + all[2].message, "123");
+}
+
+TEST(Source, SuggestsTheNearestNameOnly) {
+  std::vector<std::string_view> names = {"sha1", "sha256", "substr", "md5"};
+  EXPECT_EQ(SuggestName("sha265", names), "sha256");
+  EXPECT_EQ(SuggestName("subst", names), "substr");
+  EXPECT_EQ(SuggestName("elephant", names), "");
+}
+
+}  // namespace
+}  // namespace signet
