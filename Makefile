@@ -22,10 +22,14 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 DRIVER_DIR ?= $(PREFIX)/lib/signet
 PKG_CONFIG ?= pkg-config
-CXX := $(if $(filter default,$(origin CXX)),g++,$(CXX))
-CC := $(if $(filter default,$(origin CC)),gcc,$(CC))
+default_cxx := $(if $(filter fuzz,$(VARIANT)),clang++-14,g++)
+default_cc := $(if $(filter fuzz,$(VARIANT)),clang-14,gcc)
+CXX := $(if $(filter default undefined,$(origin CXX)),$(default_cxx),$(CXX))
+CC := $(if $(filter default undefined,$(origin CC)),$(default_cc),$(CC))
 AR := $(if $(filter default,$(origin AR)),ar,$(AR))
 Q := $(if $(V),,@)
+# Targets that build and then do something call make again, on all processors unless told.
+submake = +$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$$(nproc)) VARIANT=$(VARIANT)
 
 # --- layers: folder, and what it may include -------------------------------------------
 LAYERS := src/base src/engine src/crypto src/facts expand drivers/host src/config src/tls \
@@ -86,6 +90,34 @@ link := $(CXX) $(our_ldflags) $(vldflags) $(LDFLAGS)
 flags_text := $(compile) | $(compile_c) | $(link) $(libs)
 $(shell mkdir -p $(B); printf '%s' '$(subst ','\'',$(flags_text))' | cmp -s - $(B)/flags || printf '%s' '$(subst ','\'',$(flags_text))' > $(B)/flags)
 
+# --- Debian packages --------------------------------------------------------------------------
+# What is missing is named by any build and installed by `make deps`, `make test` and `make run`.
+# NO_DEPS=1 leaves packages to whoever builds.
+packages := test/support/packages.sh
+ifdef NO_DEPS
+have_build :=
+deps deps-style deps-bench deps-fuzz:
+else
+have_build := build/deps/build
+$(have_build): $(packages)
+	@$(packages) check build
+	@mkdir -p $(@D); touch $@
+deps: build/deps/test build/peers/.complete
+deps-style: build/deps/style
+deps-bench: deps build/deps/bench
+deps-fuzz: build/deps/fuzz
+build/deps/test: $(packages)
+	@$(packages) install build test
+	@mkdir -p $(@D); touch $@ $(have_build)
+build/deps/%: $(packages)
+	@$(packages) install $*
+	@mkdir -p $(@D); touch $@
+build/peers/.complete: $(packages)
+	@$(packages) peers build/peers
+	@touch $@
+endif
+.PHONY: deps deps-style deps-bench deps-fuzz
+
 # --- libraries ------------------------------------------------------------------------------
 libname = $(B)/lib/lib$(subst /,_,$(1)).a
 define layer_rules
@@ -102,11 +134,11 @@ closure = $(sort $(1) $(foreach u,$(uses.$(1)),$(if $(filter $(u),$(2)),,$(call 
 layer_libs = $(foreach l,$(filter $(call closure,$(1),),$(LAYERS)),$(call libname,$(l)))
 all_libs := $(foreach l,$(LAYERS),$(call libname,$(l)))
 
-$(B)/%.o: %.cc $(B)/flags
+$(B)/%.o: %.cc $(B)/flags | $(have_build)
 	@mkdir -p $(@D)
 	@$(if $(V),,echo "  CXX $<")
 	$(Q)$(compile) -c -o $@ $<
-$(B)/%.o: %.c $(B)/flags
+$(B)/%.o: %.c $(B)/flags | $(have_build)
 	@mkdir -p $(@D)
 	@$(if $(V),,echo "  CC  $<")
 	$(Q)$(compile_c) -c -o $@ $<
@@ -135,9 +167,116 @@ endif
 endef
 $(foreach l,$(LAYERS),$(eval $(call test_rules,$(l))))
 
-test-programs: $(test_programs)
+# System tests run the daemon beside real peers: one program per file.
+system_programs := $(patsubst %.cc,$(B)/%,$(wildcard test/system/*_test.cc))
+$(system_programs): $(B)/test/system/%: $(B)/test/system/%.o $(B)/lib/libsupport.a $(all_libs) | $(B)/signet
+	@$(if $(V),,echo "  LD  $@")
+	$(Q)$(link) -o $@ $< -Wl,--start-group $(B)/lib/libsupport.a $(all_libs) -Wl,--end-group $(test_libs) $(libs)
+
+# C tests of the driver ABI. CMOCKA=system builds them against the installed libcmocka. Sources
+# there that are no tests are linked into each.
+cabi_programs := $(patsubst %.c,$(B)/%,$(wildcard test/cabi/*_test.c))
+cabi_helpers := $(patsubst %.c,$(B)/%.o,$(filter-out %_test.c,$(wildcard test/cabi/*.c)))
+driver_libs := $(foreach l,drivers/auth drivers/lookup,$(call libname,$(l)))
+CMOCKA ?= ours
+$(B)/test/cabi/%.o: our_cflags += -I. $(if $(filter system,$(CMOCKA)),,-Itest/support/cmocka)
+$(cabi_programs): $(B)/test/cabi/%: $(B)/test/cabi/%.o $(cabi_helpers) $(driver_libs)
+	@$(if $(V),,echo "  LD  $@")
+	$(Q)$(link) -o $@ $< $(cabi_helpers) -Wl,--start-group $(driver_libs) -Wl,--end-group $(if $(filter system,$(CMOCKA)),-lcmocka) $(libs)
+
+test-programs: $(test_programs) $(cabi_programs) $(system_programs)
 # unit-LAYER, e.g. `make unit-expand`: build and run one layer's tests.
 $(foreach l,$(LAYERS),$(eval unit-$(subst /,_,$(l)): $(B)/test/$(subst /,_,$(l))_test ; $$<))
+# system-NAME, e.g. `make system-relay`.
+system-%: $(B)/test/system/%_test ; $<
+
+run_tests := SIGNET_VARIANT=$(VARIANT) test/support/run_tests.sh $(B)/test/log
+test: deps
+	$(submake) all test-programs
+	@$(run_tests) $(cabi_programs) $(test_programs) $(system_programs)
+test-cabi:
+	$(submake) $(cabi_programs)
+	@$(run_tests) $(cabi_programs)
+
+# --- checks ---------------------------------------------------------------------------------
+# Third-party headers, and the only sources that may include them.
+third_party.boost/ := src/engine/coroutine.cc
+third_party.gnutls/ := src/crypto/%.cc src/tls/%.cc
+third_party.ldap.h := drivers/lookup/ldap%.cc
+third_party.lber.h := drivers/lookup/ldap%.cc
+third_party.openldap.h := drivers/lookup/ldap%.cc
+third_party.pcre2.h := expand/regex.cc
+
+check:
+	$(submake) test
+	$(submake) -k check-layers check-format check-rules
+check-layers:
+	@{ $(foreach l,$(LAYERS),echo "layer $(l) $(uses.$(l))";) \
+	   $(foreach v,$(filter third_party.%,$(.VARIABLES)),echo "header $(v:third_party.%=%) $($(v))";) } \
+	 | test/support/check_layers.sh
+check-format: deps-style
+	@git ls-files -- '*.cc' '*.h' '*.c' | xargs -r clang-format-14 --dry-run -Werror
+check-rules:
+	@test/support/check_rules.sh doc/security.md
+.PHONY: test test-cabi check check-layers check-format check-rules
+
+# Rewrites what golden files expect from what the program says now; then read the diff.
+golden: deps
+	$(submake) $(test_programs)
+	@for p in $(test_programs); do SIGNET_GOLDEN=rewrite $$p --gtest_filter='*olden*' >/dev/null || true; done
+	@git status --short -- test
+
+# Coverage by line, per file, worst first.
+cov: deps
+	$(submake) VARIANT=cov all test-programs
+	@find build/cov -name '*.gcda' -delete
+	-@$(MAKE) --no-print-directory VARIANT=cov test | tail -n 1
+	@test/support/coverage.sh build/cov $(LAYERS)
+
+# --- fuzzing: one program per test/fuzz/NAME.cc, always in the fuzz variant -----------------------
+FUZZ_SECONDS ?= 60
+fuzz_programs := $(patsubst %.cc,build/fuzz/%,$(wildcard test/fuzz/*.cc))
+ifeq ($(VARIANT),fuzz)
+$(fuzz_programs): build/fuzz/test/fuzz/%: build/fuzz/test/fuzz/%.o $(B)/lib/libsupport.a $(all_libs)
+	@$(if $(V),,echo "  LD  $@")
+	$(Q)$(link) -fsanitize=fuzzer -o $@ $< -Wl,--start-group $(B)/lib/libsupport.a $(all_libs) -Wl,--end-group $(libs)
+fuzz-programs: $(fuzz_programs)
+endif
+fuzz: deps-fuzz
+	$(submake) VARIANT=fuzz fuzz-programs
+fuzz-run: fuzz
+	@for p in $(fuzz_programs); do test/support/fuzz_one.sh $$p $(FUZZ_SECONDS) || exit 1; done
+.PHONY: golden cov fuzz fuzz-run fuzz-programs
+
+# --- demonstration and timings ----------------------------------------------------------------
+run: deps
+	$(submake) all $(B)/test/support/make_certificates
+	@SIGNET_VARIANT=$(VARIANT) ONCE=$(ONCE) test/demo/run.sh
+.PHONY: run
+
+# --- install --------------------------------------------------------------------------------
+install: all
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/include/signet $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(DRIVER_DIR)
+	install -m 755 $(B)/signet $(DESTDIR)$(PREFIX)/sbin/signet
+	install -m 644 $(wildcard drivers/include/signet/*.h) $(DESTDIR)$(PREFIX)/include/signet
+	printf '%s\n' 'prefix=$(PREFIX)' 'driverdir=$(DRIVER_DIR)' '' 'Name: signet' \
+	  'Description: drivers for the Signet mail submission gateway' 'Version: 1' 'Cflags: -I$${prefix}/include' \
+	  > $(DESTDIR)$(PREFIX)/lib/pkgconfig/signet.pc
+	$(foreach m,$(wildcard doc/*.5 doc/*.8),install -D -m 644 $(m) $(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $(m)))/$(notdir $(m)) &&) true
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/sbin/signet $(DESTDIR)$(PREFIX)/lib/pkgconfig/signet.pc
+	rm -rf $(DESTDIR)$(PREFIX)/include/signet
+	rm -f $(foreach m,$(wildcard doc/*.5 doc/*.8),$(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $(m)))/$(notdir $(m)))
+	-rmdir $(DESTDIR)$(DRIVER_DIR)
+# Installs under build/, then builds a driver from the installed header alone and loads it.
+installcheck:
+	$(MAKE) --no-print-directory install DESTDIR= PREFIX=$(CURDIR)/$(B)/installed DRIVER_DIR=$(CURDIR)/$(B)/installed/lib/signet >/dev/null
+	test/support/installcheck.sh $(CURDIR)/$(B)/installed
+dist:
+	@mkdir -p build
+	git archive --prefix=signet/ -o build/signet.tar.gz HEAD
+	@echo build/signet.tar.gz
+.PHONY: install uninstall installcheck dist
 
 clean:
 	rm -rf build

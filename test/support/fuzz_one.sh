@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Gives one fuzz target its time: fuzz_one.sh PROGRAM SECONDS
+# Seeds: test/fuzz/NAME.seeds/ and, for the expansion language, the golden files.
+set -eu
+name=$(basename "$1")
+work=build/fuzz/work/$name
+mkdir -p "$work/corpus"
+seeds=("$work/corpus")
+[ ! -d "test/fuzz/$name.seeds" ] || seeds+=("test/fuzz/$name.seeds")
+[ ! -d test/expand/golden ] || [[ $name != expand* ]] || seeds+=(test/expand/golden)
+dictionary=()
+[ ! -f "test/fuzz/$name.dict" ] || dictionary=("-dict=test/fuzz/$name.dict")
+echo "fuzz $name: $2 s"
+if ! "$1" -max_total_time="$2" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+  -artifact_prefix="$work/" "${dictionary[@]}" "${seeds[@]}" >"$work/log" 2>&1; then
+  tail -n 40 "$work/log"
+  echo "fuzz $name: failed; the input is in $work" >&2
+  exit 1
+fi
+grep -a 'number_of_executed_units' "$work/log" || true
