@@ -1,0 +1,74 @@
+// signet/driver_cpp.h: small conveniences over signet/driver.h for drivers in C++17 or
+// newer. Header-only; it adds nothing that the C header does not allow.
+#ifndef SIGNET_DRIVER_CPP_H_
+#define SIGNET_DRIVER_CPP_H_
+
+#include <signet/driver.h>
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+namespace signet::driver {
+
+constexpr std::string_view View(signet_text text) {
+  return text.size == 0 ? std::string_view() : std::string_view(text.data, text.size);
+}
+// Lifetime: as long as what `text` looks at.
+constexpr signet_text Text(std::string_view text) { return {text.data(), text.size()}; }
+
+// Calls `f` on the host's large stack, or on a thread where it may block.
+//
+//   Requires  `f` does not throw: an exception ends the program.
+template <typename F>
+void OnBigStack(const signet_host* host, F&& f) {
+  using Callable = std::remove_reference_t<F>;
+  host->run_on_big_stack([](void* context) noexcept { (*static_cast<Callable*>(context))(); }, &f);
+}
+template <typename F>
+void Blocking(const signet_host* host, F&& f) {
+  using Callable = std::remove_reference_t<F>;
+  host->run_blocking([](void* context) noexcept { (*static_cast<Callable*>(context))(); }, &f);
+}
+// Starts a task that owns its callable.
+template <typename F>
+void Spawn(const signet_host* host, signet_worker* worker, F f) {
+  auto owned = std::make_unique<F>(std::move(f));
+  host->spawn(
+      worker,
+      [](void* context) noexcept {
+        std::unique_ptr<F> body(static_cast<F*>(context));
+        (*body)();
+      },
+      owned.release());
+}
+
+// Owners of host handles.
+class Event {
+ public:
+  Event(const signet_host* host, signet_worker* worker)
+      : host_(host), event_(host->event_new(worker)) {}
+  ~Event() { host_->event_free(event_); }
+  Event(const Event&) = delete;
+  Event& operator=(const Event&) = delete;
+  signet_io Wait(std::int64_t deadline_ms) { return host_->event_wait(event_, deadline_ms); }
+  void Signal() { host_->event_signal(event_); }
+
+ private:
+  const signet_host* host_;
+  signet_event* event_;
+};
+
+struct StreamCloser {
+  const signet_host* host = nullptr;
+  void operator()(signet_stream* stream) const { host->close(stream); }
+};
+using Stream = std::unique_ptr<signet_stream, StreamCloser>;
+
+// `.options = …` and its two companions for a table that is a C array.
+#define SIGNET_OPTION_ROWS(rows) rows, sizeof(rows) / sizeof((rows)[0]), sizeof((rows)[0])
+
+}  // namespace signet::driver
+#endif
