@@ -76,6 +76,9 @@ bool LaxTruth(std::string_view text);
 struct ListElement {
   std::string text;
   Origins origins = kFromAdministrator;
+  // Which octets of `text` came from where, as in Value: lets `*@$sender_address_domain`
+  // keep the administrator's `*@` as a pattern. Empty: `origins` holds for all of it.
+  std::vector<Segment> segments;
 };
 std::vector<ListElement> SplitList(const Value& list);
 

@@ -142,6 +142,8 @@ struct Config {
   std::vector<Authenticator> authenticators;
   std::vector<Router> routers;
   std::vector<Transport> transports;
+  // MakeNames() of this configuration: match lists find their lookup types here.
+  std::shared_ptr<const expand::Names> names;
   const NamedList* FindList(std::string_view kind, std::string_view name) const;
 };
 using ConfigPtr = std::shared_ptr<const Config>;
