@@ -15,10 +15,10 @@ namespace signet::crypto {
 
 // One attribute of a distinguished name. Multi-valued RDNs share `rdn`.
 struct NameAttribute {
-  std::string oid;     // "2.5.4.3"
-  std::string label;   // "CN", "EMAIL", or the dotted OID where no label is known
-  std::string value;   // UTF-8, decoded by its ASN.1 type (rule I6)
-  bool valid = true;   // false: not valid in its type, or holds NUL or control octets
+  std::string oid;    // "2.5.4.3"
+  std::string label;  // "CN", "EMAIL", or the dotted OID where no label is known
+  std::string value;  // UTF-8, decoded by its ASN.1 type (rule I6)
+  bool valid = true;  // false: not valid in its type, or holds NUL or control octets
   std::uint32_t rdn = 0;
 };
 
@@ -26,8 +26,18 @@ struct NameAttribute {
 enum class SanType : std::uint8_t { kDns, kUri, kMail, kIp, kDirectoryName, kRegisteredId, kOther };
 struct SanName {
   SanType type;
-  std::string value;  // octets as in the certificate (IA5 text for dns, uri, mail)
+  // Octets as in the certificate: IA5 text for dns, uri, mail; 4 or 16 octets for ip; DER
+  // of the Name for directoryName, of the whole GeneralName for others. A registered ID
+  // is dotted text.
+  std::string value;
   bool valid = true;  // false: left out of every list and reported as skipped (rule I6)
+};
+
+// An extension as encoded. `value` is a view into the certificate's own DER.
+struct Extension {
+  std::string oid;
+  bool critical = false;
+  std::string_view value;
 };
 
 // Certificate is one parsed X.509 certificate. Immutable; every field was read from the
@@ -37,6 +47,8 @@ struct SanName {
 //   Cost     parsing ≈ 30 µs; no private state of GnuTLS is kept.
 class Certificate {
  public:
+  // Exactly one certificate in strict DER; anything after it, a repeated extension or a
+  // malformed name is an error (rule I3).
   static Result<std::shared_ptr<const Certificate>, std::string> FromDer(std::string_view der);
   // The first certificate of a PEM text; Chain gives all of them, in order.
   static Result<std::shared_ptr<const Certificate>, std::string> FromPem(std::string_view pem);
@@ -44,15 +56,16 @@ class Certificate {
       std::string_view pem);
 
   std::string_view der() const;
-  int version() const;                           // 1, 2 or 3
-  const std::string& serial_hex() const;         // lower case, no leading zeros; "0" for zero
-  std::int64_t not_before() const;               // seconds since the epoch, 64 bits
+  int version() const;                    // 1, 2 or 3
+  const std::string& serial_hex() const;  // lower case, no leading zeros; "0" for zero
+  std::int64_t not_before() const;        // seconds since the epoch, 64 bits
   std::int64_t not_after() const;
-  const std::string& signature_algorithm() const;  // GnuTLS' name: "ECDSA-SHA256"
-  std::string_view signature() const;              // raw octets
+  const std::string& signature_algorithm() const;     // GnuTLS' name: "ECDSA-SHA256"
+  std::string_view signature() const;                 // raw octets
   const std::vector<NameAttribute>& subject() const;  // encoded order
   const std::vector<NameAttribute>& issuer() const;
-  // RFC 4514-style text in encoded order, as GnuTLS-built Exim prints it.
+  // RFC 4514-style text in encoded order, as GnuTLS-built Exim prints it. For display;
+  // empty for a name over limits.
   const std::string& subject_text() const;
   const std::string& issuer_text() const;
   const std::vector<SanName>& alternative_names() const;  // all types; skipped ones marked
@@ -60,8 +73,11 @@ class Certificate {
   const std::vector<std::string>& crl_uris() const;
   // DER value of an extension by dotted OID.
   std::optional<std::string> extension(std::string_view oid) const;
-  // Fingerprint-ready: over limits of doc/security.md? Such a certificate gives no identity (I18).
+  const std::vector<Extension>& extensions() const;
+  // Whether names are within the limits of doc/security.md. One that is not gives no
+  // identity (I18); the part over its limit is empty here, never cut.
   bool within_limits() const;
+  // Whether it may sign certificates: by basic constraints or by key usage (I19).
   bool is_ca() const;
 
   ~Certificate();

@@ -15,8 +15,8 @@ std::string Sha512(std::string_view octets);
 std::string HmacSha256(std::string_view key, std::string_view octets);
 std::string HmacMd5(std::string_view key, std::string_view octets);
 
-std::string RandomOctets(std::size_t count);                  // from GnuTLS' generator
-bool EqualSecrets(std::string_view a, std::string_view b);    // constant time (rule L12)
+std::string RandomOctets(std::size_t count);                // from GnuTLS' generator
+bool EqualSecrets(std::string_view a, std::string_view b);  // constant time (rule L12)
 
 }  // namespace signet::crypto
 #endif

@@ -21,8 +21,8 @@ enum class Purpose : std::uint8_t { kTlsClient, kTlsServer };
 struct ChainStatus {
   bool verified = false;
   std::string reason;
-  CertificatePtr leaf;            // parsed once, from the octets that were verified (I2)
-  std::int64_t valid_until = 0;   // seconds; the chain must be looked at again then
+  CertificatePtr leaf;           // parsed once, from the octets that were verified (I2)
+  std::int64_t valid_until = 0;  // seconds; the chain must be looked at again then
 };
 
 // TrustStore holds trust anchors and CRLs and verifies chains against them: rule I3 and
