@@ -32,6 +32,11 @@ struct Segment {
   std::uint32_t end = 0;
   Origins origins = kFromAdministrator;
   Quote quote = Quote::kNone;
+  // Where not NUL: this octet stands doubled in the run, because it is a list element's
+  // form for display. Splitting by that separator undoes it.
+  char doubled = '\0';
+  // One element whatever it holds: no octet of the run is list structure (an identity).
+  bool atom = false;
   bool operator==(const Segment&) const = default;
 };
 
