@@ -11,6 +11,7 @@
 
 struct signet_auth_driver;
 struct signet_lookup_driver;
+struct signet_module;
 
 namespace signet::drivers {
 
@@ -19,25 +20,29 @@ enum class OptionKind : std::uint8_t { kText, kExpanded, kNumber, kBoolean, kTim
 struct OptionRow {
   std::string name;
   OptionKind kind = OptionKind::kText;
-  std::string alias_of;        // another spelling of that option
+  std::string alias_of;  // another spelling of that option
   std::string default_text;
-  std::string manual;          // one line
+  std::string manual;  // one line
 };
 
 struct AuthDriver {
   std::string name;
+  // A complete table: a copy where the driver's own is of an older, shorter version.
   const signet_auth_driver* abi = nullptr;
-  bool after_tls = false;    // runs after the handshake
-  bool advertised = false;   // appears in EHLO's AUTH line
-  bool single = false;       // at most one instance
+  bool after_tls = false;   // runs after the handshake
+  bool advertised = false;  // appears in EHLO's AUTH line
+  bool single = false;      // at most one instance
   std::vector<OptionRow> options;
 };
 
+// One type of lookup. Types of one driver have the same `abi` and share its state.
 struct LookupDriver {
   std::string name;
   const signet_lookup_driver* abi = nullptr;
-  expand::LookupType type;               // handle = index in Registry::lookups()
-  std::vector<OptionRow> main_options;   // main-section options it reads
+  std::uint32_t type_index = 0;         // row of the driver's `types`
+  bool blocking = false;                // `find` is run on a thread of the blocking pool
+  expand::LookupType type;              // handle = index in Registry::lookups()
+  std::vector<OptionRow> main_options;  // main-section options it reads
 };
 
 // name → driver. Built in main, passed down; immutable once serving.
@@ -45,25 +50,41 @@ class Registry {
  public:
   // With the drivers that are linked in.
   static std::unique_ptr<Registry> MakeBuiltin();
-  // Loads a shared object after checking owner, mode, ABI version and sizes (C4, P5).
-  // Errors say which and why.
+  // With none (tests).
+  static std::unique_ptr<Registry> MakeEmpty();
+
+  // Loads a shared object and adds what it brings: all of it, or nothing. The same file
+  // again is no error and adds nothing.
+  //
+  //   Returns   the module's name.
+  //   Errors    which and why: a path that is not absolute, not a regular file, or that
+  //             (or whose directory) somebody else than root or this process's user owns
+  //             or may write (C4, P5); no entry point; ABI version or sizes that do not
+  //             fit, naming both; names that are taken.
+  //   Security  the code of the file runs from here on with all rights of the process.
   Result<std::string, std::string> Load(const std::string& path);
   ~Registry();
+  Registry(const Registry&) = delete;
+  Registry& operator=(const Registry&) = delete;
 
   const AuthDriver* FindAuth(std::string_view name) const;
   const LookupDriver* FindLookup(std::string_view name) const;
   const std::vector<std::unique_ptr<AuthDriver>>& auths() const { return auths_; }
   const std::vector<std::unique_ptr<LookupDriver>>& lookups() const { return lookups_; }
 
-  // Adds a driver of either kind from its ABI table. Errors: version, size, name clash.
+  // Adds the drivers of a module, or one driver, from its ABI table. Returns its name.
+  // Errors: version, size, name clash, tables that contradict themselves; then nothing
+  // has been added.
+  Result<std::string, std::string> AddModule(const signet_module* module);
   Result<std::string, std::string> Add(const signet_auth_driver* driver);
   Result<std::string, std::string> Add(const signet_lookup_driver* driver);
 
  private:
-  Registry() = default;
+  Registry();
+  struct Owned;  // completed tables, handles of shared objects
   std::vector<std::unique_ptr<AuthDriver>> auths_;
   std::vector<std::unique_ptr<LookupDriver>> lookups_;
-  std::vector<void*> handles_;
+  std::unique_ptr<Owned> owned_;
 };
 
 }  // namespace signet::drivers

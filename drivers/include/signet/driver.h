@@ -221,9 +221,10 @@ struct signet_host {
 
   /* Runs `body` on a thread where it may block, and waits for it (waits). `body` may use
    * no host function and nothing that other calls of this worker touch. */
-  void (*run_blocking)(void (*body)(void* context), void* context);
+  void (*run_blocking)(struct signet_worker* worker, void (*body)(void* context), void* context);
   /* Runs `body` at once, on a large stack. `body` must not wait. */
-  void (*run_on_big_stack)(void (*body)(void* context), void* context);
+  void (*run_on_big_stack)(struct signet_worker* worker, void (*body)(void* context),
+                           void* context);
 
   /* Events. Signalling wakes all who wait now and is not remembered, so check the
    * condition first, then wait, in a loop. event_wait (waits) returns SIGNET_IO_OK,

@@ -23,14 +23,16 @@ constexpr signet_text Text(std::string_view text) { return {text.data(), text.si
 //
 //   Requires  `f` does not throw: an exception ends the program.
 template <typename F>
-void OnBigStack(const signet_host* host, F&& f) {
+void OnBigStack(const signet_host* host, signet_worker* worker, F&& f) {
   using Callable = std::remove_reference_t<F>;
-  host->run_on_big_stack([](void* context) noexcept { (*static_cast<Callable*>(context))(); }, &f);
+  host->run_on_big_stack(
+      worker, [](void* context) noexcept { (*static_cast<Callable*>(context))(); }, &f);
 }
 template <typename F>
-void Blocking(const signet_host* host, F&& f) {
+void Blocking(const signet_host* host, signet_worker* worker, F&& f) {
   using Callable = std::remove_reference_t<F>;
-  host->run_blocking([](void* context) noexcept { (*static_cast<Callable*>(context))(); }, &f);
+  host->run_blocking(
+      worker, [](void* context) noexcept { (*static_cast<Callable*>(context))(); }, &f);
 }
 // Starts a task that owns its callable.
 template <typename F>
