@@ -151,10 +151,15 @@ $(B)/signet: $(B)/src/main.o $(all_libs)
 # --- tests ----------------------------------------------------------------------------------
 # One test program per layer, from test/<layer>/*_test.cc, linked with only that layer's
 # libraries and test/support.
-support_objects := $(patsubst %.cc,$(B)/%.o,$(wildcard test/support/*.cc))
+support_programs := make_certificates
+support_objects := $(patsubst %.cc,$(B)/%.o,\
+  $(filter-out $(support_programs:%=test/support/%.cc),$(wildcard test/support/*.cc)))
 $(B)/lib/libsupport.a: $(support_objects)
 	@mkdir -p $(@D)
 	$(Q)rm -f $@; $(AR) rcD $@ $^
+$(support_programs:%=$(B)/test/support/%): %: %.o $(B)/lib/libsupport.a
+	@$(if $(V),,echo "  LD  $@")
+	$(Q)$(link) -o $@ $< $(B)/lib/libsupport.a -lgnutls
 test_programs :=
 define test_rules
 test_objects.$(1) := $$(patsubst %.cc,$(B)/%.o,$$(wildcard test/$(1)/*_test.cc))
