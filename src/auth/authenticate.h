@@ -2,6 +2,7 @@
 #define SIGNET_SRC_AUTH_AUTHENTICATE_H_
 
 #include "expand/expand.h"
+#include "src/base/log.h"
 #include "src/config/config.h"
 #include "src/facts/session.h"
 
@@ -15,10 +16,16 @@ namespace signet::auth {
 // touched: the caller stores what is returned.
 //
 //   Returns  kNotTried, kAuthenticated (id non-empty, printable, one element, ≤
-//            limits::kIdentityMaxBytes: I11), kFailed or kDeferred, each with a reason
-//            for the log (G4, I14).
+//            limits::kIdentityMaxBytes: I11), kFailed or kDeferred. `authenticator`,
+//            `id` and `public_name` are set with kAuthenticated only (I15). `reason` is
+//            what stands behind "NAME authenticator failed for H=…: " in the log, with
+//            NAME from FindAfterTls: "535 Incorrect authentication data (set_id=a@b)"
+//            or "435 Unable to authenticate at present (set_id=a@b): …" (G4, I14).
+//   Errors   a forced failure of a parameter or of server_condition is kFailed; any other
+//            failure, and any failure of server_set_id after a success, is kDeferred.
 facts::Auth AuthenticateAfterTls(const config::Config& config, facts::Session& session,
-                                 expand::Services& services, expand::Budget& budget);
+                                 expand::Services& services, expand::Budget& budget,
+                                 Log* log = nullptr);
 
 // Whether the configuration has an authenticator that runs after TLS (for checks).
 const config::Authenticator* FindAfterTls(const config::Config& config);
