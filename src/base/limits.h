@@ -85,6 +85,9 @@ inline constexpr std::size_t kChainCacheBadMaxAgeSeconds = 60;
 inline constexpr std::size_t kIncludeDepth = 20;
 inline constexpr std::size_t kIfdefDepth = 10;  // as in Exim
 inline constexpr std::size_t kMacroNameMaxBytes = 63;
+// A line after macros and continuation, and all files together: macros multiply.
+inline constexpr std::size_t kConfigurationLineMaxBytes = 1024 * 1024;
+inline constexpr std::size_t kConfigurationMaxBytes = 16 * 1024 * 1024;
 inline constexpr std::size_t kLogLineMaxBytes = 8192;
 
 }  // namespace signet::limits
