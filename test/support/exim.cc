@@ -1,0 +1,87 @@
+#include "test/support/exim.h"
+
+#include <unistd.h>
+
+#include <filesystem>
+#include <stdexcept>
+
+namespace signet::test {
+namespace {
+
+// It refuses to work as root; this user need not exist, see `passwd` below.
+constexpr uid_t kEximUser = 65534;
+
+constexpr const char* kStoringServer = R"(
+exim_user = Debian-exim
+exim_group = Debian-exim
+primary_hostname = upstream.example.org
+spool_directory = @DIRECTORY@/spool
+log_file_path = @DIRECTORY@/log-%s
+pid_file_path = @DIRECTORY@/pid
+keep_environment = *
+never_users =
+local_interfaces = 127.0.0.1
+daemon_smtp_ports = @PORT@
+tls_advertise_hosts =
+acl_smtp_rcpt = all
+acl_smtp_data = all
+begin acl
+all:
+  accept
+begin routers
+store:
+  driver = accept
+  transport = maildir
+begin transports
+maildir:
+  driver = appendfile
+  user = Debian-exim
+  directory = @DIRECTORY@/mail
+  maildir_format
+  delivery_date_add = false
+  envelope_to_add = false
+  return_path_add = false
+)";
+
+}  // namespace
+
+EximPeer::EximPeer(const std::string& config) : port_(FreePort()) {
+  std::string text = Replace(config.empty() ? kStoringServer : config, "@DIRECTORY@",
+                             directory_.path());
+  WriteFile(directory_ / "exim.conf", Replace(text, "@PORT@", std::to_string(port_)));
+  const uid_t user = getuid() == 0 ? kEximUser : getuid();
+  const std::string ids = std::to_string(user) + ":" + std::to_string(user);
+  // Its package would create this user; the name lookup is answered from these files.
+  WriteFile(directory_ / "passwd", "root:x:0:0::/:/bin/sh\nDebian-exim:x:" + ids + "::/:/bin/sh\n");
+  WriteFile(directory_ / "group", "root:x:0:\nmail:x:8:\nDebian-exim:x:" + std::to_string(user) + ":\n");
+  if (getuid() == 0 && chown(directory_.path().c_str(), user, user) != 0) {
+    throw std::runtime_error("chown");
+  }
+  Process::Options options;
+  options.environment = PeerEnvironment();
+  options.environment.push_back("NSS_WRAPPER_PASSWD=" + (directory_ / "passwd"));
+  options.environment.push_back("NSS_WRAPPER_GROUP=" + (directory_ / "group"));
+  options.environment.push_back("LD_PRELOAD=libnss_wrapper.so");
+  process_ = std::make_unique<Process>(
+      std::vector<std::string>{PeersDirectory() + "/usr/sbin/exim4", "-C",
+                               directory_ / "exim.conf", "-bdf"},
+      options);
+  if (!WaitUntil([this] { return SomebodyListens(port_) || !process_->running(); }) ||
+      !process_->running()) {
+    throw std::runtime_error("exim did not start: " + process_->Output() + Log());
+  }
+}
+
+std::string EximPeer::FirstMessage() const {
+  std::error_code missing;
+  for (const auto& entry : std::filesystem::directory_iterator(directory_ / "mail/new", missing)) {
+    return ReadFile(entry.path().string());
+  }
+  return "";
+}
+
+std::string EximPeer::Log() const {
+  return ReadFile(directory_ / "log-main") + ReadFile(directory_ / "log-panic");
+}
+
+}  // namespace signet::test

@@ -1,0 +1,219 @@
+#include "test/support/process.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <random>
+#include <set>
+#include <sstream>
+#include <stdexcept>
+#include <thread>
+
+namespace signet::test {
+namespace {
+
+std::string TemporaryName() {
+  const char* directory = std::getenv("TMPDIR");
+  return std::string(directory != nullptr ? directory : "/tmp") + "/signet-test-XXXXXX";
+}
+
+sockaddr_in Loopback(int port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return address;
+}
+
+}  // namespace
+
+std::string ProjectRoot() { return std::filesystem::current_path().string(); }
+
+std::string BuildDirectory() {
+  const char* variant = std::getenv("SIGNET_VARIANT");
+  return ProjectRoot() + "/build/" + (variant != nullptr ? variant : "release");
+}
+
+std::string SignetProgram() { return BuildDirectory() + "/signet"; }
+
+std::string PeersDirectory() { return ProjectRoot() + "/build/peers"; }
+
+std::vector<std::string> PeerEnvironment() {
+  std::string paths;
+  for (const auto& entry : std::filesystem::directory_iterator(PeersDirectory() + "/usr/lib")) {
+    const std::string name = entry.path().filename().string();
+    if (name.find("linux-gnu") != std::string::npos) paths += entry.path().string() + ":";
+  }
+  return {"LD_LIBRARY_PATH=" + paths + PeersDirectory() + "/usr/lib"};
+}
+
+std::string ReadFile(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+void WriteFile(const std::string& path, std::string_view text) {
+  std::ofstream file(path, std::ios::binary | std::ios::trunc);
+  file << text;
+  if (!file.flush()) throw std::runtime_error("cannot write " + path);
+}
+
+std::string Replace(std::string text, std::string_view from, std::string_view to) {
+  for (std::size_t at = text.find(from); at != std::string::npos;
+       at = text.find(from, at + to.size())) {
+    text.replace(at, from.size(), to);
+  }
+  return text;
+}
+
+bool WaitUntil(const std::function<bool()>& condition, milliseconds limit) {
+  const auto end = std::chrono::steady_clock::now() + limit;
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > end) return false;
+    std::this_thread::sleep_for(milliseconds(5));
+  }
+  return true;
+}
+
+int FreePort() {
+  static std::mt19937 random{std::random_device{}()};
+  static std::set<int> given;
+  for (int attempt = 0; attempt < 1000; ++attempt) {
+    const int port = std::uniform_int_distribution<int>(12'000, 31'000)(random);
+    if (!given.insert(port).second) continue;
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const sockaddr_in address = Loopback(port);
+    const bool free = bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+    close(fd);
+    if (free) return port;
+  }
+  throw std::runtime_error("no free port");
+}
+
+bool SomebodyListens(int port) {
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const sockaddr_in address = Loopback(port);
+  const bool open = connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  close(fd);
+  return open;
+}
+
+TempDir::TempDir() : path_(TemporaryName()) {
+  if (mkdtemp(path_.data()) == nullptr) throw std::runtime_error("cannot make " + path_);
+  chmod(path_.c_str(), 0755);
+}
+
+TempDir::~TempDir() {
+  std::error_code ignored;
+  if (std::getenv("SIGNET_TEST_KEEP") == nullptr) std::filesystem::remove_all(path_, ignored);
+}
+
+Process::Process(std::vector<std::string> arguments, Options options)
+    : output_file_(options.output_file) {
+  if (output_file_.empty()) {
+    output_file_ = TemporaryName();
+    const int fd = mkostemp(output_file_.data(), O_CLOEXEC);
+    if (fd < 0) throw std::runtime_error("cannot make " + output_file_);
+    close(fd);
+    own_output_ = true;
+  }
+  int input[2];
+  if (pipe2(input, O_CLOEXEC) != 0) throw std::runtime_error("pipe");
+  std::vector<char*> argv;
+  for (std::string& argument : arguments) argv.push_back(argument.data());
+  argv.push_back(nullptr);
+  const int output = open(output_file_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+
+  pid_ = fork();
+  if (pid_ < 0) throw std::runtime_error("fork");
+  if (pid_ == 0) {
+    setpgid(0, 0);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);  // a test that is killed leaves nobody behind
+    dup2(input[0], 0);
+    dup2(output, 1);
+    dup2(output, 2);
+    for (std::string& setting : options.environment) putenv(setting.data());
+    execvp(argv[0], argv.data());
+    dprintf(2, "cannot run %s: %s\n", argv[0], strerror(errno));
+    _exit(127);
+  }
+  setpgid(pid_, pid_);
+  close(output);
+  close(input[0]);
+  input_ = input[1];
+  signal(SIGPIPE, SIG_IGN);
+  if (!options.input.empty()) Send(options.input);
+  if (!options.keep_input_open) CloseInput();
+}
+
+Process::~Process() {
+  CloseInput();
+  if (!ended_) {
+    kill(-pid_, SIGKILL);
+    kill(-pid_, SIGCONT);
+    waitpid(pid_, nullptr, 0);
+  }
+  if (own_output_) unlink(output_file_.c_str());
+}
+
+bool Process::running() {
+  if (ended_) return false;
+  int status = 0;
+  if (waitpid(pid_, &status, WNOHANG) != pid_) return true;
+  ended_ = true;
+  status_ = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  return false;
+}
+
+std::string Process::Output() const { return ReadFile(output_file_); }
+
+bool Process::WaitForOutput(std::string_view text, milliseconds limit) const {
+  return WaitUntil([&] { return Output().find(text) != std::string::npos; }, limit);
+}
+
+void Process::Send(std::string_view text) {
+  while (!text.empty() && input_ >= 0) {
+    const ssize_t size = write(input_, text.data(), text.size());
+    if (size <= 0) break;
+    text.remove_prefix(static_cast<std::size_t>(size));
+  }
+}
+
+void Process::CloseInput() {
+  if (input_ >= 0) close(input_);
+  input_ = -1;
+}
+
+void Process::Signal(int signal) {
+  if (!ended_) kill(pid_, signal);
+}
+
+int Process::Wait(milliseconds limit) {
+  if (WaitUntil([this] { return !running(); }, limit)) return status_;
+  kill(-pid_, SIGKILL);
+  waitpid(pid_, nullptr, 0);
+  ended_ = true;
+  return -1;
+}
+
+Finished Run(std::vector<std::string> arguments, Process::Options options, milliseconds limit) {
+  Process process(std::move(arguments), std::move(options));
+  Finished finished;
+  finished.status = process.Wait(limit);
+  finished.output = process.Output();
+  return finished;
+}
+
+}  // namespace signet::test

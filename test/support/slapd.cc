@@ -1,0 +1,49 @@
+#include "test/support/slapd.h"
+
+#include <signal.h>
+
+#include <filesystem>
+#include <stdexcept>
+
+namespace signet::test {
+
+Slapd::Slapd(const std::string& more_ldif) : port_(FreePort()) {
+  std::filesystem::create_directory(directory_ / "db");
+  std::string text = ReadFile("test/support/slapd.conf");
+  text = Replace(text, "@PEERS@", PeersDirectory());
+  text = Replace(text, "@ROOT@", ProjectRoot());
+  text = Replace(text, "@DIRECTORY@", directory_.path());
+  WriteFile(directory_ / "slapd.conf", text);
+  const Finished loaded =
+      Run({PeersDirectory() + "/usr/sbin/slapadd", "-f", directory_ / "slapd.conf"},
+          {.environment = PeerEnvironment(),
+           .input = ReadFile("test/support/directory.ldif") + "\n" + more_ldif});
+  if (loaded.status != 0) throw std::runtime_error("slapadd: " + loaded.output);
+  Start();
+}
+
+void Slapd::Start() {
+  process_ = std::make_unique<Process>(
+      std::vector<std::string>{PeersDirectory() + "/usr/sbin/slapd", "-f",
+                               directory_ / "slapd.conf", "-h",
+                               "ldap://127.0.0.1:" + std::to_string(port_), "-d", "0"},
+      Process::Options{.environment = PeerEnvironment()});
+  if (!WaitUntil([this] { return SomebodyListens(port_) || !process_->running(); }) ||
+      !process_->running()) {
+    throw std::runtime_error("slapd did not start: " + process_->Output());
+  }
+}
+
+void Slapd::Stop() { process_->Signal(SIGSTOP); }
+void Slapd::Continue() { process_->Signal(SIGCONT); }
+void Slapd::Kill() { process_.reset(); }
+
+void Slapd::Modify(const std::string& ldif) {
+  const Finished done =
+      Run({"ldapmodify", "-x", "-H", "ldap://127.0.0.1:" + std::to_string(port_), "-D",
+           "cn=admin,dc=example,dc=org", "-w", "secret"},
+          {.input = ldif});
+  if (done.status != 0) throw std::runtime_error("ldapmodify: " + done.output);
+}
+
+}  // namespace signet::test

@@ -1,0 +1,34 @@
+#ifndef SIGNET_TEST_SUPPORT_SLAPD_H_
+#define SIGNET_TEST_SUPPORT_SLAPD_H_
+
+#include <memory>
+#include <string>
+
+#include "test/support/process.h"
+
+namespace signet::test {
+
+// A private OpenLDAP server on a loopback port, with the accounts of
+// test/support/directory.ldif (and more, as LDIF text, where wanted).
+class Slapd {
+ public:
+  explicit Slapd(const std::string& more_ldif = "");
+
+  int port() const { return port_; }
+  std::string host_and_port() const { return "127.0.0.1::" + std::to_string(port_); }
+
+  void Stop();  // SIGSTOP: connections stay, nothing is answered
+  void Continue();
+  void Kill();
+  void Start();  // again, on the same port with the same entries
+  // Runs ldapmodify as the administrator.
+  void Modify(const std::string& ldif);
+
+ private:
+  TempDir directory_;
+  int port_;
+  std::unique_ptr<Process> process_;
+};
+
+}  // namespace signet::test
+#endif

@@ -1,0 +1,47 @@
+#ifndef SIGNET_TEST_SUPPORT_SMTP_CLIENT_H_
+#define SIGNET_TEST_SUPPORT_SMTP_CLIENT_H_
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "test/support/process.h"
+
+namespace signet::test {
+
+// A client that says what it is told, for what the usual ones cannot do. Blocking, with a
+// deadline of half a minute on each reply.
+class SmtpClient {
+ public:
+  // Connects and reads the greeting, unless the port wants TLS first.
+  explicit SmtpClient(int port, bool tls_on_connect = false);
+  ~SmtpClient();
+  SmtpClient(SmtpClient&&) noexcept;
+
+  // The last reply, lines joined by "\n", without the last line end; "" where the server
+  // has gone.
+  const std::string& reply() const;
+  int code() const;
+  // Sends `line` and CRLF; returns the reply.
+  const std::string& Say(std::string_view line);
+  void Send(std::string_view octets);  // as they are
+  const std::string& ReadReply();
+  bool closed();  // the server ended the connection: waits for it
+
+  // The handshake, with a client certificate unless `certificate` is empty. False: failed.
+  bool StartTls(const std::string& certificate = "", const std::string& key = "",
+                const std::string& priority = "NORMAL");
+
+  // EHLO, STARTTLS, handshake and EHLO again; returns the second EHLO's reply.
+  const std::string& Begin(const std::string& certificate = "", const std::string& key = "");
+  // MAIL, RCPT, DATA and a message; the reply to the first command that is refused, or to
+  // the message. `content` is sent as it is, then CRLF.CRLF.
+  std::string Submit(const std::string& from, const std::string& to, std::string_view content);
+
+ private:
+  struct Rep;
+  std::unique_ptr<Rep> rep_;
+};
+
+}  // namespace signet::test
+#endif
