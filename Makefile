@@ -174,7 +174,7 @@ $(foreach l,$(LAYERS),$(eval $(call test_rules,$(l))))
 
 # System tests run the daemon beside real peers: one program per file.
 system_programs := $(patsubst %.cc,$(B)/%,$(wildcard test/system/*_test.cc))
-$(system_programs): $(B)/test/system/%: $(B)/test/system/%.o $(B)/lib/libsupport.a $(all_libs) | $(B)/signet
+$(system_programs): $(B)/test/system/%: $(B)/test/system/%.o $(B)/lib/libsupport.a $(all_libs) | $(B)/signet $(support_programs:%=$(B)/test/support/%)
 	@$(if $(V),,echo "  LD  $@")
 	$(Q)$(link) -o $@ $< -Wl,--start-group $(B)/lib/libsupport.a $(all_libs) -Wl,--end-group $(test_libs) $(libs)
 

@@ -12,7 +12,7 @@ namespace signet::test {
 // loopback port, from a directory of its own.
 class EximPeer {
  public:
-  // `config` replaces that of a storing server; @DIRECTORY@ and @PORT@ are filled in.
+  // `config` replaces that of a storing server; @DIRECTORY@, @PORT@ and @PEERS@ are filled in.
   explicit EximPeer(const std::string& config = "");
   int port() const { return port_; }
   pid_t pid() const { return process_->pid(); }

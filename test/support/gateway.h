@@ -18,7 +18,7 @@ class Gateway {
     std::string server_certificate, server_key, client_ca;  // PEM files
     std::string ldap_servers;                               // as in ldap_default_servers
     int upstream_port = 0;
-    std::string main_options;  // further lines of the main section
+    std::string main_options;                                // further lines of the main section
     std::vector<std::pair<std::string, std::string>> edits;  // text of the file → other text
   };
   explicit Gateway(Options options);

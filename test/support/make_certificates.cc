@@ -62,6 +62,8 @@ void WriteGoodClients(const Issued& intermediate, Writer* out) {
   out->Pair("bob", issue(Named("Bob", "bob@example.org")), chain);
   out->Pair("mallory", issue(Named("Mallory", "mallory@example.org")), chain);
   out->Pair("none", issue(Named("Nobody", "")), chain);
+  out->Pair("zero", issue(Named("Zero", "zero@example.org")), chain);
+  out->Pair("word", issue(Named("Word", "word@example.org")), chain);
   CertificateSpec two = alice;
   two.alternative_names = {MailName("alice@example.org"), MailName("bob@example.org")};
   out->Pair("two", issue(two), chain);

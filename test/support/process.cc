@@ -88,7 +88,8 @@ bool WaitUntil(const std::function<bool()>& condition, milliseconds limit) {
 }
 
 int FreePort() {
-  static std::mt19937 random{std::random_device{}()};
+  static std::random_device seed;
+  static std::minstd_rand random{seed()};
   static std::set<int> given;
   for (int attempt = 0; attempt < 1000; ++attempt) {
     const int port = std::uniform_int_distribution<int>(12'000, 31'000)(random);

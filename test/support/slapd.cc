@@ -39,10 +39,9 @@ void Slapd::Continue() { process_->Signal(SIGCONT); }
 void Slapd::Kill() { process_.reset(); }
 
 void Slapd::Modify(const std::string& ldif) {
-  const Finished done =
-      Run({"ldapmodify", "-x", "-H", "ldap://127.0.0.1:" + std::to_string(port_), "-D",
-           "cn=admin,dc=example,dc=org", "-w", "secret"},
-          {.input = ldif});
+  const Finished done = Run({"ldapmodify", "-x", "-H", "ldap://127.0.0.1:" + std::to_string(port_),
+                             "-D", "cn=admin,dc=example,dc=org", "-w", "secret"},
+                            {.input = ldif});
   if (done.status != 0) throw std::runtime_error("ldapmodify: " + done.output);
 }
 

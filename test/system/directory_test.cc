@@ -8,9 +8,9 @@
 namespace signet::test {
 namespace {
 
+using std::chrono::steady_clock;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
-using std::chrono::steady_clock;
 
 double SecondsSince(steady_clock::time_point start) {
   return std::chrono::duration<double>(steady_clock::now() - start).count();

@@ -104,9 +104,8 @@ INSTANTIATE_TEST_SUITE_P(Clients, NoIdentity, ::testing::ValuesIn(AllRefused()),
 
 TEST_F(Identity, TwoNamesAreExplainedInTheLog) {
   world_->RcptReply("two", "alice@example.org");
-  EXPECT_TRUE(WaitUntil([&] {
-    return world_->gateway->Log().find("empty") != std::string::npos;
-  })) << world_->gateway->Log();
+  EXPECT_TRUE(WaitUntil([&] { return world_->gateway->Log().find("empty") != std::string::npos; }))
+      << world_->gateway->Log();
   EXPECT_THAT(world_->gateway->Log(), Not(HasSubstr("A=tls: ")));
 }
 

@@ -17,11 +17,13 @@ using ::testing::StartsWith;
 // What mail servers have stumbled over.
 std::string StrangeMessage() {
   std::string text = "Subject: strange\r\nMIME-Version: 1.0\r\n\r\n";
-  text += "..\r\n";              // one dot, stuffed as a client has to
+  text += "..\r\n";  // one dot, stuffed as a client has to
   text += "..two\r\n";
   text += "...three\r\n";
   text += std::string(998, 'x') + "\r\n";  // the longest line that is allowed
-  text += "Gr\xc3\xbc\xc3\x9f" "e, \xe9 \xff\x80\r\n";
+  text +=
+      "Gr\xc3\xbc\xc3\x9f"
+      "e, \xe9 \xff\x80\r\n";
   text += "\r\n\r\n \t trailing blanks \t \r\n";
   text += "From here\r\nlast line";
   return text;
@@ -78,9 +80,8 @@ TEST(Relay, AnUpstreamThatRefusesAtTheEndIsBelieved) {
 }
 
 TEST(Relay, AnUpstreamThatVanishesAtTheEndIsATemporaryFailure) {
-  World world([](const std::string& line) {
-    return line == "." ? std::string("close") : std::string();
-  });
+  World world(
+      [](const std::string& line) { return line == "." ? std::string("close") : std::string(); });
   SmtpClient client = world.Client("alice");
   EXPECT_THAT(client.Submit("alice@example.org", "x@example.net", "Subject: a\r\n\r\nb"),
               StartsWith("4"));
@@ -90,7 +91,7 @@ TEST(Relay, AnUpstreamThatVanishesAtTheEndIsATemporaryFailure) {
 TEST(Relay, ARecipientThatTheUpstreamRefusesIsRefused) {
   World world([](const std::string& line) {
     return line.find("unknown@") != std::string::npos ? std::string("550 5.1.1 unknown here\r\n")
-                                                       : std::string();
+                                                      : std::string();
   });
   SmtpClient client = world.Client("alice");
   client.Say("MAIL FROM:<alice@example.org>");
@@ -119,10 +120,10 @@ TEST(Relay, MaildirHoldsWhatWasAccepted) {
   TempDir mail;
   Slapd slapd;
   Gateway::Options options = GatewayOptions(slapd.host_and_port(), 10025);
-  options.edits = {
-      {"driver = smtp\n", "driver = appendfile\n  maildir_format\n  directory = " + (mail / "box\n")},
-      {"driver = manualroute\n", "driver = accept\n"},
-      {"  route_list = * 127.0.0.1::10025\n", ""}};
+  options.edits = {{"driver = smtp\n",
+                    "driver = appendfile\n  maildir_format\n  directory = " + (mail / "box\n")},
+                   {"driver = manualroute\n", "driver = accept\n"},
+                   {"  route_list = * 127.0.0.1::10025\n", ""}};
   Gateway gateway(options);
   SmtpClient client(gateway.starttls_port());
   client.Begin(Certificates::Get().pem("alice"), Certificates::Get().key("alice"));
