@@ -1,0 +1,121 @@
+#ifndef SIGNET_SRC_SMTP_DATA_H_
+#define SIGNET_SRC_SMTP_DATA_H_
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "src/base/limits.h"
+#include "src/smtp/reply.h"
+
+// What a client sends behind DATA: octets in, lines out (rules S2 to S5). Framing ends
+// here; everything that is sent on is encoded anew from the lines (rule S3).
+namespace signet::smtp {
+
+// Why a message is refused. The first thing found wrong decides the reply.
+enum class DataProblem : std::uint8_t {
+  kNone,
+  kBareCr,
+  kBareLf,
+  kNul,
+  kLineTooLong,
+  kHeaderTooLong,
+  kTooBig,
+  kTooManyReceived,
+};
+Reply ProblemReply(DataProblem problem);  // 5xx; never called for kNone
+
+// A line of the message, without its CRLF and without the dot that was stuffed.
+using LineSink = std::function<void(std::string_view line)>;
+
+// DataDecoder finds the end of a message: a line that is a dot and nothing else, between
+// two CRLFs; never anything else. It reads on to that end through whatever is wrong with
+// the message, so that nothing in a message can be taken for a command.
+//
+//   Cost      each octet is looked at once; holds one line at most.
+class DataDecoder {
+ public:
+  struct Limits {
+    std::uint64_t message_bytes = limits::kMessageMaxBytes;  // 0: none
+    std::size_t line_bytes = limits::kMessageLineMaxBytes;   // without CRLF
+  };
+  explicit DataDecoder(Limits limits) : limits_(limits) {}
+
+  // Consumes octets up to the end of the message or of `input`, and returns how many.
+  // Lines are given to `sink` in order while nothing is wrong; afterwards none are.
+  std::size_t Feed(std::string_view input, const LineSink& sink);
+
+  bool ended() const { return ended_; }
+  DataProblem problem() const { return problem_; }
+  // Size of the decoded message, CRLFs included.
+  std::uint64_t message_bytes() const { return message_bytes_; }
+  // Too much has come even for a message that is only read to be refused.
+  bool hopeless() const;
+
+ private:
+  void Append(std::string_view octets);
+  void FinishLine(const LineSink& sink);
+  void Note(DataProblem problem);
+
+  Limits limits_;
+  std::string line_;
+  std::uint64_t line_bytes_ = 0;  // of the current line, kept or not
+  std::uint64_t message_bytes_ = 0;
+  bool cr_pending_ = false;
+  bool ended_ = false;
+  DataProblem problem_ = DataProblem::kNone;
+};
+
+// HeaderFilter passes a message's lines on and does to its header what we have to do:
+// adds our lines, removes Authentication-Results that claim to be ours (rule S14), counts
+// what has a limit. A message without a blank line behind its header gets one.
+class HeaderFilter {
+ public:
+  struct Options {
+    std::vector<std::string> first;  // lines in front of the header, e.g. Received:
+    std::vector<std::string> added;  // lines at the end of the header
+    std::string own_name;            // authserv-id that only we may use
+    std::size_t header_bytes = limits::kHeaderSectionMaxBytes;
+    std::size_t received_max = limits::kReceivedMax;
+  };
+  explicit HeaderFilter(Options options) : options_(std::move(options)) {}
+
+  void Line(std::string_view line, const LineSink& sink);
+  void End(const LineSink& sink);  // behind the last line
+
+  bool in_header() const { return in_header_; }
+  DataProblem problem() const { return problem_; }
+  const std::string& message_id() const { return message_id_; }  // of the client; may be ""
+  std::uint64_t added_bytes() const { return added_bytes_; }     // by us, minus removed ones
+
+ private:
+  void Start(const LineSink& sink);
+  void HeaderLine(std::string_view line, const LineSink& sink);
+  void EndHeader(const LineSink& sink);
+  void ReleaseHeld(const LineSink& sink);
+  void Count(std::string_view line);
+  void Emit(std::string_view line, const LineSink& sink);
+
+  Options options_;
+  bool started_ = false;
+  bool in_header_ = true;
+  bool has_field_ = false;
+  bool holding_ = false;
+  std::vector<std::string> held_;  // an Authentication-Results field, until it is complete
+  std::size_t header_bytes_ = 0;
+  std::size_t received_ = 0;
+  std::string message_id_;
+  std::uint64_t added_bytes_ = 0;
+  DataProblem problem_ = DataProblem::kNone;
+};
+
+// The name of the header field that the line begins, or "" where it begins none.
+std::string_view FieldName(std::string_view line);
+
+// The authserv-id of an Authentication-Results value, or "" where it has none.
+std::string AuthservId(std::string_view value);
+
+}  // namespace signet::smtp
+#endif

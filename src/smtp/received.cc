@@ -1,0 +1,80 @@
+#include "src/smtp/received.h"
+
+#include <array>
+#include <cstdio>
+#include <ctime>
+
+namespace signet::smtp {
+namespace {
+
+// "from [192.0.2.1] (helo=name)", "from name ([192.0.2.1] helo=other)"
+std::string FromClause(const facts::Session& session) {
+  const std::string ip = "[" + session.connection.client_ip + "]";
+  const std::string helo = CommentText(session.helo);
+  const bool named = !session.host_name.empty();
+  const bool show_helo = !helo.empty() && session.helo != session.host_name;
+  if (named)
+    return CommentText(session.host_name) + " (" + ip + (show_helo ? " helo=" + helo : "") + ")";
+  return show_helo ? ip + " (helo=" + helo + ")" : ip;
+}
+
+std::string WithClause(const facts::Session& session) {
+  std::string with = session.ReceivedProtocol();
+  if (session.tls.active)
+    with +=
+        "  (" + CommentText(session.tls.version) + ") tls " + CommentText(session.tls.cipher_std);
+  return with;
+}
+
+}  // namespace
+
+std::string CommentText(std::string_view text) {
+  std::string out;
+  for (char c : text) {
+    if (c <= ' ' || c >= 0x7f) {
+      out += '?';
+      continue;
+    }
+    if (c == '(' || c == ')' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out;
+}
+
+std::string MailDate(WallTime when) {
+  // Not strftime's names: they follow a locale.
+  static constexpr std::array<const char*, 7> kDays = {"Sun", "Mon", "Tue", "Wed",
+                                                       "Thu", "Fri", "Sat"};
+  static constexpr std::array<const char*, 12> kMonths = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                                          "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+  const std::time_t seconds = std::chrono::system_clock::to_time_t(when);
+  std::tm t{};
+  localtime_r(&seconds, &t);
+  const long zone = t.tm_gmtoff / 60;
+  const long away = zone < 0 ? -zone : zone;
+  char text[64];
+  std::snprintf(text, sizeof text, "%s, %02d %s %04d %02d:%02d:%02d %c%02ld%02ld",
+                kDays[static_cast<std::size_t>(t.tm_wday)], t.tm_mday,
+                kMonths[static_cast<std::size_t>(t.tm_mon)], t.tm_year + 1900, t.tm_hour, t.tm_min,
+                t.tm_sec, zone < 0 ? '-' : '+', away / 60, away % 60);
+  return text;
+}
+
+std::vector<std::string> ReceivedHeader(const facts::Session& session, WallTime now) {
+  std::vector<std::string> lines;
+  lines.push_back("Received: from " + FromClause(session));
+  lines.push_back("\tby " + CommentText(session.primary_hostname) + " with " + WithClause(session));
+  lines.push_back("\t(Signet)");
+  lines.push_back("\t(envelope-from <" + CommentText(session.envelope.sender) + ">)");
+  std::string id = "\tid " + session.envelope.message_id;
+  if (session.envelope.recipients.size() == 1) {
+    lines.push_back(std::move(id));
+    lines.push_back("\tfor " + CommentText(session.envelope.recipients.front().address) + ";");
+  } else {
+    lines.push_back(id + ";");
+  }
+  lines.push_back("\t" + MailDate(now));
+  return lines;
+}
+
+}  // namespace signet::smtp

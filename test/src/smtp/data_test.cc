@@ -1,0 +1,234 @@
+#include "src/smtp/data.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace signet::smtp {
+namespace {
+
+struct Decoded {
+  std::vector<std::string> lines;
+  bool ended = false;
+  DataProblem problem = DataProblem::kNone;
+  std::size_t consumed = 0;
+  std::uint64_t bytes = 0;
+  bool operator==(const Decoded&) const = default;
+};
+
+// Feeds `input` in pieces; a piece begins at each of `cuts`.
+Decoded Decode(std::string_view input, std::vector<std::size_t> cuts = {},
+               DataDecoder::Limits limits = {}) {
+  Decoded result;
+  DataDecoder decoder(limits);
+  cuts.push_back(input.size());
+  std::size_t from = 0;
+  for (std::size_t cut : cuts) {
+    const std::string_view piece = input.substr(from, cut - from);
+    if (decoder.ended()) break;
+    result.consumed +=
+        decoder.Feed(piece, [&](std::string_view line) { result.lines.emplace_back(line); });
+    from = cut;
+  }
+  result.ended = decoder.ended();
+  result.problem = decoder.problem();
+  result.bytes = decoder.message_bytes();
+  return result;
+}
+
+// What the rule says, written down in the plainest way: the message ends behind the first
+// CRLF "." CRLF, the CRLF of the DATA command counting as the first.
+std::size_t EndByRule(std::string_view input) {
+  const std::string whole = "\r\n" + std::string(input);
+  const std::size_t at = whole.find("\r\n.\r\n");
+  return at == std::string::npos ? std::string::npos : at + 3;
+}
+
+TEST(DataDecoder, GivesLinesWithoutFramingAndDots) {
+  const Decoded d = Decode("Subject: x\r\n\r\n..dot\r\n.\r\nQUIT\r\n");
+  EXPECT_EQ(d.lines, (std::vector<std::string>{"Subject: x", "", ".dot"}));
+  EXPECT_TRUE(d.ended);
+  EXPECT_EQ(d.problem, DataProblem::kNone);
+  EXPECT_EQ(d.bytes, std::string_view("Subject: x\r\n\r\n.dot\r\n").size());
+  EXPECT_EQ(d.consumed, std::string_view("Subject: x\r\n\r\n..dot\r\n.\r\n").size());
+}
+
+TEST(DataDecoder, ALoneDotAtOnceIsAnEmptyMessage) {
+  const Decoded d = Decode(".\r\n");
+  EXPECT_TRUE(d.ended);
+  EXPECT_TRUE(d.lines.empty());
+}
+
+TEST(DataDecoder, RuleS2EveryWrongEndingIsNoEnding) {
+  for (const char* ending : {"\n.\n", "\n.\r\n", "\r\n.\n", "\r\n.\r", "\r.\r\n", "\r.\r",
+                             "\r\n.\r\r\n", "\r\n. \r\n", "\r\n.\t\r\n", "\r\n \r\n. \r\n",
+                             "\r\n..\r\n", "\n.\r\n\n", "\r\n\xe2\x80\xa8.\xe2\x80\xa8",
+                             "\r\n.\xc2\x85\r\n", "\r\n\xc2\x85.\r\n", "\v.\v", "\f.\f"}) {
+    const Decoded d = Decode(std::string("x") + ending + "MAIL FROM:<evil@x>");
+    EXPECT_FALSE(d.ended) << testing::PrintToString(std::string(ending));
+  }
+  EXPECT_FALSE(Decode(std::string_view("x\r\n.\0\r\n", 8)).ended);
+  EXPECT_FALSE(Decode(std::string_view("x\r\n\0.\r\n", 8)).ended);
+  EXPECT_FALSE(Decode(std::string_view("x\r\0\n.\r\n", 8)).ended);
+}
+
+// All strings of up to seven octets over the alphabet that matters, at every split of
+// the input into two reads: ended or not, and where, is what the rule says.
+TEST(DataDecoder, RuleS2HoldsForAllCombinationsAndSplits) {
+  static constexpr char kAlphabet[] = {'\r', '\n', '.', '\0', 'x'};
+  long tried = 0;
+  for (std::size_t length = 0; length <= 7; ++length) {
+    std::size_t count = 1;
+    for (std::size_t i = 0; i < length; ++i) count *= 5;
+    for (std::size_t number = 0; number < count; ++number) {
+      std::string input;
+      for (std::size_t i = 0, n = number; i < length; ++i, n /= 5) input += kAlphabet[n % 5];
+      const std::size_t end = EndByRule(input);
+      const Decoded whole = Decode(input);
+      ASSERT_EQ(whole.ended, end != std::string::npos) << testing::PrintToString(input);
+      if (whole.ended) {
+        ASSERT_EQ(whole.consumed, end) << testing::PrintToString(input);
+      }
+      const std::string message = input.substr(0, whole.ended ? end : input.size());
+      const bool wrong = message.find('\0') != std::string::npos ||
+                         whole.problem == DataProblem::kBareCr ||
+                         whole.problem == DataProblem::kBareLf;
+      ASSERT_EQ(wrong, whole.problem != DataProblem::kNone) << testing::PrintToString(input);
+      for (std::size_t cut = 0; cut <= length; ++cut) {
+        Decoded split = Decode(input, {cut});
+        split.consumed = whole.consumed;
+        ASSERT_EQ(split, whole) << testing::PrintToString(input) << " cut at " << cut;
+      }
+      ++tried;
+    }
+  }
+  EXPECT_EQ(tried, 97656);
+}
+
+TEST(DataDecoder, RuleS4BareCrLfAndNulAreFoundWhereverTheyAre) {
+  EXPECT_EQ(Decode("a\rb\r\n.\r\n").problem, DataProblem::kBareCr);
+  EXPECT_EQ(Decode("a\r\r\n.\r\n").problem, DataProblem::kBareCr);
+  EXPECT_EQ(Decode("a\nb\r\n.\r\n").problem, DataProblem::kBareLf);
+  EXPECT_EQ(Decode("\n\r\n.\r\n").problem, DataProblem::kBareLf);
+  EXPECT_EQ(Decode(std::string_view("a\0b\r\n.\r\n", 8)).problem, DataProblem::kNul);
+}
+
+TEST(DataDecoder, NothingIsPassedOnBehindAProblem) {
+  const Decoded d = Decode("one\r\ntwo\nthree\r\nfour\r\n.\r\n");
+  EXPECT_EQ(d.lines, std::vector<std::string>{"one"});
+  EXPECT_TRUE(d.ended);
+}
+
+TEST(DataDecoder, RuleS5LineLimitOnBothSides) {
+  const std::string fits(limits::kMessageLineMaxBytes, 'x');
+  EXPECT_EQ(Decode(fits + "\r\n.\r\n").problem, DataProblem::kNone);
+  EXPECT_EQ(Decode(fits + "x\r\n.\r\n").problem, DataProblem::kLineTooLong);
+  // The stuffed dot does not count.
+  const std::string dotted = ".." + fits.substr(1);
+  EXPECT_EQ(Decode(dotted + "\r\n.\r\n").problem, DataProblem::kNone);
+  EXPECT_EQ(Decode(dotted + "x\r\n.\r\n").problem, DataProblem::kLineTooLong);
+  const Decoded d = Decode(std::string(100000, 'x') + "\r\n.\r\nQUIT\r\n");
+  EXPECT_TRUE(d.ended);
+  EXPECT_EQ(d.consumed, 100005U);
+}
+
+TEST(DataDecoder, SizeLimitOnBothSides) {
+  EXPECT_EQ(Decode("12345678\r\n.\r\n", {}, {.message_bytes = 10}).problem, DataProblem::kNone);
+  EXPECT_EQ(Decode("12345678\r\n.\r\n", {}, {.message_bytes = 9}).problem, DataProblem::kTooBig);
+  EXPECT_EQ(Decode(".12345678\r\n.\r\n", {}, {.message_bytes = 10}).problem, DataProblem::kNone);
+  EXPECT_EQ(Decode(std::string(1000, 'x') + "\r\n.\r\n", {}, {.message_bytes = 0}).problem,
+            DataProblem::kLineTooLong);
+}
+
+TEST(DataDecoder, IsHopelessOnlyFarBeyondTheLimit) {
+  DataDecoder decoder({.message_bytes = 1000, .line_bytes = 998});
+  const std::string block = std::string(998, 'x') + "\r\n";
+  for (int i = 0; i < 1000; ++i) decoder.Feed(block, [](std::string_view) {});
+  EXPECT_FALSE(decoder.hopeless());
+  for (int i = 0; i < 60; ++i) decoder.Feed(block, [](std::string_view) {});
+  EXPECT_TRUE(decoder.hopeless());
+}
+
+std::vector<std::string> Filter(const std::vector<std::string>& lines,
+                                HeaderFilter::Options options, DataProblem* problem = nullptr) {
+  std::vector<std::string> out;
+  const LineSink sink = [&](std::string_view line) { out.emplace_back(line); };
+  HeaderFilter filter(std::move(options));
+  for (const std::string& line : lines) filter.Line(line, sink);
+  filter.End(sink);
+  if (problem != nullptr) *problem = filter.problem();
+  return out;
+}
+using Lines = std::vector<std::string>;
+
+TEST(HeaderFilter, PutsLinesInFrontAndAtTheEndOfTheHeader) {
+  EXPECT_EQ(Filter({"Subject: x", " folded", "", "body"},
+                   {.first = {"Received: r"}, .added = {"X-A: 1"}}),
+            (Lines{"Received: r", "Subject: x", " folded", "X-A: 1", "", "body"}));
+}
+
+TEST(HeaderFilter, AddsTheBlankLineThatIsMissing) {
+  EXPECT_EQ(Filter({"just text"}, {.added = {"X-A: 1"}}), (Lines{"X-A: 1", "", "just text"}));
+  EXPECT_EQ(Filter({"Subject: x", "just text"}, {.added = {"X-A: 1"}}),
+            (Lines{"Subject: x", "X-A: 1", "", "just text"}));
+  EXPECT_EQ(Filter({"Subject: x"}, {.added = {"X-A: 1"}}), (Lines{"Subject: x", "X-A: 1", ""}));
+  EXPECT_EQ(Filter({}, {.first = {"Received: r"}}), (Lines{"Received: r", ""}));
+  EXPECT_EQ(Filter({" continued", "Subject: x"}, {}), (Lines{"", " continued", "Subject: x"}));
+}
+
+TEST(HeaderFilter, TheBodyIsNotTouched) {
+  EXPECT_EQ(Filter({"", "Authentication-Results: mx.example; auth=pass", "", "x"},
+                   {.own_name = "mx.example"}),
+            (Lines{"", "Authentication-Results: mx.example; auth=pass", "", "x"}));
+}
+
+TEST(HeaderFilter, RuleS14ForgedAuthenticationResultsAreRemoved) {
+  for (const char* forged :
+       {"Authentication-Results: mx.example; auth=pass", "authentication-results:MX.Example",
+        "Authentication-Results : mx.example; x", "Authentication-Results: \"mx.example\"; x",
+        "Authentication-Results: (a (b) comment) mx.example 1; x",
+        "Authentication-Results: (open mx.example"})
+    EXPECT_EQ(Filter({forged, " more", "Subject: x", "", "b"}, {.own_name = "mx.example"}),
+              (Lines{"Subject: x", "", "b"}))
+        << forged;
+  EXPECT_EQ(
+      Filter({"Authentication-Results:", "\tmx.example; a=b", "", "b"}, {.own_name = "mx.example"}),
+      (Lines{"", "b"}));
+  EXPECT_EQ(Filter({"Authentication-Results: other.example; a", " b", "S: x"},
+                   {.own_name = "mx.example"}),
+            (Lines{"Authentication-Results: other.example; a", " b", "S: x", ""}));
+}
+
+TEST(HeaderFilter, HeaderSectionLimitOnBothSides) {
+  DataProblem problem;
+  Filter({"A: 5678"}, {.header_bytes = 9}, &problem);
+  EXPECT_EQ(problem, DataProblem::kNone);
+  Filter({"A: 5678"}, {.header_bytes = 8}, &problem);
+  EXPECT_EQ(problem, DataProblem::kHeaderTooLong);
+}
+
+TEST(HeaderFilter, ReceivedLimitOnBothSides) {
+  DataProblem problem;
+  Filter({"Received: a", "received: b", "", "Received: c"}, {.received_max = 2}, &problem);
+  EXPECT_EQ(problem, DataProblem::kNone);
+  Filter({"Received: a", "received : b", "Received: c"}, {.received_max = 2}, &problem);
+  EXPECT_EQ(problem, DataProblem::kTooManyReceived);
+}
+
+TEST(HeaderFilter, FindsTheMessageId) {
+  HeaderFilter filter({});
+  filter.Line("Message-Id: <a@b>", [](std::string_view) {});
+  EXPECT_EQ(filter.message_id(), "a@b");
+}
+
+TEST(FieldName, IsWhatStandsBeforeTheColon) {
+  EXPECT_EQ(FieldName("Subject: x"), "Subject");
+  EXPECT_EQ(FieldName("Subject :x"), "Subject");
+  EXPECT_EQ(FieldName("From a@b Fri Nov 20 14:37:50"), "");
+  EXPECT_EQ(FieldName(": x"), "");
+  EXPECT_EQ(FieldName("S\xc3\xa9: x"), "");
+  EXPECT_EQ(FieldName(""), "");
+}
+
+}  // namespace
+}  // namespace signet::smtp

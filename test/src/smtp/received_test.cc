@@ -1,0 +1,83 @@
+#include "src/smtp/received.h"
+
+#include <gtest/gtest.h>
+
+#include <regex.h>
+
+#include "src/smtp/data.h"
+
+namespace signet::smtp {
+namespace {
+
+facts::Session MakeSession() {
+  facts::Session session;
+  session.primary_hostname = "mx.example.org";
+  session.connection.client_ip = "192.0.2.1";
+  session.helo = "printer";
+  session.esmtp = true;
+  session.envelope.sender = "alice@example.org";
+  session.envelope.message_id = "1xUPkM-000000007Kz-0geD";
+  return session;
+}
+
+TEST(ReceivedHeader, NamesClientServerProtocolIdAndRecipient) {
+  facts::Session session = MakeSession();
+  session.envelope.recipients.push_back({"bob@example.org", "bob", "example.org"});
+  const std::vector<std::string> lines = ReceivedHeader(session, WallTime{});
+  ASSERT_EQ(lines.size(), 7U);
+  EXPECT_EQ(lines[0], "Received: from [192.0.2.1] (helo=printer)");
+  EXPECT_EQ(lines[1], "\tby mx.example.org with esmtp");
+  EXPECT_EQ(lines[3], "\t(envelope-from <alice@example.org>)");
+  EXPECT_EQ(lines[4], "\tid 1xUPkM-000000007Kz-0geD");
+  EXPECT_EQ(lines[5], "\tfor bob@example.org;");
+}
+
+TEST(ReceivedHeader, NamesTheTlsLayer) {
+  facts::Session session = MakeSession();
+  session.tls.active = true;
+  session.tls.version = "TLS1.3";
+  session.tls.cipher_std = "TLS_AES_256_GCM_SHA384";
+  session.auth.result = facts::AuthResult::kAuthenticated;
+  EXPECT_EQ(ReceivedHeader(session, WallTime{})[1],
+            "\tby mx.example.org with esmtpsa  (TLS1.3) tls TLS_AES_256_GCM_SHA384");
+}
+
+TEST(ReceivedHeader, DoesNotDiscloseRecipientsToEachOther) {
+  facts::Session session = MakeSession();
+  session.envelope.recipients.push_back({"bob@example.org", "bob", "example.org"});
+  session.envelope.recipients.push_back({"eve@example.org", "eve", "example.org"});
+  for (const std::string& line : ReceivedHeader(session, WallTime{}))
+    EXPECT_EQ(line.find("bob"), std::string::npos) << line;
+}
+
+TEST(ReceivedHeader, RuleS10ClientTextCannotEndACommentOrALine) {
+  facts::Session session = MakeSession();
+  session.helo = "a)\r\nX-Evil: (\\\x01\xc3\xa9";
+  session.envelope.sender = "\"x) by evil (\"@example.org";
+  const std::vector<std::string> lines = ReceivedHeader(session, WallTime{});
+  EXPECT_EQ(lines[0],
+            "Received: from [192.0.2.1] (helo=a\\)?"
+            "?X-Evil:?\\(\\\\?"
+            "?"
+            "?)");
+  EXPECT_EQ(lines[3], "\t(envelope-from <\"x\\)?by?evil?\\(\"@example.org>)");
+  for (std::size_t i = 1; i < lines.size(); ++i) {
+    EXPECT_EQ(lines[i].front(), '\t');
+    EXPECT_EQ(lines[i].find_first_of("\r\n"), std::string::npos);
+  }
+}
+
+TEST(MailDate, HasTheFormOfRfc5322) {
+  regex_t form;
+  ASSERT_EQ(regcomp(&form,
+                    "^(Sun|Mon|Tue|Wed|Thu|Fri|Sat), [0-9]{2} [A-Z][a-z]{2} [0-9]{4} "
+                    "[0-9]{2}:[0-9]{2}:[0-9]{2} [+-][0-9]{4}$",
+                    REG_EXTENDED | REG_NOSUB),
+            0);
+  const std::string date = MailDate(WallTime(std::chrono::seconds(1795185470)));
+  EXPECT_EQ(regexec(&form, date.c_str(), 0, nullptr, 0), 0) << date;
+  regfree(&form);
+}
+
+}  // namespace
+}  // namespace signet::smtp
