@@ -32,6 +32,7 @@ inline constexpr std::size_t kRegexHeapKib = 16 * 1024;
 inline constexpr std::size_t kRegexPatternMaxBytes = 64 * 1024;
 inline constexpr std::size_t kRegexNesting = 50;  // parentheses; compiling recurses
 inline constexpr std::size_t kAclDepth = 20;      // nested `acl =`, as in Exim
+inline constexpr std::size_t kNamedListDepth = 20;  // +name within +name
 
 // Lookups (rules L4, L9).
 inline constexpr std::size_t kLookupsPerSession = 50;

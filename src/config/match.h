@@ -20,6 +20,20 @@ struct MatchContext {
   expand::Budget& budget;
 };
 
+// What list items of one kind may be, and what marks them. An item's marks (`!`, `*`, `^`,
+// `+`, `/`, `@`, `type;`) count only where the administrator wrote them; what came from a
+// client, a certificate or an upstream is compared literally, whatever it contains
+// (rules I7, E2). Patterns, file names and queries take no unquoted outsider text at all.
+//
+//   kHost       address, network/length, `*`, `@[]`, empty (no remote host), `+name`,
+//               `net-TYPE;file`, `netN-TYPE;file`, `/file`. Items that need the client's
+//               host name are not supported: an error at load, temporary at run time.
+//   kDomain     name, `*tail`, `^regex`, `@`, `@[]`, `TYPE;file`, `+name`, `/file`
+//   kLocalPart  text, `*tail`, `^regex`, `TYPE;file`, `+name`, `+caseful`, `/file`
+//   kAddress    `local@domain` with patterns on both sides, `domain`, `^regex`,
+//               `TYPE;file`, empty (the empty sender), `+name`, `+caseful`, `/file`
+//   kString     text, `*tail`, `^regex`, `TYPE;file`; never a reference
+//
 // Whether `subject` (an IP address, a domain, a local part, local@domain, any string) is
 // in the list. The list is expanded as a whole, then scanned left to right; the first
 // item that matches decides, `!` negates, no match is "no" unless the last item was

@@ -1,0 +1,119 @@
+#include "src/config/ip.h"
+
+#include <arpa/inet.h>
+#include <ifaddrs.h>
+#include <netinet/in.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+#include <cstring>
+
+#include "src/base/text.h"
+
+namespace signet::config {
+namespace {
+
+constexpr std::array<std::uint8_t, 12> kMappedPrefix = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+
+IpAddress FromV4(const void* octets) {
+  IpAddress ip{.bits = 32};
+  std::memcpy(ip.octets.data(), octets, 4);
+  return ip;
+}
+
+bool IsMapped(const std::uint8_t* octets) {
+  return std::equal(kMappedPrefix.begin(), kMappedPrefix.end(), octets);
+}
+
+IpAddress FromV6(const void* octets) {
+  const auto* bytes = static_cast<const std::uint8_t*>(octets);
+  if (IsMapped(bytes)) return FromV4(bytes + 12);
+  IpAddress ip{.bits = 128};
+  std::memcpy(ip.octets.data(), bytes, 16);
+  return ip;
+}
+
+std::optional<IpAddress> FromSockaddr(const sockaddr* address) {
+  if (address == nullptr) return std::nullopt;
+  if (address->sa_family == AF_INET)
+    return FromV4(&reinterpret_cast<const sockaddr_in*>(address)->sin_addr);
+  if (address->sa_family == AF_INET6)
+    return FromV6(&reinterpret_cast<const sockaddr_in6*>(address)->sin6_addr);
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<IpAddress> ParseIp(std::string_view text) {
+  char buffer[INET6_ADDRSTRLEN];
+  if (text.empty() || text.size() >= sizeof buffer) return std::nullopt;
+  if (text.find('\0') != text.npos) return std::nullopt;
+  std::memcpy(buffer, text.data(), text.size());
+  buffer[text.size()] = '\0';
+  in_addr v4;
+  if (inet_pton(AF_INET, buffer, &v4) == 1) return FromV4(&v4);
+  in6_addr v6;
+  if (inet_pton(AF_INET6, buffer, &v6) == 1) return FromV6(&v6);
+  return std::nullopt;
+}
+
+std::optional<IpNetwork> ParseNetwork(std::string_view text) {
+  std::size_t slash = text.find('/');
+  auto ip = ParseIp(text.substr(0, slash));
+  if (!ip) return std::nullopt;
+  if (slash == text.npos) return IpNetwork{*ip, ip->bits};
+
+  std::string_view digits = text.substr(slash + 1);
+  int prefix = 0;
+  auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), prefix);
+  if (error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
+  if (digits.empty() || !IsDigit(digits[0])) return std::nullopt;
+  // A mapped network was written with the length of an IPv6 address.
+  bool mapped = ip->bits == 32 && text.substr(0, slash).find(':') != text.npos;
+  if (mapped) prefix -= 96;
+  if (prefix < 0 || prefix > ip->bits) return std::nullopt;
+  return IpNetwork{*ip, prefix};
+}
+
+IpAddress Masked(IpAddress ip, int prefix_bits) {
+  for (int i = 0; i < ip.bits / 8; ++i) {
+    int kept = std::clamp(prefix_bits - i * 8, 0, 8);
+    ip.octets[static_cast<std::size_t>(i)] &= static_cast<std::uint8_t>(0xff00 >> kept);
+  }
+  return ip;
+}
+
+bool Contains(const IpNetwork& network, const IpAddress& ip) {
+  if (network.address.bits != ip.bits) return false;
+  return Masked(network.address, network.prefix_bits) == Masked(ip, network.prefix_bits);
+}
+
+std::string LookupKey(const IpAddress& ip) {
+  char buffer[64];
+  int size = 0;
+  if (ip.bits == 32) {
+    size = std::snprintf(buffer, sizeof buffer, "%d.%d.%d.%d", ip.octets[0], ip.octets[1],
+                         ip.octets[2], ip.octets[3]);
+    return std::string(buffer, static_cast<std::size_t>(size));
+  }
+  std::string key;
+  for (std::size_t i = 0; i < 16; i += 2) {
+    size = std::snprintf(buffer, sizeof buffer, "%s%02x%02x", i == 0 ? "" : ".", ip.octets[i],
+                         ip.octets[i + 1]);
+    key.append(buffer, static_cast<std::size_t>(size));
+  }
+  return key;
+}
+
+bool IsLocalInterface(const IpAddress& ip) {
+  ifaddrs* first = nullptr;
+  if (getifaddrs(&first) != 0) return false;
+  bool found = false;
+  for (ifaddrs* i = first; i != nullptr && !found; i = i->ifa_next)
+    found = FromSockaddr(i->ifa_addr) == ip;
+  freeifaddrs(first);
+  return found;
+}
+
+}  // namespace signet::config
