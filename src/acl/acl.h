@@ -37,8 +37,9 @@ class Effects {
  public:
   virtual ~Effects() = default;
   virtual void SetVariable(const std::string& name, Value value) = 0;  // acl_c…, acl_m…
-  virtual void AddHeader(std::string header) = 0;      // "Name: value", no line end at the end
-  virtual void LogWrite(std::string_view log, std::string_view text) = 0;  // "main", "reject", "panic"
+  virtual void AddHeader(std::string header) = 0;  // "Name: value", no line end at the end
+  virtual void LogWrite(std::string_view log,
+                        std::string_view text) = 0;  // "main", "reject", "panic"
   virtual void Delay(std::chrono::milliseconds time) = 0;
   // $acl_arg1… of a nested call, and $acl_verify_message; restored by the caller.
   virtual facts::Session& session() = 0;

@@ -42,7 +42,7 @@ class Pattern {
     std::size_t start = 0;
     for (const Segment& segment : element_->segments) {
       bool overlaps = start < begin_ + to && segment.end > begin_ + from;
-      if (overlaps) all |= segment.origins;
+      if (overlaps) all |= segment.atom ? segment.origins | kFromClient : segment.origins;
       start = segment.end;
     }
     return all;

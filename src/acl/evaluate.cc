@@ -1,0 +1,338 @@
+#include <utility>
+
+#include "src/acl/parse.h"
+#include "src/acl/run.h"
+#include "src/base/log.h"
+#include "src/base/text.h"
+
+namespace signet::acl {
+namespace {
+
+using config::AclWhen;
+using facts::VerdictKind;
+
+std::string Quoted(std::string_view text) { return '"' + Printable(text) + '"'; }
+
+// "H=name (helo) [ip]", as every line about a client begins.
+std::string HostField(const facts::Session& session) {
+  std::string field = "H=";
+  if (!session.host_name.empty()) field += session.host_name + ' ';
+  if (!session.helo.empty() && session.helo != session.host_name)
+    field += '(' + session.helo + ") ";
+  return field + '[' + session.connection.client_ip + ']';
+}
+
+// --- one statement -------------------------------------------------------------------------
+
+struct StatementAnswer {
+  Answer answer;                        // with the texts that conditions left behind
+  bool saw_unauthenticated = false;     // a condition that was asked hangs on it
+  bool failed_unauthenticated = false;  // … and that is why the statement failed
+};
+
+// The argument of an item as its row wants it; nullopt where the expansion was forced to
+// fail, which leaves the item out.
+Result<std::optional<Value>, Answer> ExpandArgument(const Item& item, Run& run) {
+  Argument kind = item.row->argument;
+  if (kind != Argument::kText && kind != Argument::kVariable) return std::optional(Value());
+  expand::Outcome outcome = run.Expand(item.argument);
+  if (outcome.ok()) return std::optional(std::move(outcome).value());
+  if (outcome.error().kind == FailureKind::kForced) return std::optional<Value>();
+  return Err{FromFailure(outcome.error())};
+}
+
+Answer Misplaced(const Item& item, AclWhen when) {
+  std::string what = item.row->condition ? "cannot test " : "cannot use ";
+  return {.kind = Answer::kError,
+          .log_text = what + std::string(item.row->name) + " condition in " +
+                      std::string(PlaceOf(when).name) + " ACL"};
+}
+
+Answer RunItem(const Item& item, Run& run) {
+  // Found at load, but for ACLs whose name is only known now.
+  if (!(item.row->places & At(run.when))) return Misplaced(item, run.when);
+  auto value = ExpandArgument(item, run);
+  if (!value.ok()) return value.error();
+  if (!value.value()) return {};
+  Answer answer = item.row->run(item, *value.value(), run);
+  if (item.reads_identity && !run.authenticated()) answer.unauthenticated = true;
+  if (item.negated && answer.kind == Answer::kTrue) {
+    answer.kind = Answer::kFalse;
+    answer.discard = false;
+  } else if (item.negated && answer.kind == Answer::kFalse) {
+    answer.kind = Answer::kTrue;
+    answer.drop = false;
+  }
+  return answer;
+}
+
+StatementAnswer RunItems(const Statement& statement, Run& run) {
+  StatementAnswer result;
+  std::string user_text, log_text;
+  for (const Item& item : statement.items) {
+    Answer answer = RunItem(item, run);
+    if (!answer.user_text.empty()) user_text = std::move(answer.user_text);
+    if (!answer.log_text.empty()) log_text = std::move(answer.log_text);
+    result.saw_unauthenticated |= answer.unauthenticated;
+    result.answer.discard |= answer.discard;
+    result.answer.kind = answer.kind;
+    result.answer.drop = answer.drop;
+    if (answer.kind == Answer::kTrue) continue;
+    result.failed_unauthenticated = answer.unauthenticated;
+    break;
+  }
+  result.answer.user_text = std::move(user_text);
+  result.answer.log_text = std::move(log_text);
+  return result;
+}
+
+// --- what is said --------------------------------------------------------------------------
+
+// Whether `message` and `log_message` speak of this outcome of this verb.
+bool MessagesApply(Verb verb, Answer::Kind kind) {
+  switch (verb) {
+    case Verb::kAccept:
+    case Verb::kDiscard:
+      return kind == Answer::kTrue || kind == Answer::kFalse;
+    case Verb::kRequire:
+      return kind == Answer::kFalse;
+    default:
+      return kind == Answer::kTrue;
+  }
+}
+
+// $acl_verify_message while a message is expanded.
+class VerifyMessage {
+ public:
+  VerifyMessage(Run& run, std::string text)
+      : session_(run.effects.session()),
+        outer_(std::exchange(session_.acl_verify_message, std::move(text))) {}
+  ~VerifyMessage() { session_.acl_verify_message = std::move(outer_); }
+  VerifyMessage(const VerifyMessage&) = delete;
+  VerifyMessage& operator=(const VerifyMessage&) = delete;
+
+ private:
+  facts::Session& session_;
+  std::string outer_;
+};
+
+// Empty where there is no text, or none that can be had.
+std::string ExpandMessage(const Item* item, const std::string& condition_text, Run& run) {
+  if (item == nullptr) return "";
+  VerifyMessage scope(run, condition_text);
+  expand::Outcome outcome = run.Expand(item->argument);
+  if (outcome.ok()) return std::move(outcome).value().text;
+  const Failure& failure = outcome.error();
+  if (failure.kind != FailureKind::kForced)
+    run.effects.LogWrite("panic", "failed to expand ACL message " +
+                                      Quoted(item->argument.span.view()) + ": " + failure.text);
+  return "";
+}
+
+void ApplyMessages(Run& run, Answer* answer) {
+  bool endpass_hides = run.statement.endpass && answer->kind == Answer::kTrue;
+  if (!MessagesApply(run.verb, answer->kind)) return;
+  std::string condition_user = std::move(answer->user_text);
+  std::string condition_log = answer->log_text.empty() ? condition_user : answer->log_text;
+  bool own_log = !answer->log_text.empty();
+  if (run.verb == Verb::kWarn) {
+    condition_user.clear();
+    condition_log.clear();
+    own_log = false;
+  }
+  std::string user = endpass_hides ? "" : ExpandMessage(run.statement.message, condition_user, run);
+  std::string log = ExpandMessage(run.statement.log_message, condition_log, run);
+  answer->user_text = user.empty() ? condition_user : std::move(user);
+  if (log.empty())
+    answer->log_text = own_log ? condition_log : answer->user_text;
+  else
+    answer->log_text = own_log ? log + ": " + condition_log : std::move(log);
+}
+
+void Warn(const Statement& statement, const Answer& answer, Run& run) {
+  std::string line = HostField(run.session()) + " Warning: ";
+  if (answer.kind == Answer::kTrue) {
+    if (run.statement.log_message == nullptr || answer.log_text.empty()) return;
+    return run.effects.LogWrite("main", line + answer.log_text);
+  }
+  line += "ACL \"warn\" statement skipped (in ACL " + run.acl->name + " at " +
+          PlaceOf(statement.span) + "): condition test deferred";
+  if (!answer.log_text.empty()) line += ": " + answer.log_text;
+  run.effects.LogWrite("main", line);
+}
+
+// --- what follows from it ------------------------------------------------------------------
+
+// Whether somebody who is authenticated could have fared better because of this
+// statement, which did not decide.
+bool MissedForWantOfIdentity(const Statement& statement, const StatementAnswer& result) {
+  switch (statement.verb) {
+    case Verb::kAccept:
+    case Verb::kDiscard:
+      return result.failed_unauthenticated;
+    case Verb::kWarn:
+      // A variable that was set, or not, may be what a later statement denies for.
+      for (const Item& item : statement.items)
+        if (item.row->argument == Argument::kVariable && result.saw_unauthenticated) return true;
+      return false;
+    default:
+      return false;
+  }
+}
+
+enum class Next : std::uint8_t { kStop, kGoOn };
+
+// Turns the outcome of a statement into the ACL's, or goes on.
+Next Decide(const Statement& statement, bool endpass, Answer* answer) {
+  if (answer->kind == Answer::kError) return Next::kStop;
+  if (answer->kind == Answer::kDefer)
+    return statement.verb == Verb::kWarn ? Next::kGoOn : Next::kStop;
+  bool is_true = answer->kind == Answer::kTrue;
+  switch (statement.verb) {
+    case Verb::kAccept:
+      return is_true || endpass ? Next::kStop : Next::kGoOn;
+    case Verb::kDiscard:
+      answer->discard = is_true;
+      return is_true || endpass ? Next::kStop : Next::kGoOn;
+    case Verb::kDeny:
+    case Verb::kDrop:
+      if (!is_true) return Next::kGoOn;
+      answer->kind = Answer::kFalse;
+      answer->drop = statement.verb == Verb::kDrop;
+      return Next::kStop;
+    case Verb::kDefer:
+      if (is_true) answer->kind = Answer::kDefer;
+      return is_true ? Next::kStop : Next::kGoOn;
+    case Verb::kRequire:
+      return is_true ? Next::kGoOn : Next::kStop;
+    case Verb::kWarn:
+      return Next::kGoOn;
+  }
+  return Next::kStop;
+}
+
+// A reply code of the wrong class would turn the decision around: it is left out.
+std::string CheckedCode(std::string text, char expected, Effects& effects) {
+  auto digit = ReplyCodeDigit(text);
+  if (!digit || *digit == expected) return text;
+  effects.LogWrite("panic", "configured error code starts with incorrect digit (expected " +
+                                std::string(1, expected) + ") in " + Quoted(text));
+  std::string_view rest = Trim(std::string_view(text).substr(3));
+  std::size_t blank = rest.find(' ');
+  bool enhanced = blank != rest.npos && rest.size() > 4 && IsDigit(rest[0]) && rest[1] == '.' &&
+                  rest.substr(0, blank).find_first_not_of("0123456789.") == rest.npos;
+  return std::string(enhanced ? Trim(rest.substr(blank)) : rest);
+}
+
+facts::Verdict ToVerdict(AclAnswer decided, AclWhen when, Effects& effects) {
+  Answer& answer = decided.answer;
+  facts::Verdict verdict;
+  verdict.where = decided.where;
+  verdict.because_unauthenticated = answer.unauthenticated && answer.kind == Answer::kFalse;
+  verdict.log_message = std::move(answer.log_text);
+  char digit = '4';
+  switch (answer.kind) {
+    case Answer::kTrue:
+      verdict.kind = answer.discard ? VerdictKind::kDiscard : VerdictKind::kAccept;
+      digit = PlaceOf(when).accept_digit;
+      break;
+    case Answer::kFalse:
+      verdict.kind = answer.drop ? VerdictKind::kDrop : VerdictKind::kDeny;
+      digit = '5';
+      break;
+    default:
+      verdict.kind = VerdictKind::kDefer;
+  }
+  verdict.user_message = when == AclWhen::kVrfy
+                             ? std::move(answer.user_text)
+                             : CheckedCode(std::move(answer.user_text), digit, effects);
+  return verdict;
+}
+
+facts::Verdict Unset(AclWhen when) {
+  return {.kind = PlaceOf(when).unset_denies ? VerdictKind::kDeny : VerdictKind::kAccept};
+}
+
+facts::Verdict Broken(SourceSpan where, std::string log_text) {
+  return {.kind = VerdictKind::kDefer, .log_message = std::move(log_text), .where = where};
+}
+
+// An option that names its ACL by an expansion.
+Result<const Acl*, facts::Verdict> FindByExpansion(const config::Expanded& option, Run& run) {
+  expand::Outcome outcome = run.Expand(option);
+  if (!outcome.ok()) {
+    if (outcome.error().kind == FailureKind::kForced) return Err{Unset(run.when)};
+    return Err{Broken(option.span, FromFailure(outcome.error()).log_text)};
+  }
+  const Value& value = outcome.value();
+  std::string name(Trim(value.text));
+  if (value.origins() != kFromAdministrator) {
+    run.effects.LogWrite("panic",
+                         "attempt to use ACL text " + Quoted(name) + " that came from outside");
+    return Err{Broken(option.span, "internal configuration error")};
+  }
+  if (name.empty()) return Err{Unset(run.when)};
+  auto found = run.rules.by_name.find(name);
+  if (found == run.rules.by_name.end())
+    return Err{Broken(option.span, "unknown ACL " + Quoted(name))};
+  return &run.rules.acls[found->second];
+}
+
+}  // namespace
+
+Answer FromFailure(const Failure& failure) {
+  std::string place = PlaceOf(failure.span);
+  return {.kind = failure.lookup_deferred ? Answer::kDefer : Answer::kError,
+          .log_text = "failed to expand ACL string" + (place.empty() ? "" : " at " + place) + ": " +
+                      failure.text};
+}
+
+AclAnswer RunAcl(const Acl& acl, Run& run) {
+  run.acl = &acl;
+  bool missed = false;  // being authenticated could have led elsewhere
+  Answer last = {.kind = Answer::kFalse};
+  for (const Statement& statement : acl.statements) {
+    run.statement = {};
+    run.verb = statement.verb;
+    StatementAnswer result = RunItems(statement, run);
+    Answer& answer = result.answer;
+    ApplyMessages(run, &answer);
+    if (statement.verb == Verb::kWarn && answer.kind != Answer::kFalse &&
+        answer.kind != Answer::kError)
+      Warn(statement, answer, run);
+    bool failed = answer.kind == Answer::kDefer || answer.kind == Answer::kError;
+    if (Decide(statement, run.statement.endpass, &answer) == Next::kStop) {
+      if (failed) answer.user_text.clear();
+      answer.unauthenticated = missed || result.saw_unauthenticated;
+      return {std::move(answer), statement.span};
+    }
+    missed |= MissedForWantOfIdentity(statement, result);
+    last.user_text = statement.verb == Verb::kWarn ? "" : std::move(answer.user_text);
+    last.log_text = statement.verb == Verb::kWarn ? "" : std::move(answer.log_text);
+  }
+  // Nobody decided: that is a denial, in the words of the last statement.
+  last.unauthenticated = missed;
+  return {std::move(last), acl.span};
+}
+
+facts::Verdict Evaluate(const Rules& rules, AclWhen when, config::MatchContext& context,
+                        Effects& effects) {
+  const Hook& hook = rules.rep().hooks[static_cast<std::size_t>(when)];
+  Run run(rules.rep(), when, context, effects);
+  const Acl* acl = nullptr;
+  switch (hook.kind) {
+    case Hook::kUnset:
+      return Unset(when);
+    case Hook::kFixed:
+      acl = &rules.rep().acls[hook.acl];
+      break;
+    case Hook::kExpanded: {
+      auto found = FindByExpansion(*hook.option, run);
+      if (!found.ok()) return found.error();
+      acl = found.value();
+    }
+  }
+  return ToVerdict(RunAcl(*acl, run), when, effects);
+}
+
+}  // namespace signet::acl

@@ -1,0 +1,320 @@
+#include "src/acl/parse.h"
+
+#include <algorithm>
+#include <array>
+
+#include "src/base/log.h"
+#include "src/base/text.h"
+
+namespace signet::acl {
+namespace {
+
+constexpr std::array kVerbs = {
+    std::pair{std::string_view("accept"), Verb::kAccept},
+    std::pair{std::string_view("defer"), Verb::kDefer},
+    std::pair{std::string_view("deny"), Verb::kDeny},
+    std::pair{std::string_view("discard"), Verb::kDiscard},
+    std::pair{std::string_view("drop"), Verb::kDrop},
+    std::pair{std::string_view("require"), Verb::kRequire},
+    std::pair{std::string_view("warn"), Verb::kWarn},
+};
+
+// What Exim's ACLs know besides; said apart from mistyped names.
+constexpr std::string_view kNotHere[] = {
+    "atrn_domains", "decode",    "dkim_signers",  "dkim_status", "dmarc_status",
+    "dnslists",     "malware",   "mime_regex",    "queue",       "log_reject_target",
+    "ratelimit",    "regex",     "remove_header", "seen",        "spam",
+    "spf",          "spf_guess", "udpsend",
+};
+
+// Values of "control" that only ask for what happens here anyway, or switch off what does
+// not exist here.
+constexpr std::string_view kNeedlessControls[] = {
+    "cutthrough_delivery", "dkim_disable_verify", "dmarc_disable_verify",
+    "no_delay_flush",      "no_callout_flush",    "enforce_sync",
+};
+
+bool IsNameChar(char c) { return IsAlnum(c) || c == '_'; }
+
+std::string Quoted(std::string_view text) { return '"' + Printable(text) + '"'; }
+
+std::string Suggestion(std::string_view wrong, const std::vector<std::string_view>& known) {
+  std::string_view near = SuggestName(wrong, known);
+  return near.empty() ? "" : "did you mean " + Quoted(near) + "?";
+}
+
+// A logical line as it is read from left to right.
+class Line {
+ public:
+  explicit Line(SourceSpan span) : span_(span), text_(span.view()) { SkipBlanks(); }
+
+  void SkipBlanks() {
+    while (at_ < text_.size() && IsSpace(text_[at_])) ++at_;
+  }
+  bool AtEnd() const { return at_ == text_.size(); }
+  bool Take(char c) {
+    if (AtEnd() || text_[at_] != c) return false;
+    ++at_;
+    SkipBlanks();
+    return true;
+  }
+  SourceSpan TakeName() {
+    std::size_t from = at_;
+    while (at_ < text_.size() && IsNameChar(text_[at_])) ++at_;
+    SourceSpan name = span_.Part(from, at_);
+    SkipBlanks();
+    return name;
+  }
+  // The rest without blanks at its end.
+  SourceSpan Rest() const {
+    std::size_t end = text_.size();
+    while (end > at_ && IsSpace(text_[end - 1])) --end;
+    return span_.Part(at_, end);
+  }
+  std::size_t position() const { return at_; }
+  SourceSpan FromPosition(std::size_t from) const {
+    SourceSpan rest = Rest();
+    return {span_.text, static_cast<std::uint32_t>(span_.begin + from), rest.end};
+  }
+
+ private:
+  SourceSpan span_;
+  std::string_view text_;
+  std::size_t at_ = 0;
+};
+
+class Parser {
+ public:
+  Parser(Acl* acl, Diagnostics* diagnostics) : acl_(acl), diagnostics_(diagnostics) {}
+
+  void OneLine(SourceSpan span) {
+    Line line(span);
+    if (line.AtEnd()) return;
+    std::size_t start = line.position();
+    bool negated = line.Take('!');
+    Line ahead = line;
+    SourceSpan word = ahead.TakeName();
+    auto verb = FindVerb(word.view());
+    if (!verb) return OneItem(line, start, negated);
+    if (negated) return Error(span, "a verb cannot be negated: " + Quoted(Trim(span.view())));
+    acl_->statements.push_back({*verb, word, {}});
+    skipping_ = false;
+    if (ahead.AtEnd()) return;
+    start = ahead.position();
+    negated = ahead.Take('!');
+    OneItem(ahead, start, negated);
+  }
+
+ private:
+  void OneItem(Line line, std::size_t start, bool negated) {
+    SourceSpan name = line.TakeName();
+    if (name.view().empty())
+      return Error(line.FromPosition(start), "condition or modifier expected");
+    const ItemRow* row = FindItem(name.view());
+    if (acl_->statements.empty()) return UnknownVerb(name, row);
+    if (skipping_) return;
+    if (row == nullptr) return UnknownItem(name, line);
+    if (negated && !row->condition)
+      return Error(line.FromPosition(start), "a modifier cannot be negated: " + Quoted(row->name));
+
+    Item item;
+    item.row = row;
+    item.negated = negated;
+    item.name_span = name;
+    item.span = line.FromPosition(start);
+    if (TakeArgument(line, &item)) acl_->statements.back().items.push_back(std::move(item));
+  }
+
+  bool TakeArgument(Line& line, Item* item) {
+    Statement& statement = acl_->statements.back();
+    if (item->row->argument == Argument::kNone) {
+      if (!line.AtEnd()) return Fail(line.Rest(), Quoted(item->row->name) + " has no argument");
+      if (statement.verb == Verb::kAccept || statement.verb == Verb::kDiscard) return true;
+      return Fail(item->span, Quoted(item->row->name) + " is not allowed with " +
+                                  Quoted(NameOf(statement.verb)));
+    }
+    if (item->row->argument == Argument::kVariable && !TakeVariable(line, item)) return false;
+    if (!line.Take('='))
+      return Fail(item->span, "\"=\" expected behind " + Quoted(item->row->name));
+    item->argument.span = line.Rest();
+    if (item->row->name == "logwrite") return TakeLogs(item);
+    if (statement.verb == Verb::kWarn && item->row->name == "message")
+      diagnostics_->push_back({Severity::kWarning,
+                               item->span,
+                               "\"message\" has no effect with \"warn\"",
+                               "use \"log_message\" or \"add_header\"",
+                               {}});
+    return true;
+  }
+
+  bool TakeVariable(Line& line, Item* item) {
+    SourceSpan name = line.TakeName();
+    std::string_view text = name.view();
+    if (!text.starts_with("acl_c") && !text.starts_with("acl_m"))
+      return Fail(name.view().empty() ? item->span : name,
+                  "invalid variable name " + Quoted(text) +
+                      " behind \"set\": it must start with \"acl_c\" or \"acl_m\"");
+    if (text.size() < 6 || (!IsDigit(text[5]) && text[5] != '_'))
+      return Fail(name, "invalid variable name " + Quoted(text) +
+                            " behind \"set\": a digit or underscore must follow \"acl_c\" or "
+                            "\"acl_m\"");
+    item->variable = text;
+    return true;
+  }
+
+  // ":main,reject: text". Only what stands in the configuration chooses the log.
+  bool TakeLogs(Item* item) {
+    std::string_view text = item->argument.span.view();
+    item->logs = {"main"};
+    if (!text.starts_with(':')) return true;
+    std::size_t end = text.find(':', 1);
+    if (end == text.npos)
+      return Fail(item->argument.span, "\":\" expected behind the names of the logs");
+    item->logs.clear();
+    for (std::size_t from = 1; from <= end;) {
+      std::size_t comma = std::min(text.find(',', from), end);
+      std::string_view log = Trim(text.substr(from, comma - from));
+      if (log != "main" && log != "reject" && log != "panic")
+        return Fail(item->argument.span.Part(from, comma),
+                    "\"main\", \"reject\" or \"panic\" expected, found " + Quoted(log));
+      item->logs.emplace_back(log);
+      from = comma + 1;
+    }
+    std::size_t rest = end + 1;
+    while (rest < text.size() && IsSpace(text[rest])) ++rest;
+    item->argument.span = item->argument.span.Part(rest, text.size());
+    return true;
+  }
+
+  void UnknownVerb(SourceSpan name, const ItemRow* row) {
+    // What follows belongs to a statement that we do not know: one message is enough.
+    if (skipping_) return;
+    skipping_ = true;
+    if (row != nullptr)
+      return Error(name, "verb expected, found " + Quoted(name.view()),
+                   "a statement begins with accept, deny, defer, drop, require, warn or discard");
+    Error(name, "unknown ACL verb " + Quoted(name.view()), Suggestion(name.view(), AllVerbs()));
+  }
+
+  void UnknownItem(SourceSpan name, Line& line) {
+    std::string_view text = name.view();
+    if (text == "control" && line.Take('=')) return Control(name, line.Rest());
+    if (std::find(std::begin(kNotHere), std::end(kNotHere), text) != std::end(kNotHere))
+      return Error(name, Quoted(text) + " is not supported yet");
+    std::vector<std::string_view> known = AllItems();
+    bool alone = line.AtEnd();
+    if (alone || SuggestName(text, known).empty())
+      for (std::string_view verb : AllVerbs()) known.push_back(verb);
+    Error(name, "unknown ACL condition or modifier " + Quoted(text), Suggestion(text, known));
+  }
+
+  void Control(SourceSpan name, SourceSpan argument) {
+    std::string_view what = argument.view().substr(0, argument.view().find('/'));
+    bool needless = std::find(std::begin(kNeedlessControls), std::end(kNeedlessControls), what) !=
+                    std::end(kNeedlessControls);
+    if (!needless) return Error(argument, "\"control\" is not supported yet");
+    diagnostics_->push_back({Severity::kWarning,
+                             {name.text, name.begin, argument.end},
+                             "\"control = " + std::string(what) + "\" has no meaning here: ignored",
+                             "",
+                             {}});
+  }
+
+  bool Fail(SourceSpan span, std::string message) {
+    Error(span, std::move(message));
+    return false;
+  }
+  void Error(SourceSpan span, std::string message, std::string hint = "") {
+    diagnostics_->push_back({Severity::kError, span, std::move(message), std::move(hint), {}});
+  }
+
+  Acl* acl_;
+  Diagnostics* diagnostics_;
+  bool skipping_ = false;
+};
+
+// Where an unquoted word that begins at `from` ends.
+std::size_t EndOfWord(std::string_view text, std::size_t from) {
+  int braces = 0;
+  for (std::size_t i = from; i < text.size(); ++i) {
+    if (text[i] == '\\') {
+      ++i;
+    } else if (text[i] == '{') {
+      ++braces;
+    } else if (text[i] == '}') {
+      --braces;
+    } else if (IsSpace(text[i]) && braces <= 0) {
+      return i;
+    }
+  }
+  return text.size();
+}
+
+}  // namespace
+
+std::string_view NameOf(Verb verb) {
+  for (const auto& [name, value] : kVerbs)
+    if (value == verb) return name;
+  return "";
+}
+
+std::optional<Verb> FindVerb(std::string_view name) {
+  for (const auto& [known, verb] : kVerbs)
+    if (known == name) return verb;
+  return std::nullopt;
+}
+
+std::vector<std::string_view> AllVerbs() {
+  std::vector<std::string_view> names;
+  for (const auto& row : kVerbs) names.push_back(row.first);
+  return names;
+}
+
+void ParseAcl(const std::vector<SourceSpan>& lines, Acl* acl, Diagnostics* diagnostics) {
+  Parser parser(acl, diagnostics);
+  for (SourceSpan line : lines) parser.OneLine(line);
+}
+
+std::vector<SourceSpan> SplitWords(SourceSpan argument,
+                                   std::vector<std::unique_ptr<SourceText>>* texts) {
+  std::vector<SourceSpan> words;
+  std::string_view text = argument.view();
+  for (std::size_t at = 0; at < text.size();) {
+    if (IsSpace(text[at])) {
+      ++at;
+      continue;
+    }
+    if (text[at] != '"') {
+      std::size_t end = EndOfWord(text, at);
+      words.push_back(argument.Part(at, end));
+      at = end;
+      continue;
+    }
+    std::string unquoted;
+    std::size_t end = at + 1;
+    for (; end < text.size() && text[end] != '"'; ++end) {
+      bool escape = text[end] == '\\' && end + 1 < text.size() &&
+                    (text[end + 1] == '"' || text[end + 1] == '\\');
+      if (escape) ++end;
+      unquoted += text[end];
+    }
+    SourceSpan inside = argument.Part(at + 1, end);
+    if (unquoted == inside.view()) {
+      words.push_back(inside);
+    } else {
+      std::vector<SourceText::Piece> pieces = {{0, inside, false}};
+      texts->push_back(std::make_unique<SourceText>("", std::move(unquoted), std::move(pieces)));
+      words.push_back(texts->back()->whole());
+    }
+    at = std::min(end + 1, text.size());
+  }
+  return words;
+}
+
+std::optional<char> ReplyCodeDigit(std::string_view text) {
+  bool code = text.size() >= 3 && IsDigit(text[0]) && IsDigit(text[1]) && IsDigit(text[2]) &&
+              (text.size() == 3 || IsSpace(text[3]));
+  return code ? std::optional(text[0]) : std::nullopt;
+}
+
+}  // namespace signet::acl

@@ -1,0 +1,56 @@
+#ifndef SIGNET_SRC_ACL_RUN_H_
+#define SIGNET_SRC_ACL_RUN_H_
+
+#include <string>
+
+#include "src/acl/acl.h"
+#include "src/acl/rules.h"
+
+namespace signet::acl {
+
+// What is known while a statement is worked through.
+struct StatementState {
+  const Item* message = nullptr;
+  const Item* log_message = nullptr;
+  bool endpass = false;
+};
+
+// One evaluation of an ACL option, nested calls included.
+class Run {
+ public:
+  Run(const Rules::Rep& rules, config::AclWhen when, config::MatchContext& context,
+      Effects& effects)
+      : rules(rules), when(when), context(context), effects(effects) {}
+
+  const Rules::Rep& rules;
+  const config::AclWhen when;
+  config::MatchContext& context;
+  Effects& effects;
+  StatementState statement;
+  Verb verb = Verb::kAccept;  // of the current statement
+  const Acl* acl = nullptr;   // the current one
+
+  const facts::Session& session() const { return context.session; }
+  bool authenticated() const {
+    return context.session.auth.result == facts::AuthResult::kAuthenticated;
+  }
+  expand::Outcome Expand(const config::Expanded& text) {
+    return expand::Evaluate(*text.program, context.session, context.services, context.budget);
+  }
+  // The list of an item that its row matches itself.
+  Answer Match(const Item& item, std::string_view subject);
+};
+
+// kFalse or kTrue with discard or drop as the ACL decided; `where` is the statement that
+// did, where there is one.
+struct AclAnswer {
+  Answer answer;
+  SourceSpan where;
+};
+AclAnswer RunAcl(const Acl& acl, Run& run);
+
+// How a failed expansion counts: a forced one is the caller's business.
+Answer FromFailure(const Failure& failure);
+
+}  // namespace signet::acl
+#endif
