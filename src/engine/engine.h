@@ -1,13 +1,13 @@
 #ifndef SIGNET_SRC_ENGINE_ENGINE_H_
 #define SIGNET_SRC_ENGINE_ENGINE_H_
 
+#include <sys/socket.h>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
-#include <sys/socket.h>
 
 #include "src/base/clock.h"
 #include "src/base/result.h"
@@ -55,7 +55,8 @@ class Loop {
 
   // Starts a coroutine. Spawn is for the loop's own thread; Post is for any thread and
   // runs `task` on the loop's own stack, outside any coroutine (it may Spawn).
-  void Spawn(std::function<void()> body);
+  // Spawn is false, and nothing starts, where there is no memory for a stack.
+  bool Spawn(std::function<void()> body);
   void Post(std::function<void()> task);
 
   // The loop that runs the calling thread, or nullptr.
@@ -63,19 +64,30 @@ class Loop {
 
   std::size_t coroutines() const;  // alive now; loop thread only
 
- private:
-  friend struct Internals;
+ public:
   struct Rep;
+
+ private:
   std::unique_ptr<Rep> rep_;
 };
+
+// Runs `f` in a coroutine of a loop of its own on the calling thread, until it and what
+// it spawned have ended. For tools and tests. Inside a coroutine it simply runs `f`.
+void RunInLoop(const std::function<void()>& f);
 
 // --- for code that runs inside a coroutine -------------------------------------------
 
 bool InCoroutine();
+// Of the calling coroutine, from its next resume on. Going down to kHandshake yields, so
+// that the work that follows already counts as a handshake step.
 void SetPriority(Priority priority);
 
 IoResult SleepUntil(Deadline until);  // kOk when the time came, kCancelled otherwise
 void Yield();                         // lets others run once
+// For I/O that goes on without waiting, once per call: yields now and then, so that a
+// peer who always has something to say doesn't keep others from being served. Socket's
+// own functions do this.
+void Pace();
 
 // Runs `f` on the loop thread's own (large) stack and returns when it is done. For calls
 // that want much stack: GnuTLS, compiling a regular expression, encoding a filter.
@@ -130,11 +142,17 @@ class Socket {
   IoResult WaitReadable(Deadline deadline);
   IoResult WaitWritable(Deadline deadline);
   // Connects a fresh non-blocking socket to `address`.
-  static Result<Socket, IoResult> Connect(const sockaddr* address, socklen_t size, Deadline deadline);
-  // Accepts one connection on a listening descriptor (which may be shared by loops).
+  static Result<Socket, IoResult> Connect(const sockaddr* address, socklen_t size,
+                                          Deadline deadline);
+  // Accepts one connection on a listening descriptor. Loops that share it each have a
+  // Socket on a duplicate; one of them is woken.
   IoResult Accept(int* accepted_fd, Deadline deadline);
 
  private:
+  enum Direction : std::uint8_t { kRead, kWrite, kAccept };
+  IoResult Wait(Direction direction, Deadline deadline);
+  void ForgetEdge();
+
   int fd_ = -1;
   void* registration_ = nullptr;  // the loop's record of this descriptor
 };
