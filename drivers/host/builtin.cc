@@ -4,10 +4,13 @@
 
 extern "C" {
 const signet_module* signet_driver_tls(void);
+const signet_module* signet_driver_lsearch(void);
 }
 
 namespace signet::drivers {
 
-std::vector<const signet_module*> BuiltinModules() { return {signet_driver_tls()}; }
+std::vector<const signet_module*> BuiltinModules() {
+  return {signet_driver_tls(), signet_driver_lsearch()};
+}
 
 }  // namespace signet::drivers
