@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -124,6 +125,10 @@ struct Main {
   // Access control; index by AclWhen.
   Expanded acl[static_cast<std::size_t>(AclWhen::kCount)];
 
+  // Process
+  Text signet_user, signet_group;   // what root becomes once ports are bound; name or number
+  Text timezone;                    // TZ
+
   // Logging
   Text log_file_path;   // "%s" → main, reject, panic; unset or empty = standard error
   Text log_selector;
@@ -131,6 +136,10 @@ struct Main {
 
   // Where drivers' own main options (ldap_default_servers …) end up, by name.
   std::map<std::string, std::string, std::less<>> driver_options;
+};
+
+struct Macro {
+  std::string name, text;
 };
 
 struct Config {
@@ -144,13 +153,14 @@ struct Config {
   std::vector<Transport> transports;
   // MakeNames() of this configuration: match lists find their lookup types here.
   std::shared_ptr<const expand::Names> names;
+  // For PrintOptions: macros as they stood at the end, and the settings that began with
+  // "hide": "NAME" in the main section, "transport/smtp/NAME" of a driver.
+  std::vector<Macro> macros;
+  std::set<std::string, std::less<>> hidden;
   const NamedList* FindList(std::string_view kind, std::string_view name) const;
 };
 using ConfigPtr = std::shared_ptr<const Config>;
 
-struct Macro {
-  std::string name, text;
-};
 struct Loaded {
   std::shared_ptr<Config> config;  // nullptr where there were errors
   Diagnostics diagnostics;         // source order; may hold warnings only

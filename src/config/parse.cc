@@ -5,6 +5,7 @@
 #include "src/base/log.h"
 #include "src/base/text.h"
 #include "src/config/lines.h"
+#include "src/config/scalars.h"
 
 namespace signet::config {
 namespace {
@@ -219,7 +220,7 @@ class Parser {
       SourceSpan rest = TrimSpan(line.Part(colon + 1, text.size()));
       if (!rest.view().empty()) {
         Error(rest, "extra characters follow " + What("name") + ' ' + Printable(name->view()) +
-                        CommentHint(rest.view()));
+                        std::string(CommentHint(rest.view())));
       }
       return true;
     }
@@ -234,10 +235,6 @@ class Parser {
     std::string what(row_->item);
     if (section_ != Section::kAcl && noun == "name") what = "driver";
     return what + ' ' + std::string(noun);
-  }
-
-  static std::string CommentHint(std::string_view junk) {
-    return junk.starts_with('#') ? " (# is comment only at line start)" : "";
   }
 
   template <typename Block>
@@ -386,7 +383,7 @@ std::optional<SourceSpan> ReadString(SourceSpan value, std::string_view option, 
   SourceSpan rest = TrimSpan(value.Part(at + 1, text.size()));
   if (!rest.view().empty()) {
     return error(rest, "extra characters follow string value for " + std::string(option) +
-                           (rest.view()[0] == '#' ? " (# is comment only at line start)" : ""));
+                           std::string(CommentHint(rest.view())));
   }
   return std::move(out).Finish(value.Part(1, 1), texts);
 }
