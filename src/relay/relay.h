@@ -24,6 +24,8 @@ struct Reply {
   int code = 0;
   std::string enhanced;
   std::string text;
+  // For the log where this is no success: what went wrong and with whom. Never for the client.
+  std::string log_text;
   bool positive() const { return code >= 200 && code < 400; }
 };
 
@@ -44,6 +46,7 @@ class Transaction {
   virtual ~Transaction() = default;
   // Routes the recipient and, for the first one, connects and says EHLO, MAIL; then
   // RCPT. A recipient that routes to another place than the first gets 452 4.5.3.
+  //   Requires  context.session.envelope.current is the recipient.
   virtual Reply AddRecipient(const facts::Recipient& recipient, config::MatchContext& context) = 0;
   // DATA; 354 where the message may come.
   virtual Reply StartData() = 0;
@@ -61,6 +64,7 @@ struct TransactionOptions {
   bool body_8bitmime = false;
   std::uint64_t declared_size = 0;
 };
+// `session` outlives the Transaction: its envelope's sender is read from it.
 std::unique_ptr<Transaction> Begin(std::shared_ptr<const Routes> routes,
                                    const facts::Session& session,
                                    const TransactionOptions& options);
