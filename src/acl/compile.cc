@@ -5,6 +5,7 @@
 #include "src/acl/rules.h"
 #include "src/base/log.h"
 #include "src/base/text.h"
+#include "src/config/words.h"
 
 namespace signet::acl {
 namespace {
@@ -119,7 +120,7 @@ class Compiler {
   }
 
   void OneCall(Item* item) {
-    std::vector<SourceSpan> words = SplitWords(item->argument.span, &rep_->texts);
+    std::vector<SourceSpan> words = config::SplitWords(item->argument.span, &rep_->texts);
     if (words.empty()) return check_.Error(item->span, "name of an ACL expected behind \"acl =\"");
     if (words.size() > kCallArguments + 1)
       check_.Error(words[kCallArguments + 1], "an ACL takes at most nine arguments, found " +

@@ -233,23 +233,6 @@ class Parser {
   bool skipping_ = false;
 };
 
-// Where an unquoted word that begins at `from` ends.
-std::size_t EndOfWord(std::string_view text, std::size_t from) {
-  int braces = 0;
-  for (std::size_t i = from; i < text.size(); ++i) {
-    if (text[i] == '\\') {
-      ++i;
-    } else if (text[i] == '{') {
-      ++braces;
-    } else if (text[i] == '}') {
-      --braces;
-    } else if (IsSpace(text[i]) && braces <= 0) {
-      return i;
-    }
-  }
-  return text.size();
-}
-
 }  // namespace
 
 std::string_view NameOf(Verb verb) {
@@ -273,42 +256,6 @@ std::vector<std::string_view> AllVerbs() {
 void ParseAcl(const std::vector<SourceSpan>& lines, Acl* acl, Diagnostics* diagnostics) {
   Parser parser(acl, diagnostics);
   for (SourceSpan line : lines) parser.OneLine(line);
-}
-
-std::vector<SourceSpan> SplitWords(SourceSpan argument,
-                                   std::vector<std::unique_ptr<SourceText>>* texts) {
-  std::vector<SourceSpan> words;
-  std::string_view text = argument.view();
-  for (std::size_t at = 0; at < text.size();) {
-    if (IsSpace(text[at])) {
-      ++at;
-      continue;
-    }
-    if (text[at] != '"') {
-      std::size_t end = EndOfWord(text, at);
-      words.push_back(argument.Part(at, end));
-      at = end;
-      continue;
-    }
-    std::string unquoted;
-    std::size_t end = at + 1;
-    for (; end < text.size() && text[end] != '"'; ++end) {
-      bool escape = text[end] == '\\' && end + 1 < text.size() &&
-                    (text[end + 1] == '"' || text[end + 1] == '\\');
-      if (escape) ++end;
-      unquoted += text[end];
-    }
-    SourceSpan inside = argument.Part(at + 1, end);
-    if (unquoted == inside.view()) {
-      words.push_back(inside);
-    } else {
-      std::vector<SourceText::Piece> pieces = {{0, inside, false}};
-      texts->push_back(std::make_unique<SourceText>("", std::move(unquoted), std::move(pieces)));
-      words.push_back(texts->back()->whole());
-    }
-    at = std::min(end + 1, text.size());
-  }
-  return words;
 }
 
 std::optional<char> ReplyCodeDigit(std::string_view text) {

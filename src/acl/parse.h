@@ -1,7 +1,6 @@
 #ifndef SIGNET_SRC_ACL_PARSE_H_
 #define SIGNET_SRC_ACL_PARSE_H_
 
-#include <memory>
 #include <optional>
 #include <vector>
 
@@ -15,11 +14,6 @@ namespace signet::acl {
 //   Errors  unknown verbs and items, a missing "=", negation where there is none, endpass
 //           in the wrong verb, bad variable names, unknown logs. What is wrong is left out.
 void ParseAcl(const std::vector<SourceSpan>& lines, Acl* acl, Diagnostics* diagnostics);
-
-// The words of `acl = name arg "quoted arg" ${…}`: blanks within braces or quotes do not
-// end a word. A quoted word with escapes gets a text of its own, which *texts then owns.
-std::vector<SourceSpan> SplitWords(SourceSpan argument,
-                                   std::vector<std::unique_ptr<SourceText>>* texts);
 
 // The first digit of the reply code that `text` begins with, or nullopt where it begins
 // with none: "550 no", "451 4.7.1 later".
