@@ -102,6 +102,7 @@ int Run(const std::string& directory) {
   out.File("client-ca.pem", root.Pem());
   out.File("ca.pem", root.Pem());
   out.File("intermediate.pem", intermediate.Pem());
+  out.File("chain.pem", intermediate.Pem() + root.Pem());
   WriteServers(intermediate, &out);
   WriteGoodClients(intermediate, &out);
   WriteBadClients(intermediate, &out);

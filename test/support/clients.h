@@ -1,0 +1,30 @@
+#ifndef SIGNET_TEST_SUPPORT_CLIENTS_H_
+#define SIGNET_TEST_SUPPORT_CLIENTS_H_
+
+#include <string>
+
+#include "test/support/process.h"
+
+namespace signet::test {
+
+// Programs that people submit mail with, or test servers with.
+enum class Program { kSwaks, kOpenssl, kGnutlsCli, kMsmtp, kCurl };
+const char* Name(Program program);
+
+struct Submission {
+  int port = 0;
+  bool tls_on_connect = false;
+  const char* version = "1.3";   // of TLS: "1.2", "1.3"
+  std::string certificate, key;  // PEM files, "" for none
+  std::string ca;                // that vouches for the server
+  std::string ca_chain;          // the same and its intermediate
+  std::string sender = "alice@example.org", recipient = "someone@example.net";
+  std::string content;  // lines with CRLF
+};
+
+// Submits with that program. Status 0 where it says that the message was accepted; the
+// output is whatever it prints.
+Finished SubmitWith(Program program, const Submission& submission);
+
+}  // namespace signet::test
+#endif

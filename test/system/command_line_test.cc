@@ -1,0 +1,140 @@
+// The program from outside: statuses, what it prints and where.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "test/system/world.h"
+
+namespace signet::test {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class CommandLine : public ::testing::Test {
+ protected:
+  Finished Signet(std::vector<std::string> arguments, const std::string& input = "") {
+    arguments.insert(arguments.begin(), SignetProgram());
+    return Run(arguments, {.input = input});
+  }
+  // A file with the example configuration and existing paths, changed as told.
+  std::string Config(const std::string& from = "", const std::string& to = "") {
+    const Certificates& certificates = Certificates::Get();
+    std::string text = ReadFile("test/support/signet.conf");
+    text = Replace(text, "/etc/signet/server.pem", certificates.pem("server"));
+    text = Replace(text, "/etc/signet/server.key", certificates.key("server"));
+    text = Replace(text, "/etc/signet/client-ca.pem", certificates.pem("client-ca"));
+    if (!from.empty()) {
+      EXPECT_THAT(text, HasSubstr(from));
+      text = Replace(text, from, to);
+    }
+    WriteFile(directory_ / "signet.conf", text);
+    return directory_ / "signet.conf";
+  }
+  TempDir directory_;
+};
+
+TEST_F(CommandLine, CheckAcceptsTheExample) {
+  const Finished finished = Signet({"check", "-C", Config()});
+  EXPECT_EQ(finished.status, 0) << finished.output;
+}
+
+TEST_F(CommandLine, CheckShowsAMistypedOptionWithItsPlaceAndAGuess) {
+  const std::string file = Config("tls_advertise_hosts", "tls_advertize_hosts");
+  const Finished finished = Signet({"check", "-C", file});
+  EXPECT_EQ(finished.status, 2);
+  EXPECT_THAT(finished.output, HasSubstr("signet.conf:5:1: "));
+  EXPECT_THAT(finished.output, HasSubstr("\"tls_advertize_hosts\""));
+  EXPECT_THAT(finished.output, HasSubstr("did you mean \"tls_advertise_hosts\"?"));
+  EXPECT_THAT(finished.output, HasSubstr("^"));
+}
+
+TEST_F(CommandLine, CheckShowsAllMistakesAtOnce) {
+  std::string file = Config("driver = manualroute", "drivr = manualroute");
+  WriteFile(file, Replace(ReadFile(file), "${listcount:$auth1}", "${listcuont:$auth1}"));
+  WriteFile(file, Replace(ReadFile(file), "accept  authenticated = *", "acept  authenticated = *"));
+  const Finished finished = Signet({"check", "-C", file});
+  EXPECT_EQ(finished.status, 2);
+  EXPECT_THAT(finished.output, HasSubstr("drivr"));
+  EXPECT_THAT(finished.output, HasSubstr("did you mean \"listcount\"?"));
+  EXPECT_THAT(finished.output, HasSubstr("acept"));
+}
+
+TEST_F(CommandLine, AuthenticatedInAConnectAclIsAnErrorAtLoad) {
+  const Finished finished = Signet(
+      {"check", "-C", Config("acl_smtp_mail = check_mail", "acl_smtp_connect = check_rcpt")});
+  EXPECT_EQ(finished.status, 2);
+  EXPECT_THAT(finished.output, HasSubstr("authenticated"));
+}
+
+TEST_F(CommandLine, TwoTlsAuthenticatorsAreAnErrorAtLoad) {
+  const Finished finished = Signet(
+      {"check", "-C",
+       Config("begin routers", "again:\n  driver = tls\n  server_param1 = x\n\nbegin routers")});
+  EXPECT_EQ(finished.status, 2);
+  EXPECT_THAT(finished.output, HasSubstr("\"tls\""));
+}
+
+TEST_F(CommandLine, ServeRefusesWhatCheckRefuses) {
+  const Finished finished =
+      Signet({"serve", "-C", Config("tls_advertise_hosts", "tls_advertize_hosts")});
+  EXPECT_EQ(finished.status, 2);
+  EXPECT_THAT(finished.output, HasSubstr("did you mean \"tls_advertise_hosts\"?"));
+}
+
+TEST_F(CommandLine, AMissingFileIsNamed) {
+  const Finished finished = Signet({"check", "-C", "/nonexistent/signet.conf"});
+  EXPECT_EQ(finished.status, 2);
+  EXPECT_THAT(finished.output, HasSubstr("/nonexistent/signet.conf"));
+}
+
+TEST_F(CommandLine, ExpandSeesTheCertificate) {
+  const std::string pem = Certificates::Get().pem("alice");
+  const Finished finished = Signet({"expand", "-C", Config(), "--cert", pem,
+                                    "${certextract{subj_altname,mail}{$tls_in_peercert}}"});
+  EXPECT_EQ(finished.status, 0) << finished.output;
+  EXPECT_EQ(finished.output, "alice@example.org\n");
+  const Finished two =
+      Signet({"expand", "-C", Config(), "--cert", Certificates::Get().pem("two"),
+              "${listcount:${certextract{subj_altname,mail,>:}{$tls_in_peercert}}}"});
+  EXPECT_EQ(two.output, "2\n");
+}
+
+TEST_F(CommandLine, ExpandReadsLinesFromStandardInput) {
+  const Finished finished = Signet({"expand", "-C", Config()}, "${uc:abc}\n${eval:6*7}\n");
+  EXPECT_EQ(finished.status, 0) << finished.output;
+  EXPECT_THAT(finished.output, HasSubstr("ABC"));
+  EXPECT_THAT(finished.output, HasSubstr("42"));
+}
+
+TEST_F(CommandLine, ExpandAsksTheDirectory) {
+  Slapd slapd;
+  const std::string file = Config("ldap.example.org", slapd.host_and_port());
+  const Finished finished = Signet(
+      {"expand", "-C", file, "--cert", Certificates::Get().pem("alice"),
+       "${lookup ldap{ldap:///mailname=${quote_ldap_dn:"
+       "${certextract{subj_altname,mail}{$tls_in_peercert}}},ou=users,dc=example,dc=org?mailid}}"});
+  EXPECT_EQ(finished.status, 0) << finished.output;
+  EXPECT_EQ(finished.output, "1001\n");
+}
+
+TEST_F(CommandLine, ExpandSaysNoWithStatusOne) {
+  const Finished finished = Signet({"expand", "-C", Config(), "${if eq{a}{b}{yes}fail}"});
+  EXPECT_EQ(finished.status, 1) << finished.output;
+}
+
+TEST_F(CommandLine, AnUnknownVerbIsAUsageErrorWithAGuess) {
+  const Finished finished = Signet({"chekc"});
+  EXPECT_EQ(finished.status, 2);
+  EXPECT_THAT(finished.output, HasSubstr("\"chekc\""));
+  EXPECT_THAT(finished.output, HasSubstr("check"));
+}
+
+TEST_F(CommandLine, HelpIsNoError) {
+  const Finished finished = Signet({"help"});
+  EXPECT_EQ(finished.status, 0);
+  EXPECT_THAT(finished.output, HasSubstr("serve"));
+  EXPECT_THAT(finished.output, Not(HasSubstr("error")));
+}
+
+}  // namespace
+}  // namespace signet::test
