@@ -12,7 +12,7 @@ namespace {
 constexpr uid_t kEximUser = 65534;
 
 constexpr const char* kStoringServer = R"(
-exim_path = @PEERS@/usr/sbin/exim4
+exim_path = @DIRECTORY@/program/exim4
 exim_user = Debian-exim
 exim_group = Debian-exim
 primary_hostname = upstream.example.org
@@ -47,31 +47,44 @@ maildir:
 }  // namespace
 
 EximPeer::EximPeer(const std::string& config) : port_(FreePort()) {
+  CopyProgram();
   std::string text =
       Replace(config.empty() ? kStoringServer : config, "@DIRECTORY@", directory_.path());
-  text = Replace(text, "@PEERS@", PeersDirectory());
   WriteFile(directory_ / "exim.conf", Replace(text, "@PORT@", std::to_string(port_)));
   const uid_t user = getuid() == 0 ? kEximUser : getuid();
-  const std::string ids = std::to_string(user) + ":" + std::to_string(user);
+  const std::string id = std::to_string(user);
   // Its package would create this user; the name lookup is answered from these files.
-  WriteFile(directory_ / "passwd", "root:x:0:0::/:/bin/sh\nDebian-exim:x:" + ids + "::/:/bin/sh\n");
-  WriteFile(directory_ / "group",
-            "root:x:0:\nmail:x:8:\nDebian-exim:x:" + std::to_string(user) + ":\n");
+  WriteFile(directory_ / "passwd",
+            "root:x:0:0::/:/bin/sh\nDebian-exim:x:" + id + ":" + id + "::/:/bin/sh\n");
+  WriteFile(directory_ / "group", "root:x:0:\nmail:x:8:\nDebian-exim:x:" + id + ":\n");
   if (getuid() == 0 && chown(directory_.path().c_str(), user, user) != 0) {
     throw std::runtime_error("chown");
   }
   Process::Options options;
-  options.environment = PeerEnvironment();
-  options.environment.push_back("NSS_WRAPPER_PASSWD=" + (directory_ / "passwd"));
-  options.environment.push_back("NSS_WRAPPER_GROUP=" + (directory_ / "group"));
-  options.environment.push_back("LD_PRELOAD=libnss_wrapper.so");
-  process_ =
-      std::make_unique<Process>(std::vector<std::string>{PeersDirectory() + "/usr/sbin/exim4", "-C",
-                                                         directory_ / "exim.conf", "-bdf"},
-                                options);
+  options.environment = {"LD_LIBRARY_PATH=" + (directory_ / "program"),
+                         "NSS_WRAPPER_PASSWD=" + (directory_ / "passwd"),
+                         "NSS_WRAPPER_GROUP=" + (directory_ / "group"),
+                         "LD_PRELOAD=libnss_wrapper.so"};
+  process_ = std::make_unique<Process>(std::vector<std::string>{directory_ / "program/exim4", "-C",
+                                                                directory_ / "exim.conf", "-bdf"},
+                                       options);
   if (!WaitUntil([this] { return SomebodyListens(port_) || !process_->running(); }) ||
       !process_->running()) {
     throw std::runtime_error("exim did not start: " + process_->Output() + Log());
+  }
+}
+
+// Exim starts itself anew as its own user, who may not be let into the project's folder.
+void EximPeer::CopyProgram() {
+  namespace fs = std::filesystem;
+  fs::create_directory(directory_ / "program");
+  fs::copy_file(PeersDirectory() + "/usr/sbin/exim4", directory_ / "program/exim4");
+  for (const auto& entry : fs::recursive_directory_iterator(PeersDirectory() + "/usr/lib")) {
+    const std::string name = entry.path().filename().string();
+    const bool wanted = name.starts_with("libspf2") || name.starts_with("libmariadb") ||
+                        name.starts_with("libnss_wrapper");
+    if (wanted && !entry.is_directory())
+      fs::copy_file(entry.path(), directory_ / ("program/" + name));
   }
 }
 

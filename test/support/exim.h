@@ -12,7 +12,7 @@ namespace signet::test {
 // loopback port, from a directory of its own.
 class EximPeer {
  public:
-  // `config` replaces that of a storing server; @DIRECTORY@, @PORT@ and @PEERS@ are filled in.
+  // `config` replaces that of a storing server; @DIRECTORY@ and @PORT@ are filled in.
   explicit EximPeer(const std::string& config = "");
   int port() const { return port_; }
   pid_t pid() const { return process_->pid(); }
@@ -21,6 +21,8 @@ class EximPeer {
   std::string Log() const;
 
  private:
+  void CopyProgram();
+
   TempDir directory_;
   int port_;
   std::unique_ptr<Process> process_;

@@ -14,7 +14,7 @@ class CommandLine : public ::testing::Test {
  protected:
   Finished Signet(std::vector<std::string> arguments, const std::string& input = "") {
     arguments.insert(arguments.begin(), SignetProgram());
-    return Run(arguments, {.input = input});
+    return test::Run(arguments, {.input = input});
   }
   // A file with the example configuration and existing paths, changed as told.
   std::string Config(const std::string& from = "", const std::string& to = "") {
