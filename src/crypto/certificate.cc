@@ -22,6 +22,7 @@ struct Certificate::Rep {
   std::string_view signature;
   std::vector<NameAttribute> subject, issuer;
   std::string subject_text, issuer_text;
+  std::string_view subject_der, issuer_der, public_key_der;
   std::vector<SanName> alternative_names;
   std::vector<std::string> ocsp_uris, crl_uris;
   std::vector<Extension> extensions;
@@ -44,7 +45,7 @@ constexpr std::size_t kMaxExtensions = 64;
 // The outer shell of a certificate: views into its DER.
 struct Shell {
   int version = 1;
-  std::string_view serial, issuer, subject, not_before, not_after, signature;
+  std::string_view serial, issuer, subject, public_key, signature;
   std::optional<std::string_view> extensions;  // contents of [3]
 };
 
@@ -118,6 +119,7 @@ bool Reading<Rep>::ReadTbs(std::string_view content) {
   shell_.serial = serial->content;
   shell_.issuer = issuer->whole;
   shell_.subject = subject->whole;
+  shell_.public_key = key->whole;
   der::Reader times(validity->content);
   const auto from = times.Next(), to = times.Next();
   if (!from || !to || !times.done()) return Fail("validity");
@@ -136,6 +138,9 @@ bool Reading<Rep>::ReadFixedFields() {
   hex.erase(0, std::min(hex.find_first_not_of('0'), hex.size()));
   rep_.serial_hex = hex.empty() ? "0" : hex;
   rep_.signature = shell_.signature;
+  rep_.subject_der = shell_.subject;
+  rep_.issuer_der = shell_.issuer;
+  rep_.public_key_der = shell_.public_key;
   return true;
 }
 
@@ -391,6 +396,9 @@ const std::vector<NameAttribute>& Certificate::subject() const { return rep_->su
 const std::vector<NameAttribute>& Certificate::issuer() const { return rep_->issuer; }
 const std::string& Certificate::subject_text() const { return rep_->subject_text; }
 const std::string& Certificate::issuer_text() const { return rep_->issuer_text; }
+std::string_view Certificate::subject_der() const { return rep_->subject_der; }
+std::string_view Certificate::issuer_der() const { return rep_->issuer_der; }
+std::string_view Certificate::public_key_der() const { return rep_->public_key_der; }
 const std::vector<SanName>& Certificate::alternative_names() const {
   return rep_->alternative_names;
 }
@@ -400,10 +408,15 @@ const std::vector<Extension>& Certificate::extensions() const { return rep_->ext
 bool Certificate::within_limits() const { return rep_->within_limits; }
 bool Certificate::is_ca() const { return rep_->is_ca; }
 
-std::optional<std::string> Certificate::extension(std::string_view oid) const {
+std::optional<std::string_view> Certificate::ExtensionView(std::string_view oid) const {
   for (const Extension& extension : rep_->extensions)
-    if (extension.oid == oid) return std::string(extension.value);
+    if (extension.oid == oid) return extension.value;
   return std::nullopt;
+}
+std::optional<std::string> Certificate::extension(std::string_view oid) const {
+  const auto value = ExtensionView(oid);
+  if (!value) return std::nullopt;
+  return std::string(*value);
 }
 
 }  // namespace signet::crypto

@@ -68,12 +68,18 @@ class Certificate {
   // empty for a name over limits.
   const std::string& subject_text() const;
   const std::string& issuer_text() const;
+  // The same names and the SubjectPublicKeyInfo as encoded.
+  std::string_view subject_der() const;
+  std::string_view issuer_der() const;
+  std::string_view public_key_der() const;
   const std::vector<SanName>& alternative_names() const;  // all types; skipped ones marked
   const std::vector<std::string>& ocsp_uris() const;
   const std::vector<std::string>& crl_uris() const;
   // DER value of an extension by dotted OID.
   std::optional<std::string> extension(std::string_view oid) const;
   const std::vector<Extension>& extensions() const;
+  // The same without a copy; nullopt where there is none.
+  std::optional<std::string_view> ExtensionView(std::string_view oid) const;
   // Whether names are within the limits of doc/security.md. One that is not gives no
   // identity (I18); the part over its limit is empty here, never cut.
   bool within_limits() const;

@@ -21,7 +21,10 @@ enum class Purpose : std::uint8_t { kTlsClient, kTlsServer };
 struct ChainStatus {
   bool verified = false;
   std::string reason;
-  CertificatePtr leaf;           // parsed once, from the octets that were verified (I2)
+  CertificatePtr leaf;  // parsed once, from the octets that were verified (I2)
+  // Not a verdict about the certificate: its issuer's revocation list is out of date or not
+  // usable, and identities of that issuer are deferred (rule C3).
+  bool temporary = false;
   std::int64_t valid_until = 0;  // seconds; the chain must be looked at again then
 };
 
@@ -37,6 +40,8 @@ class TrustStore {
     std::string anchors_pem;  // certificates
     std::string crls_pem;     // may be empty
   };
+  // Errors: a text that is not empty and holds no certificate, or something malformed.
+  // Anchors that are there twice count once.
   static Result<std::shared_ptr<const TrustStore>, std::string> Make(const Sources& sources);
   ~TrustStore();
 
@@ -48,7 +53,6 @@ class TrustStore {
 
   std::size_t anchors() const;
   std::uint64_t generation() const;
-  // Distinguished names (DER) of the anchors, for CertificateRequest.
   struct CacheCounters {
     std::uint64_t hits = 0, misses = 0;
   };

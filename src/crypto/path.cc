@@ -1,0 +1,259 @@
+#include "src/crypto/path.h"
+
+#include <algorithm>
+
+#include "src/base/limits.h"
+#include "src/crypto/constraints.h"
+#include "src/crypto/der.h"
+
+namespace signet::crypto {
+namespace {
+
+constexpr std::string_view kOidSubjectKeyId = "2.5.29.14";
+constexpr std::string_view kOidKeyUsage = "2.5.29.15";
+constexpr std::string_view kOidBasicConstraints = "2.5.29.19";
+constexpr std::string_view kOidNameConstraints = "2.5.29.30";
+constexpr std::string_view kOidAuthorityKeyId = "2.5.29.35";
+constexpr std::string_view kOidPolicyConstraints = "2.5.29.36";
+constexpr std::string_view kOidPurposes = "2.5.29.37";
+constexpr std::string_view kPurposeAny = "2.5.29.37.0";
+constexpr std::string_view kPurposeServer = "1.3.6.1.5.5.7.3.1";
+constexpr std::string_view kPurposeClient = "1.3.6.1.5.5.7.3.2";
+
+// Understood where critical: evaluated below, or without meaning for us. Certificate
+// policies only limit something where policy constraints ask for it, which we refuse.
+constexpr std::string_view kUnderstood[] = {
+    "2.5.29.14", "2.5.29.15", "2.5.29.17", "2.5.29.19", "2.5.29.30",
+    "2.5.29.32", "2.5.29.33", "2.5.29.35", "2.5.29.37", "2.5.29.54",
+};
+
+constexpr std::uint32_t kUsageDigitalSignature = 1u << 0;
+constexpr std::uint32_t kUsageCertSign = 1u << 5;
+
+std::string_view KeyIdOfSubject(const Certificate& certificate) {
+  const auto value = certificate.ExtensionView(kOidSubjectKeyId);
+  const auto id = value ? der::Only(*value, der::kOctetString) : std::nullopt;
+  return id ? id->content : std::string_view();
+}
+
+std::string_view KeyIdOfIssuer(const Certificate& certificate) {
+  const auto value = certificate.ExtensionView(kOidAuthorityKeyId);
+  const auto sequence = value ? der::Only(*value, der::kSequence) : std::nullopt;
+  if (!sequence) return "";
+  der::Reader reader(sequence->content);
+  const auto id = reader.Optional(der::Context(0));
+  return id ? id->content : std::string_view();
+}
+
+bool MayHaveIssued(const Certificate& issuer, const Certificate& certificate) {
+  if (issuer.subject_der() != certificate.issuer_der()) return false;
+  const std::string_view wanted = KeyIdOfIssuer(certificate), has = KeyIdOfSubject(issuer);
+  return wanted.empty() || has.empty() || wanted == has;
+}
+
+// Depth-first over what was sent. Name loops and cross-signing cost steps, not time.
+class Search {
+ public:
+  Search(const std::vector<CertificatePtr>& sent, const std::vector<CertificatePtr>& anchors)
+      : sent_(sent), anchors_(anchors), used_(sent.size(), false) {}
+
+  bool From(std::size_t at) {
+    if (++steps_ > kMaxSteps) return false;
+    used_[at] = true;
+    path_.below.push_back(sent_[at]);
+    if (EndsAtAnchor(*sent_[at])) return true;
+    for (std::size_t i = 1; i < sent_.size(); ++i)
+      if (!used_[i] && MayHaveIssued(*sent_[i], *sent_[at]) && From(i)) return true;
+    used_[at] = false;
+    path_.below.pop_back();
+    return false;
+  }
+  Path path_;
+  std::vector<CertificatePtr> choices_;
+
+ private:
+  static constexpr int kMaxSteps = 100;
+
+  bool EndsAtAnchor(const Certificate& certificate) {
+    const bool is_leaf = path_.below.size() == 1;
+    for (const CertificatePtr& anchor : anchors_) {
+      if (is_leaf && anchor->der() == certificate.der()) {
+        path_.below.back() = anchor;
+        choices_ = {anchor};
+        return true;
+      }
+      if (MayHaveIssued(*anchor, certificate)) choices_.push_back(anchor);
+    }
+    return !choices_.empty();
+  }
+
+  const std::vector<CertificatePtr>& sent_;
+  const std::vector<CertificatePtr>& anchors_;
+  std::vector<bool> used_;
+  int steps_ = 0;
+};
+
+struct BasicConstraints {
+  bool ca = false;
+  std::optional<std::uint32_t> path_length;
+};
+
+std::optional<BasicConstraints> ReadBasicConstraints(const Certificate& certificate) {
+  const auto value = certificate.ExtensionView(kOidBasicConstraints);
+  if (!value) return BasicConstraints{};
+  const auto sequence = der::Only(*value, der::kSequence);
+  if (!sequence) return std::nullopt;
+  der::Reader reader(sequence->content);
+  BasicConstraints out;
+  if (const auto ca = reader.Optional(der::kBoolean)) {
+    const auto flag = der::Boolean(ca->content);
+    if (!flag) return std::nullopt;
+    out.ca = *flag;
+  }
+  if (const auto length = reader.Optional(der::kInteger)) {
+    out.path_length = der::SmallInteger(length->content);
+    if (!out.path_length) return std::nullopt;
+  }
+  return reader.done() ? std::optional(out) : std::nullopt;
+}
+
+// A certificate without the extension may be used for everything.
+bool HasUsage(const Certificate& certificate, std::uint32_t bit) {
+  const auto value = certificate.ExtensionView(kOidKeyUsage);
+  if (!value) return true;
+  const auto bits = der::Only(*value, der::kBitString);
+  const auto usage = bits ? der::NamedBits(bits->content) : std::nullopt;
+  return usage && (*usage & bit);
+}
+
+bool HasPurpose(const Certificate& certificate, Purpose purpose) {
+  const auto value = certificate.ExtensionView(kOidPurposes);
+  if (!value) return true;
+  const auto sequence = der::Only(*value, der::kSequence);
+  if (!sequence) return false;
+  const auto wanted = purpose == Purpose::kTlsClient ? kPurposeClient : kPurposeServer;
+  der::Reader reader(sequence->content);
+  bool found = false;
+  while (const auto oid = reader.Next()) {
+    if (oid->tag != der::kOid) return false;
+    const auto text = der::OidText(oid->content);
+    found = found || text == wanted || text == kPurposeAny;
+  }
+  return found && reader.done();
+}
+
+bool IsSelfIssued(const Certificate& certificate) {
+  return certificate.subject_der() == certificate.issuer_der();
+}
+
+std::string FlawOfValidity(const Certificate& certificate, std::int64_t now) {
+  if (now < certificate.not_before()) return "certificate not yet valid";
+  if (now > certificate.not_after()) return "certificate expired";
+  return "";
+}
+
+std::string FlawOfExtensions(const Certificate& certificate) {
+  for (const Extension& extension : certificate.extensions()) {
+    if (extension.oid == kOidPolicyConstraints) return "policy constraints are not evaluated";
+    if (!extension.critical) continue;
+    if (std::find(std::begin(kUnderstood), std::end(kUnderstood), extension.oid) ==
+        std::end(kUnderstood))
+      return "unknown critical extension " + extension.oid;
+  }
+  return "";
+}
+
+// `below`: certificates under this one that are not self-issued, the leaf not counted.
+std::string FlawOfIssuer(const Certificate& issuer, std::size_t below, Purpose purpose) {
+  const auto constraints = ReadBasicConstraints(issuer);
+  if (!constraints || !constraints->ca) return "issuer is not a certificate authority";
+  if (constraints->path_length && below > *constraints->path_length)
+    return "path length of a certificate authority exceeded";
+  if (!HasUsage(issuer, kUsageCertSign)) return "issuer may not sign certificates";
+  if (!HasPurpose(issuer, purpose)) return "wrong key purpose of an issuer";
+  return "";
+}
+
+std::string FlawOfLeaf(const Certificate& leaf, Purpose purpose) {
+  if (!leaf.within_limits()) return "certificate over limits";
+  if (purpose == Purpose::kTlsClient && leaf.is_ca()) return "certificate authority as client";
+  if (!HasUsage(leaf, kUsageDigitalSignature)) return "key usage does not allow signatures";
+  if (!HasPurpose(leaf, purpose)) return "wrong key purpose";
+  return "";
+}
+
+// Issuers above the leaf, nearest first.
+std::vector<const Certificate*> IssuersOf(const Path& path) {
+  std::vector<const Certificate*> issuers;
+  if (path.leaf_is_anchor()) return issuers;
+  for (std::size_t i = 1; i < path.below.size(); ++i) issuers.push_back(path.below[i].get());
+  issuers.push_back(path.anchor.get());
+  return issuers;
+}
+
+std::string FlawOfIssuers(const Path& path, Purpose purpose) {
+  std::size_t below = 0;
+  for (const Certificate* issuer : IssuersOf(path)) {
+    if (std::string flaw = FlawOfIssuer(*issuer, below, purpose); !flaw.empty()) return flaw;
+    if (!IsSelfIssued(*issuer)) ++below;
+  }
+  return "";
+}
+
+// An issuer's constraints hold for everything below it; a self-issued intermediate (a key
+// rollover) is exempt: RFC 5280 6.1.3 (b).
+std::string FlawOfNames(const Path& path) {
+  const auto issuers = IssuersOf(path);
+  for (std::size_t i = 0; i < issuers.size(); ++i) {
+    const auto value = issuers[i]->ExtensionView(kOidNameConstraints);
+    if (!value) continue;
+    const auto constraints = NameConstraints::Parse(*value);
+    if (!constraints) return "name constraints of a kind that is not evaluated";
+    for (std::size_t k = 0; k <= i; ++k) {
+      const Certificate& certificate = *path.below[k];
+      if (k > 0 && IsSelfIssued(certificate)) continue;
+      if (!constraints->Allow(certificate)) return "name not allowed by its issuer's constraints";
+    }
+  }
+  return "";
+}
+
+}  // namespace
+
+std::optional<Path> FindPath(const std::vector<CertificatePtr>& sent,
+                             const std::vector<CertificatePtr>& anchors,
+                             std::vector<CertificatePtr>* anchor_choices) {
+  Search search(sent, anchors);
+  if (sent.empty() || !search.From(0)) return std::nullopt;
+  *anchor_choices = std::move(search.choices_);
+  search.path_.anchor = anchor_choices->front();
+  return std::move(search.path_);
+}
+
+bool NameConstraintWorkFits(const Path& path) {
+  std::size_t names = 0, constraints = 0;
+  for (const CertificatePtr& certificate : path.below) names += CountConstrainedNames(*certificate);
+  for (const Certificate* issuer : IssuersOf(path)) {
+    const auto value = issuer->ExtensionView(kOidNameConstraints);
+    const auto parsed = value ? NameConstraints::Parse(*value) : std::nullopt;
+    if (parsed) constraints += parsed->size();
+  }
+  return names * constraints <= limits::kNameConstraintWork;
+}
+
+std::string FlawOf(const Path& path, Purpose purpose, std::int64_t now) {
+  std::string flaw = FlawOfLeaf(*path.below.front(), purpose);
+  const auto check = [&](const Certificate& certificate) {
+    if (flaw.empty()) flaw = FlawOfValidity(certificate, now);
+    if (flaw.empty()) flaw = FlawOfExtensions(certificate);
+    if (flaw.empty() && !certificate.within_limits()) flaw = "certificate of an issuer over limits";
+  };
+  for (const CertificatePtr& certificate : path.below) check(*certificate);
+  check(*path.anchor);
+  if (flaw.empty()) flaw = FlawOfIssuers(path, purpose);
+  if (flaw.empty() && !NameConstraintWorkFits(path)) flaw = "too many names and name constraints";
+  if (flaw.empty()) flaw = FlawOfNames(path);
+  return flaw;
+}
+
+}  // namespace signet::crypto

@@ -1,0 +1,40 @@
+#ifndef SIGNET_SRC_CRYPTO_PATH_H_
+#define SIGNET_SRC_CRYPTO_PATH_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "src/crypto/certificate.h"
+#include "src/crypto/trust.h"
+
+// The parts of path validation (RFC 5280 6.1) that need no cryptography: which
+// certificates make a path, and whether each of them may stand where it stands.
+namespace signet::crypto {
+
+// Leaf first; the anchor last, unless the leaf is an anchor itself.
+struct Path {
+  std::vector<CertificatePtr> below;  // leaf and intermediates
+  CertificatePtr anchor;
+  bool leaf_is_anchor() const { return below.size() == 1 && below[0] == anchor; }
+};
+
+// A path from sent[0] to one of `anchors` by names and key identifiers, over certificates
+// in any order, each used once at most; the search is bounded. nullopt: none.
+// `anchor_choices` gets every anchor that may have signed the last one: CAs may share a
+// name, and only the signature tells them apart (rule I17).
+std::optional<Path> FindPath(const std::vector<CertificatePtr>& sent,
+                             const std::vector<CertificatePtr>& anchors,
+                             std::vector<CertificatePtr>* anchor_choices);
+
+// Names × constraints over the path: what AllowNames would have to compare.
+bool NameConstraintWorkFits(const Path& path);
+
+// What is wrong with the path, in words for the log; "" where nothing is: validity
+// periods, issuers that may issue, path length, purposes, name constraints, critical
+// extensions, a client that is a CA (rules I3, I4, I18, I19).
+std::string FlawOf(const Path& path, Purpose purpose, std::int64_t now);
+
+}  // namespace signet::crypto
+#endif

@@ -1,0 +1,268 @@
+#include "src/crypto/trust.h"
+
+#include <algorithm>
+#include <atomic>
+#include <utility>
+
+#include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
+
+#include "src/base/limits.h"
+#include "src/crypto/chain_cache.h"
+#include "src/crypto/crl.h"
+#include "src/crypto/digest.h"
+#include "src/crypto/path.h"
+
+namespace signet::crypto {
+namespace {
+
+// A certificate as the library holds it.
+class LibraryCertificate {
+ public:
+  explicit LibraryCertificate(std::string_view der) {
+    if (gnutls_x509_crt_init(&crt_) < 0) return;
+    const gnutls_datum_t in = {reinterpret_cast<unsigned char*>(const_cast<char*>(der.data())),
+                               static_cast<unsigned>(der.size())};
+    good_ = gnutls_x509_crt_import(crt_, &in, GNUTLS_X509_FMT_DER) >= 0;
+  }
+  LibraryCertificate(LibraryCertificate&& other) noexcept
+      : crt_(std::exchange(other.crt_, nullptr)), good_(other.good_) {}
+  LibraryCertificate& operator=(LibraryCertificate&&) = delete;
+  ~LibraryCertificate() {
+    if (crt_ != nullptr) gnutls_x509_crt_deinit(crt_);
+  }
+  bool good() const { return good_; }
+  gnutls_x509_crt_t get() const { return crt_; }
+
+ private:
+  gnutls_x509_crt_t crt_ = nullptr;
+  bool good_ = false;
+};
+
+// The algorithm floor, rule T7.
+bool KeyIsStrong(gnutls_x509_crt_t crt) {
+  unsigned bits = 0;
+  switch (gnutls_x509_crt_get_pk_algorithm(crt, &bits)) {
+    case GNUTLS_PK_RSA:
+    case GNUTLS_PK_RSA_PSS:
+      return bits >= 2048;
+    case GNUTLS_PK_ECDSA:
+      return bits >= 256;
+    case GNUTLS_PK_EDDSA_ED25519:
+    case GNUTLS_PK_EDDSA_ED448:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool SignatureIsStrong(gnutls_x509_crt_t crt) {
+  const int algorithm = gnutls_x509_crt_get_signature_algorithm(crt);
+  if (algorithm < 0) return false;
+  if (algorithm == GNUTLS_SIGN_EDDSA_ED25519 || algorithm == GNUTLS_SIGN_EDDSA_ED448) return true;
+  switch (gnutls_sign_get_hash_algorithm(static_cast<gnutls_sign_algorithm_t>(algorithm))) {
+    case GNUTLS_DIG_SHA224:
+    case GNUTLS_DIG_SHA256:
+    case GNUTLS_DIG_SHA384:
+    case GNUTLS_DIG_SHA512:
+    case GNUTLS_DIG_SHA3_256:
+    case GNUTLS_DIG_SHA3_384:
+    case GNUTLS_DIG_SHA3_512:
+      return true;
+    default:
+      return false;
+  }
+}
+
+std::string Describe(unsigned status) {
+  if (status & GNUTLS_CERT_SIGNATURE_FAILURE) return "bad signature";
+  if (status & GNUTLS_CERT_INSECURE_ALGORITHM) return "weak algorithm";
+  if (status & GNUTLS_CERT_SIGNER_NOT_CA) return "issuer is not a certificate authority";
+  if (status & GNUTLS_CERT_SIGNER_CONSTRAINTS_FAILURE)
+    return "name not allowed by its issuer's constraints";
+  if (status & GNUTLS_CERT_PURPOSE_MISMATCH) return "wrong key purpose";
+  if (status & GNUTLS_CERT_UNKNOWN_CRIT_EXTENSIONS) return "unknown critical extension";
+  if (status & GNUTLS_CERT_SIGNER_NOT_FOUND) return "unknown CA";
+  return "not verified";
+}
+
+std::string CacheKey(std::span<const std::string_view> chain, Purpose purpose) {
+  std::string octets(1, static_cast<char>(purpose));
+  for (std::string_view der : chain) {
+    // With its length, so that no two chains give the same octets.
+    for (int shift = 24; shift >= 0; shift -= 8)
+      octets += static_cast<char>(der.size() >> shift & 0xff);
+    octets += der;
+  }
+  return Sha256(octets);
+}
+
+std::atomic<std::uint64_t> next_generation{1};
+
+// How many chains that did not verify are remembered, for a minute each.
+constexpr std::size_t kBadChains = 1000;
+
+}  // namespace
+
+struct TrustStore::Rep {
+  std::vector<CertificatePtr> anchors;
+  std::vector<LibraryCertificate> library_anchors;  // same order
+  std::unique_ptr<CrlIndex> crls;
+  std::uint64_t generation = next_generation.fetch_add(1);
+  mutable ChainCache cache{limits::kChainCacheEntries, kBadChains};
+
+  gnutls_x509_crt_t LibraryAnchor(const CertificatePtr& anchor) const;
+  void VerifyParsed(const std::vector<CertificatePtr>& sent, Purpose purpose, std::int64_t now,
+                    ChainStatus* status) const;
+  std::string FlawOfSignatures(const Path& path, Purpose purpose) const;
+  std::string FlawOfRevocation(const Path& path, std::int64_t now, ChainStatus* status) const;
+};
+
+gnutls_x509_crt_t TrustStore::Rep::LibraryAnchor(const CertificatePtr& anchor) const {
+  const auto it = std::find(anchors.begin(), anchors.end(), anchor);
+  SIGNET_CHECK(it != anchors.end());
+  return library_anchors[static_cast<std::size_t>(it - anchors.begin())].get();
+}
+
+// Signatures, by the library, against exactly the anchor whose constraints were checked.
+// Times are ours: the library would ask the wall clock.
+std::string TrustStore::Rep::FlawOfSignatures(const Path& path, Purpose purpose) const {
+  std::vector<LibraryCertificate> owned;
+  std::vector<gnutls_x509_crt_t> chain;
+  for (const CertificatePtr& certificate : path.below) {
+    owned.emplace_back(certificate->der());
+    if (!owned.back().good()) return "malformed certificate";
+    if (!KeyIsStrong(owned.back().get())) return "key too weak";
+    if (!SignatureIsStrong(owned.back().get())) return "signature algorithm too weak";
+    chain.push_back(owned.back().get());
+  }
+  gnutls_x509_trust_list_t list = nullptr;
+  if (gnutls_x509_trust_list_init(&list, 1) < 0) return "out of memory";
+  const gnutls_x509_crt_t anchor = LibraryAnchor(path.anchor);
+  const char* oid =
+      purpose == Purpose::kTlsClient ? GNUTLS_KP_TLS_WWW_CLIENT : GNUTLS_KP_TLS_WWW_SERVER;
+  gnutls_typed_vdata_st data = {GNUTLS_DT_KEY_PURPOSE_OID,
+                                reinterpret_cast<unsigned char*>(const_cast<char*>(oid)), 0};
+  constexpr unsigned kFlags = GNUTLS_VERIFY_DISABLE_TIME_CHECKS | GNUTLS_VERIFY_DISABLE_CRL_CHECKS |
+                              GNUTLS_VERIFY_DO_NOT_ALLOW_X509_V1_CA_CRT |
+                              GNUTLS_VERIFY_DO_NOT_ALLOW_UNSORTED_CHAIN;
+  unsigned status = GNUTLS_CERT_INVALID;
+  int rc = gnutls_x509_trust_list_add_cas(list, &anchor, 1, 0) == 1 ? 0 : GNUTLS_E_MEMORY_ERROR;
+  if (rc >= 0)
+    rc = gnutls_x509_trust_list_verify_crt2(list, chain.data(), static_cast<unsigned>(chain.size()),
+                                            &data, 1, kFlags, &status, nullptr);
+  gnutls_x509_trust_list_deinit(list, 0);  // 0: the anchor stays ours
+  if (rc < 0) return gnutls_strerror(rc);
+  return status == 0 ? std::string() : Describe(status);
+}
+
+std::string TrustStore::Rep::FlawOfRevocation(const Path& path, std::int64_t now,
+                                              ChainStatus* status) const {
+  if (path.leaf_is_anchor()) return "";
+  for (std::size_t i = 0; i < path.below.size(); ++i) {
+    const Certificate& issuer = i + 1 < path.below.size() ? *path.below[i + 1] : *path.anchor;
+    switch (crls->Check(*path.below[i], issuer, now, &status->valid_until)) {
+      case Revocation::kNoList:
+      case Revocation::kGood:
+        break;
+      case Revocation::kRevoked:
+        return "certificate revoked";
+      case Revocation::kNoUsableList:
+        status->temporary = true;
+        return "revocation list is out of date or not usable";
+    }
+  }
+  return "";
+}
+
+// Cheap checks first, so that what cannot pass costs no signature (rule R8).
+void TrustStore::Rep::VerifyParsed(const std::vector<CertificatePtr>& sent, Purpose purpose,
+                                   std::int64_t now, ChainStatus* status) const {
+  std::vector<CertificatePtr> choices;
+  auto path = FindPath(sent, anchors, &choices);
+  status->reason = "unknown CA";
+  if (!path) return;
+  for (const CertificatePtr& anchor : choices) {
+    path->anchor = anchor;
+    status->reason = FlawOf(*path, purpose, now);
+    if (status->reason.empty()) status->reason = FlawOfSignatures(*path, purpose);
+    if (status->reason.empty()) break;
+  }
+  if (!status->reason.empty()) return;
+
+  status->valid_until = now + static_cast<std::int64_t>(limits::kChainCacheMaxAgeSeconds) - 1;
+  for (const CertificatePtr& certificate : path->below)
+    status->valid_until = std::min(status->valid_until, certificate->not_after());
+  status->valid_until = std::min(status->valid_until, path->anchor->not_after());
+  status->reason = FlawOfRevocation(*path, now, status);
+  status->verified = status->reason.empty();
+  status->valid_until += 1;  // the last second of a validity period is part of it
+}
+
+TrustStore::TrustStore(std::unique_ptr<Rep> rep) : rep_(std::move(rep)) {}
+TrustStore::~TrustStore() = default;
+
+Result<TrustStorePtr, std::string> TrustStore::Make(const Sources& sources) {
+  auto rep = std::make_unique<Rep>();
+  auto crls = CrlIndex::FromPem(sources.crls_pem);
+  if (!crls.ok()) return Err{crls.error()};
+  if (crls.value()->lists() == 0 && !sources.crls_pem.empty())
+    return Err{std::string("no PEM revocation list found")};
+  rep->crls = std::move(crls).value();
+  if (!sources.anchors_pem.empty()) {
+    const auto anchors = Certificate::ChainFromPem(sources.anchors_pem);
+    if (!anchors.ok()) return Err{anchors.error()};
+    for (const CertificatePtr& anchor : anchors.value()) {
+      const auto same = [&](const CertificatePtr& other) { return other->der() == anchor->der(); };
+      if (std::any_of(rep->anchors.begin(), rep->anchors.end(), same)) continue;
+      rep->anchors.push_back(anchor);
+      rep->library_anchors.emplace_back(anchor->der());
+    }
+  }
+  return TrustStorePtr(new TrustStore(std::move(rep)));
+}
+
+ChainStatus TrustStore::Verify(std::span<const std::string_view> chain_der, Purpose purpose,
+                               std::int64_t now) const {
+  ChainStatus status;
+  if (chain_der.empty()) {
+    status.reason = "no certificate";
+    return status;
+  }
+  std::size_t octets = 0;
+  for (std::string_view der : chain_der) octets += der.size();
+  const bool too_long = chain_der.size() > limits::kChainMaxCertificates ||
+                        octets > limits::kCertificateMessageMaxBytes;
+
+  const std::string key = too_long ? std::string() : CacheKey(chain_der, purpose);
+  if (!too_long)
+    if (auto found = rep_->cache.Find(key, now)) return *found;
+
+  status.valid_until = now + static_cast<std::int64_t>(limits::kChainCacheBadMaxAgeSeconds);
+  std::vector<CertificatePtr> sent;
+  for (std::string_view der : chain_der) {
+    auto certificate = Certificate::FromDer(der);
+    if (!certificate.ok()) {
+      status.reason = certificate.error();
+      break;
+    }
+    sent.push_back(certificate.value());
+    if (too_long) break;
+  }
+  if (!sent.empty()) status.leaf = sent.front();
+  if (too_long) {
+    status.reason = "certificate chain over limits";
+    return status;
+  }
+  if (status.reason.empty()) rep_->VerifyParsed(sent, purpose, now, &status);
+  if (!status.verified)
+    status.valid_until = now + static_cast<std::int64_t>(limits::kChainCacheBadMaxAgeSeconds);
+  rep_->cache.Put(key, status, now);
+  return status;
+}
+
+std::size_t TrustStore::anchors() const { return rep_->anchors.size(); }
+std::uint64_t TrustStore::generation() const { return rep_->generation; }
+TrustStore::CacheCounters TrustStore::cache_counters() const { return rep_->cache.counters(); }
+
+}  // namespace signet::crypto
