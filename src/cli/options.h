@@ -25,25 +25,25 @@ enum ExitStatus : int {
 // Arguments is a command line after parsing: the verb, and what was said to it. Exim's
 // letters and the verbs' own options end up in the same members.
 struct Arguments {
-  std::string verb;                                 // "serve", "check", "expand", "help", …
-  std::string config_file{kDefaultConfigFile};      // -C FILE, --config FILE
-  std::vector<config::Macro> macros;                // -D NAME=VALUE, in order
-  std::vector<std::string> operands;                // everything that is not an option
+  std::string verb;                             // "serve", "check", "expand", "help", …
+  std::string config_file{kDefaultConfigFile};  // -C FILE, --config FILE
+  std::vector<config::Macro> macros;            // -D NAME=VALUE, in order
+  std::vector<std::string> operands;            // everything that is not an option
 
   // serve
-  bool background = false;                          // -bd
-  std::string ports;                                // -oX LIST: replaces daemon_smtp_ports,
-                                                    // and local_interfaces where it has addresses
-  std::string pid_file;                             // -oP FILE
-  bool tls_on_connect = false;                      // -tls-on-connect: on every port
-  bool debug = false;                               // -d
+  bool background = false;      // -bd
+  std::string ports;            // -oX LIST: replaces daemon_smtp_ports,
+                                // and local_interfaces where it has addresses
+  std::string pid_file;         // -oP FILE
+  bool tls_on_connect = false;  // -tls-on-connect: on every port
+  bool debug = false;           // -d
 
   // check
-  bool print_options = false;                       // -bP, --print [OPTION…]; names in operands
-  bool print_version = false;                       // -bV
+  bool print_options = false;  // -bP, --print [OPTION…]; names in operands
+  bool print_version = false;  // -bV
 
   // expand (also explain and cert, when they come)
-  std::string certificate_file;                     // --cert PEM: $tls_in_peercert
+  std::string certificate_file;                               // --cert PEM: $tls_in_peercert
   std::vector<std::pair<std::string, std::string>> settings;  // --set NAME=VALUE, in order
 };
 

@@ -1,0 +1,326 @@
+#include "src/cli/options.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "src/base/source.h"
+#include "src/base/text.h"
+
+namespace signet::cli {
+namespace {
+
+// --- the table of verbs ------------------------------------------------------------------
+
+struct VerbRow {
+  std::string_view name;
+  std::string_view usage;
+  std::string_view summary;
+  std::string_view help;
+};
+
+// clang-format off
+constexpr VerbRow kVerbs[] = {
+  {"check", "signet check [-C FILE] [-D NAME=VALUE] [-bP [OPTION…]]",
+   "compile the configuration, print every mistake",
+   "Reads the configuration as serve would, keys and trust files included, and prints every\n"
+   "mistake with its place. Status 0 where it is good, 2 where it isn't.\n"
+   "With -bP it prints the effective settings instead, or those named.\n"},
+  {"expand", "signet expand [-C FILE] [--cert PEM] [--set NAME=VALUE] [STRING…]",
+   "expand strings, with a real certificate if you like",
+   "Expands each STRING, or each line of standard input, and prints the result, or \"Failed:\"\n"
+   "and why. Lines \"set NAME = VALUE\" set a variable. Status 1 where anything failed.\n"},
+  {"help", "signet help [VERB]",
+   "explain the verbs", "Prints what there is.\n"},
+  {"serve", "signet serve [-C FILE] [-D NAME=VALUE] [-oX LIST] [-oP FILE] [-tls-on-connect] [-d]",
+   "run the gateway, in the foreground",
+   "Serves until SIGTERM or SIGINT. SIGHUP loads the configuration again: if it is good, new\n"
+   "connections get it; if not, every mistake is logged and nothing changes. SIGUSR1 opens\n"
+   "the log files again.\n"},
+  {"version", "signet version",
+   "print the version", "Prints the version.\n"},
+};
+
+// --- the table of options ----------------------------------------------------------------
+
+enum class Takes : std::uint8_t { kNothing, kValue, kRest };  // kRest: "-dSEL", optional
+struct OptionRow {
+  std::string_view spelling;
+  Takes takes;
+  std::string_view verbs;      // where it may be said
+  std::string_view verb_made;  // Exim's letters that stand for a verb
+  std::string_view value;     // in help
+  void (*apply)(Arguments&, std::string_view);
+  std::string_view help;
+};
+
+void AddMacro(Arguments& a, std::string_view text) {
+  const std::size_t equals = text.find('=');
+  std::string_view value = equals == text.npos ? std::string_view() : text.substr(equals + 1);
+  a.macros.push_back({std::string(Trim(text.substr(0, equals))), std::string(value)});
+}
+
+void AddSetting(Arguments& a, std::string_view text) {
+  const std::size_t equals = text.find('=');
+  std::string_view value = equals == text.npos ? std::string_view() : text.substr(equals + 1);
+  a.settings.emplace_back(Trim(text.substr(0, equals)), value);
+}
+
+constexpr OptionRow kOptions[] = {
+  {"--cert", Takes::kValue, "expand", "", "PEM",
+   [](Arguments& a, std::string_view v) { a.certificate_file = v; },
+   "the certificate that $tls_in_peercert is"},
+  {"--config", Takes::kValue, "check expand serve", "", "FILE",
+   [](Arguments& a, std::string_view v) { a.config_file = v; }, "same as -C"},
+  {"--print", Takes::kNothing, "check", "", "",
+   [](Arguments& a, std::string_view) { a.print_options = true; }, "same as -bP"},
+  {"--set", Takes::kValue, "expand", "", "NAME=VALUE",
+   [](Arguments& a, std::string_view v) { AddSetting(a, v); }, "a variable's value"},
+  {"-C", Takes::kValue, "check expand serve", "", "FILE",
+   [](Arguments& a, std::string_view v) { a.config_file = v; },
+   "configuration file; default /etc/signet/signet.conf"},
+  {"-D", Takes::kValue, "check expand serve", "", "NAME=VALUE",
+   [](Arguments& a, std::string_view v) { AddMacro(a, v); },
+   "a macro; definitions of that name in the file are ignored"},
+  {"-bP", Takes::kNothing, "check", "check", "",
+   [](Arguments& a, std::string_view) { a.print_options = true; },
+   "print the effective settings, or those named"},
+  {"-bV", Takes::kNothing, "check", "check", "",
+   [](Arguments& a, std::string_view) { a.print_version = true; },
+   "print the version too"},
+  {"-bd", Takes::kNothing, "serve", "serve", "",
+   [](Arguments& a, std::string_view) { a.background = true; },
+   "go to the background once serving"},
+  {"-bdf", Takes::kNothing, "serve", "serve", "",
+   [](Arguments& a, std::string_view) { a.background = false; }, "stay in the foreground"},
+  {"-be", Takes::kNothing, "expand", "expand", "", [](Arguments&, std::string_view) {},
+   "Exim's name of this verb"},
+  {"-d", Takes::kRest, "serve", "", "",
+   [](Arguments& a, std::string_view) { a.debug = true; },
+   "say more on standard error; stay in the foreground"},
+  {"-oP", Takes::kValue, "serve", "", "FILE",
+   [](Arguments& a, std::string_view v) { a.pid_file = v; }, "write the process id there"},
+  {"-oX", Takes::kValue, "serve", "", "LIST",
+   [](Arguments& a, std::string_view v) { a.ports = v; },
+   "ports and addresses to listen on instead of the configured ones"},
+  {"-tls-on-connect", Takes::kNothing, "serve", "", "",
+   [](Arguments& a, std::string_view) { a.tls_on_connect = true; },
+   "TLS from the start on every port"},
+};
+// clang-format on
+
+const VerbRow* FindVerb(std::string_view name) {
+  const auto* row = std::find_if(std::begin(kVerbs), std::end(kVerbs),
+                                 [&](const VerbRow& r) { return r.name == name; });
+  return row == std::end(kVerbs) ? nullptr : row;
+}
+
+bool HasWord(std::string_view words, std::string_view word) {
+  for (std::size_t at = 0; at <= words.size();) {
+    const std::size_t end = std::min(words.find(' ', at), words.size());
+    if (words.substr(at, end - at) == word) return true;
+    at = end + 1;
+  }
+  return false;
+}
+
+// A word of the command line as an option: the row, and the value that is part of the word
+// ("-CFILE", "--config=FILE").
+struct Match {
+  const OptionRow* row = nullptr;
+  std::optional<std::string_view> value;
+};
+
+Match FindOption(std::string_view word) {
+  Match prefix;
+  for (const OptionRow& row : kOptions) {
+    if (word == row.spelling) return {&row, std::nullopt};
+    if (!word.starts_with(row.spelling) || row.takes == Takes::kNothing) continue;
+    std::string_view rest = word.substr(row.spelling.size());
+    if (!row.spelling.starts_with("--")) {
+      prefix = {&row, rest};
+    } else if (rest.starts_with('=')) {
+      prefix = {&row, rest.substr(1)};
+    }
+  }
+  return prefix;
+}
+
+std::string Suggestion(std::string_view wrong, const std::vector<std::string_view>& names) {
+  const std::string_view near = SuggestName(wrong, names);
+  return near.empty() ? "" : "; did you mean \"" + std::string(near) + "\"?";
+}
+
+std::string Quoted(std::string_view text) {
+  std::string quoted = "\"";
+  for (char c : text) {
+    if (IsControl(c))
+      quoted += '?';
+    else
+      quoted += c;
+  }
+  return quoted + "\"";
+}
+
+UsageError UnknownVerb(std::string_view word) {
+  std::vector<std::string_view> names;
+  for (const VerbRow& row : kVerbs) names.push_back(row.name);
+  return {"unknown verb " + Quoted(word) + Suggestion(word, names)};
+}
+
+UsageError UnknownOption(std::string_view word, std::string_view verb) {
+  std::vector<std::string_view> names = {"--help"};
+  for (const OptionRow& row : kOptions) {
+    if (verb.empty() || HasWord(row.verbs, verb)) names.push_back(row.spelling);
+  }
+  return {"unknown option " + Quoted(word) + Suggestion(word.substr(0, word.find('=')), names)};
+}
+
+// --- parsing -----------------------------------------------------------------------------
+
+// The words are read once, left to right; the verb is the first word, or whatever Exim's
+// letters stand for.
+class Parser {
+ public:
+  explicit Parser(const std::vector<std::string>& words) : words_(words) {}
+
+  Result<Arguments, UsageError> Parse() {
+    if (auto error = ReadVerb()) return Err{*error};
+    for (; next_ < words_.size(); ++next_) {
+      if (auto error = ReadWord(words_[next_])) return Err{*error};
+    }
+    if (auto error = CheckVerb()) return Err{*error};
+    return std::move(arguments_);
+  }
+
+ private:
+  using Wrong = std::optional<UsageError>;
+
+  Wrong ReadVerb() {
+    if (words_.empty()) return UsageError{"what is to be done? \"signet help\" lists the verbs"};
+    std::string_view first = words_[0];
+    if (first == "--help" || first == "-h") first = "help";
+    if (first == "--version") first = "version";
+    if (first.starts_with('-')) return {};
+    if (FindVerb(first) == nullptr) return UnknownVerb(first);
+    arguments_.verb = first;
+    ++next_;
+    return {};
+  }
+
+  Wrong ReadWord(std::string_view word) {
+    if (only_operands_ || word == "-" || !word.starts_with('-')) {
+      arguments_.operands.emplace_back(word);
+      return {};
+    }
+    if (word == "--") {
+      only_operands_ = true;
+      return {};
+    }
+    if (word == "--help" || word == "-h") {
+      asks_help_ = true;
+      return {};
+    }
+    return ReadOption(word);
+  }
+
+  Wrong ReadOption(std::string_view word) {
+    auto [row, value] = FindOption(word);
+    if (row == nullptr) return UnknownOption(word, arguments_.verb);
+    used_.push_back(row);
+    if (auto error = TakeVerb(*row)) return error;
+    if (row->takes == Takes::kValue && !value) {
+      if (++next_ >= words_.size()) {
+        return UsageError{"option " + std::string(row->spelling) +
+                          " wants a value: " + std::string(row->value)};
+      }
+      value = words_[next_];
+    }
+    row->apply(arguments_, value.value_or(""));
+    return {};
+  }
+
+  Wrong TakeVerb(const OptionRow& row) {
+    if (row.verb_made.empty() || arguments_.verb == row.verb_made) return {};
+    if (!arguments_.verb.empty()) {
+      return UsageError{"option " + std::string(row.spelling) + " means \"signet " +
+                        std::string(row.verb_made) + "\", which \"" + arguments_.verb +
+                        "\" is not"};
+    }
+    arguments_.verb = row.verb_made;
+    return {};
+  }
+
+  Wrong CheckVerb() {
+    if (asks_help_) {
+      arguments_.operands = arguments_.verb.empty() ? std::vector<std::string>{}
+                                                    : std::vector<std::string>{arguments_.verb};
+      arguments_.verb = "help";
+      return {};
+    }
+    if (arguments_.verb.empty()) {
+      return UsageError{"what is to be done? say a verb first; \"signet help\" lists them"};
+    }
+    for (const OptionRow* row : used_) {
+      if (!HasWord(row->verbs, arguments_.verb))
+        return UnknownOption(row->spelling, arguments_.verb);
+    }
+    return CheckOperands();
+  }
+
+  Wrong CheckOperands() {
+    const Arguments& a = arguments_;
+    const bool takes_names = a.verb == "expand" || a.verb == "help" || a.print_options;
+    if (takes_names || a.operands.empty()) return {};
+    return UsageError{"unexpected word " + Quoted(a.operands[0]) + " after \"" + a.verb + "\""};
+  }
+
+  const std::vector<std::string>& words_;
+  std::size_t next_ = 0;
+  bool only_operands_ = false;
+  bool asks_help_ = false;
+  Arguments arguments_;
+  std::vector<const OptionRow*> used_;
+};
+
+std::string OptionLine(const OptionRow& row) {
+  std::string left = "  " + std::string(row.spelling);
+  if (!row.value.empty()) left += " " + std::string(row.value);
+  left.resize(std::max<std::size_t>(left.size() + 1, 22), ' ');
+  return left + std::string(row.help) + "\n";
+}
+
+std::string GeneralHelp() {
+  std::string text = "Signet " + std::string(kVersion) +
+                     ": mail submission that knows senders by certificates\n\n";
+  for (const VerbRow& row : kVerbs) {
+    std::string left = "  " + std::string(row.name);
+    left.resize(12, ' ');
+    text += left + std::string(row.summary) + "\n";
+  }
+  return text +
+         "\n\"signet VERB --help\" explains one. Exim's letters work too: -bdf, -bd, -bV, -bP, "
+         "-be.\n"
+         "Status: 0 good, 1 the answer is no, 2 wrong usage or configuration.\n";
+}
+
+}  // namespace
+
+Result<Arguments, UsageError> ParseArguments(const std::vector<std::string>& words) {
+  return Parser(words).Parse();
+}
+
+std::string HelpText(std::string_view verb) {
+  if (verb.empty()) return GeneralHelp();
+  const VerbRow* row = FindVerb(verb);
+  if (row == nullptr) return "";
+  std::string text = "usage: " + std::string(row->usage) + "\n\n" + std::string(row->help);
+  bool any = false;
+  for (const OptionRow& option : kOptions) {
+    if (!HasWord(option.verbs, verb)) continue;
+    if (!std::exchange(any, true)) text += "\n";
+    text += OptionLine(option);
+  }
+  return text;
+}
+
+}  // namespace signet::cli
