@@ -228,13 +228,8 @@ std::string DeliveryLine(const facts::Session& session, std::string_view mark,
 
 std::string AuthenticatorLine(const facts::Session& session, const LogSelector& selector,
                               const facts::Auth& auth, std::string_view instance) {
-  std::string out =
-      std::string(instance) + " authenticator failed for " + HostField(session, selector) + ": ";
-  out += auth.result == facts::AuthResult::kDeferred ? "435 Unable to authenticate at present"
-                                                     : "535 Incorrect authentication data";
-  if (!auth.fail_id.empty()) out += " (set_id=" + auth.fail_id + ')';
-  if (!auth.reason.empty()) out += ": " + auth.reason;
-  return out;
+  return std::string(instance) + " authenticator failed for " + HostField(session, selector) +
+         ": " + auth.reason;
 }
 
 std::string TlsErrorLine(const facts::Session& session, const LogSelector& selector,

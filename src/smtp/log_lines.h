@@ -72,8 +72,8 @@ std::string ArrivalLine(const facts::Session& session, const LogSelector& select
 std::string DeliveryLine(const facts::Session& session, std::string_view mark,
                          const facts::Recipient& recipient, std::string_view fields);
 
-// "tls authenticator failed for H=…: 535 Incorrect authentication data (set_id=x): why",
-// or 435 where it was deferred (rule G4).
+// "tls authenticator failed for H=…: 535 Incorrect authentication data (set_id=x): why";
+// all behind the colon is auth.reason (rule G4).
 std::string AuthenticatorLine(const facts::Session& session, const LogSelector& selector,
                               const facts::Auth& auth, std::string_view instance);
 

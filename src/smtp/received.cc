@@ -4,6 +4,9 @@
 #include <cstdio>
 #include <ctime>
 
+#include "src/base/text.h"
+#include "src/smtp/data.h"
+
 namespace signet::smtp {
 namespace {
 
@@ -74,6 +77,32 @@ std::vector<std::string> ReceivedHeader(const facts::Session& session, WallTime 
     lines.push_back(id + ";");
   }
   lines.push_back("\t" + MailDate(now));
+  return lines;
+}
+
+std::vector<std::string> HeaderLines(std::string_view header) {
+  constexpr std::size_t kLineBytes = 990;  // leaves room for the tab
+  std::vector<std::string> lines;
+  std::string text(FieldName(header.substr(0, header.find('\n'))).empty() ? "X-ACL-Warn: " : "");
+  text += header;
+  while (!text.empty() && IsSpace(text.back())) text.pop_back();
+  std::string line;
+  const auto finish = [&] {
+    // A blank line would end the header.
+    if (!Trim(line).empty()) lines.push_back(std::move(line));
+    line = "\t";
+  };
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '\n') {
+      finish();
+      while (i + 1 < text.size() && (text[i + 1] == ' ' || text[i + 1] == '\t')) ++i;
+    } else if (c != '\r' || i + 1 == text.size() || text[i + 1] != '\n') {
+      line += IsControl(c) && c != '\t' ? '?' : c;
+    }
+    if (line.size() >= kLineBytes) finish();
+  }
+  finish();
   return lines;
 }
 

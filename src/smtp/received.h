@@ -21,5 +21,11 @@ std::string MailDate(WallTime when);
 // `text` as it may stand inside a comment of a header field.
 std::string CommentText(std::string_view text);
 
+// The lines of a header field that an ACL adds. It stays one field, whatever is in its
+// value: a line break inside it becomes a continuation line, other control characters
+// become '?', long lines are cut into continuation lines. Text without a field name gets
+// "X-ACL-Warn:" in front.
+std::vector<std::string> HeaderLines(std::string_view header);
+
 }  // namespace signet::smtp
 #endif

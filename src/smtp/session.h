@@ -2,6 +2,7 @@
 #define SIGNET_SRC_SMTP_SESSION_H_
 
 #include <atomic>
+#include <functional>
 #include <memory>
 
 #include "src/base/log.h"
@@ -12,12 +13,18 @@
 
 namespace signet::smtp {
 
+// How a session hands messages on. relay::Begin, but for tests and for offline tools,
+// which must not.
+using BeginTransaction = std::function<std::unique_ptr<relay::Transaction>(
+    const facts::Session& session, const relay::TransactionOptions& options)>;
+
 // What a session uses of its worker.
 struct SessionContext {
   SitePtr site;
-  lookup::Worker* lookups = nullptr;     // of this worker and this site
+  lookup::Worker* lookups = nullptr;  // of this worker and this site; nullptr: all deferred
   Log* log = nullptr;
   const std::atomic<bool>* shutting_down = nullptr;  // answered with 421 at the next command
+  BeginTransaction begin;                            // empty: relay::Begin with the site's routes
 };
 
 // One connection from greeting to QUIT. Runs inside a coroutine of the worker's loop and

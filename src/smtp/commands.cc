@@ -1,0 +1,228 @@
+#include "src/smtp/commands.h"
+
+#include <algorithm>
+
+#include "src/base/text.h"
+
+namespace signet::smtp {
+namespace {
+
+using config::AclWhen;
+using facts::Phase;
+
+Answer Protocol(int code, std::string_view enhanced, std::string text) {
+  return {MakeReply(code, enhanced, std::move(text)), Fault::kProtocol};
+}
+
+// --- checks: may it come now? ------------------------------------------------------------
+
+std::optional<Answer> Always(const Dialogue&, const Command&) { return std::nullopt; }
+
+std::optional<Answer> CheckHello(const Dialogue&, const Command& command) {
+  if (IsHeloName(command.argument)) return std::nullopt;
+  return Answer{MakeReply(501, "", "Syntactically invalid " + command.verb + " argument(s)"),
+                Fault::kSyntax};
+}
+
+std::optional<Answer> CheckStarttls(const Dialogue& dialogue, const Command&) {
+  if (dialogue.starttls_offered) return std::nullopt;
+  return Protocol(503, "5.5.1", "STARTTLS command used when not advertised");
+}
+
+std::optional<Answer> CheckMail(const Dialogue& dialogue, const Command&) {
+  switch (dialogue.state()) {
+    case State::kHello:
+      return std::nullopt;
+    case State::kGreeted:
+      return Protocol(503, "5.5.1", "HELO or EHLO required");
+    default:
+      return Protocol(503, "5.5.1", "sender already given");
+  }
+}
+
+std::optional<Answer> CheckRcpt(const Dialogue& dialogue, const Command&) {
+  if (dialogue.state() == State::kMail || dialogue.state() == State::kRcpt) return std::nullopt;
+  Answer answer = Protocol(503, "5.5.1", "sender not yet given");
+  // A client that pipelines could not know.
+  if (dialogue.mail_refused && dialogue.pipelining_offered) answer.fault = Fault::kNone;
+  return answer;
+}
+
+// After refused RCPTs the reply repeats why, where it was the same for all of them.
+std::optional<Answer> CheckData(const Dialogue& dialogue, const Command&) {
+  if (dialogue.state() == State::kRcpt) return std::nullopt;
+  Answer answer = Protocol(503, "5.5.1", "valid RCPT command must precede DATA");
+  const bool expected = dialogue.mail_refused || dialogue.rcpt_refused;
+  if (!expected || !dialogue.pipelining_offered) return answer;
+  answer.fault = Fault::kNone;
+  if (dialogue.rcpt_refusal) {
+    std::vector<std::string>& lines = answer.reply->lines;
+    lines = {"All RCPT commands were rejected with this error:"};
+    lines.insert(lines.end(), dialogue.rcpt_refusal->lines.begin(),
+                 dialogue.rcpt_refusal->lines.end());
+    lines.emplace_back("Valid RCPT command must precede DATA");
+  }
+  return answer;
+}
+
+std::optional<Answer> NotOffered(const Dialogue&, const Command& command) {
+  return Protocol(503, "5.5.1", command.verb + " command used when not advertised");
+}
+
+// Its octets would be read as commands: the connection cannot go on (rule S6).
+std::optional<Answer> NotOfferedWithData(const Dialogue&, const Command&) {
+  return Answer{MakeClosingReply(503, "5.5.1", "BDAT command used when CHUNKING not advertised")};
+}
+
+std::optional<Answer> Incomplete(const Dialogue&, const Command&) {
+  return Answer{MakeReply(500, "5.5.2", "unrecognized command"), Fault::kSyntax};
+}
+
+// --- commands ------------------------------------------------------------------------------
+
+Answer NoAnswer(Dialogue&, const Command&) { return {}; }  // behind a check that always answers
+
+std::string HelloLine(const Dialogue& dialogue) {
+  const facts::Session& session = dialogue.session();
+  const std::string& name = session.host_name.empty() ? session.helo : session.host_name;
+  return session.active_hostname + " Hello " + name + " [" + session.connection.client_ip + "]";
+}
+
+bool OffersStarttls(Dialogue& dialogue) {
+  if (dialogue.session().tls.active || !dialogue.config.main.tls_certificate) return false;
+  const Result<bool, Failure> matched = dialogue.ClientIn(dialogue.config.main.tls_advertise_hosts);
+  if (matched) return matched.value();
+  dialogue.context.log->Panic("cannot evaluate tls_advertise_hosts: " + matched.error().text);
+  return false;
+}
+
+void AddExtensions(Dialogue& dialogue, std::vector<std::string>* lines) {
+  lines->push_back(dialogue.message_size_limit == 0
+                       ? "SIZE"
+                       : "SIZE " + std::to_string(dialogue.message_size_limit));
+  lines->emplace_back("8BITMIME");
+  lines->emplace_back("PIPELINING");
+  lines->emplace_back("ENHANCEDSTATUSCODES");
+  if (dialogue.starttls_offered) lines->emplace_back("STARTTLS");
+  lines->emplace_back("HELP");
+}
+
+Answer RunHello(Dialogue& dialogue, const Command& command) {
+  facts::Session& session = dialogue.session();
+  dialogue.ResetEnvelope();
+  dialogue.starttls_offered = dialogue.pipelining_offered = false;
+  session.helo = command.argument;
+  session.esmtp = command.verb == "EHLO";
+  const facts::Verdict verdict = dialogue.Ask(AclWhen::kHelo, Phase::kHelo);
+  if (auto refusal =
+          dialogue.Refusal(verdict, MakeReply(550, "5.7.1", "Administrative prohibition"),
+                           "EHLO or HELO " + command.argument)) {
+    session.helo.clear();
+    session.esmtp = false;
+    return *refusal;
+  }
+  Reply reply = dialogue.Accepted(verdict, MakeReply(250, "", HelloLine(dialogue)));
+  reply.lines.resize(1);
+  if (session.esmtp) {
+    dialogue.pipelining_offered = true;
+    dialogue.starttls_offered = OffersStarttls(dialogue);
+    AddExtensions(dialogue, &reply.lines);
+  }
+  return reply;
+}
+
+Answer RunRset(Dialogue& dialogue, const Command&) {
+  dialogue.ResetEnvelope();
+  return MakeReply(250, "2.0.0", "Reset OK");
+}
+
+Answer RunNoop(Dialogue&, const Command&) { return MakeReply(250, "2.0.0", "OK"); }
+
+Answer RunHelp(Dialogue& dialogue, const Command&) {
+  Reply reply = MakeReply(214, "2.0.0", "Commands supported:");
+  std::string names;
+  for (const CommandRow& row : Commands()) {
+    const bool works =
+        row.run != &NoAnswer && (row.name != "STARTTLS" || dialogue.starttls_offered);
+    if (!works) continue;
+    if (!names.empty()) names += ' ';
+    names += row.name.substr(0, row.name.find(' '));
+  }
+  reply.lines.push_back(std::move(names));
+  return reply;
+}
+
+// What is said about an account is the same for all of them (rule S13): the ACL sees the
+// connection, and an accepted VRFY promises no more than a refused one.
+Answer RunVrfy(Dialogue& dialogue, const Command& command) {
+  const facts::Verdict verdict = dialogue.Ask(AclWhen::kVrfy, Phase::kHelo);
+  const Reply prohibited = MakeReply(252, "2.5.0", "Administrative prohibition");
+  if (verdict.kind == facts::VerdictKind::kDeny && verdict.user_message.empty()) return prohibited;
+  if (auto refusal = dialogue.Refusal(verdict, MakeReply(550, "5.7.1", prohibited.text()),
+                                      "VRFY " + command.argument))
+    return *refusal;
+  return MakeReply(252, "2.5.0", "Cannot tell, but will take mail for some accounts");
+}
+
+Answer RunExpn(Dialogue&, const Command&) {
+  return MakeReply(550, "5.7.1", "Administrative prohibition");
+}
+
+Answer RunQuit(Dialogue& dialogue, const Command&) {
+  const facts::Session& session = dialogue.session();
+  const Reply standard = MakeReply(221, "2.0.0", session.active_hostname + " closing connection");
+  Reply reply = standard;
+  if (dialogue.config.main.acl[static_cast<std::size_t>(AclWhen::kQuit)]) {
+    const facts::Verdict verdict = dialogue.Ask(AclWhen::kQuit, Phase::kQuit);
+    if (verdict.kind == facts::VerdictKind::kAccept) reply = dialogue.Accepted(verdict, standard);
+  }
+  reply.closes = true;
+  dialogue.ending = "closed by QUIT";
+  return reply;
+}
+
+// clang-format off
+constexpr CommandRow kCommands[] = {
+  // name        argument             idle            place             may it come now?     runs           the manual says
+  {"AUTH",       Argument::kParsed,   Idle::kCounted, Group::kLast,     &NotOffered,         &NoAnswer,     "not offered: a certificate is the only proof of identity"},
+  {"BDAT",       Argument::kParsed,   Idle::kNot,     Group::kAnywhere, &NotOfferedWithData, &NoAnswer,     "not offered; the connection ends, because its data follows"},
+  {"DATA",       Argument::kNone,     Idle::kNot,     Group::kLast,     &CheckData,          &RunData,      "takes the message; answered when the upstream has it"},
+  {"EHLO",       Argument::kParsed,   Idle::kCounted, Group::kLast,     &CheckHello,         &RunHello,     "greets, lists extensions, drops a transaction"},
+  {"EXPN",       Argument::kOptional, Idle::kCounted, Group::kLast,     &Always,             &RunExpn,      "always refused"},
+  {"HELO",       Argument::kParsed,   Idle::kCounted, Group::kLast,     &CheckHello,         &RunHello,     "greets without extensions"},
+  {"HELP",       Argument::kOptional, Idle::kCounted, Group::kAnywhere, &Always,             &RunHelp,      "lists the commands"},
+  {"MAIL",       Argument::kParsed,   Idle::kNot,     Group::kAnywhere, &Incomplete,         &NoAnswer,     "without FROM: is not a command"},
+  {"MAIL FROM:", Argument::kParsed,   Idle::kNot,     Group::kAnywhere, &CheckMail,          &RunMail,      "begins a transaction; SIZE=, BODY=, AUTH="},
+  {"NOOP",       Argument::kOptional, Idle::kCounted, Group::kLast,     &Always,             &RunNoop,      "does nothing"},
+  {"QUIT",       Argument::kNone,     Idle::kNot,     Group::kLast,     &Always,             &RunQuit,      "ends the session"},
+  {"RCPT",       Argument::kParsed,   Idle::kNot,     Group::kAnywhere, &Incomplete,         &NoAnswer,     "without TO: is not a command"},
+  {"RCPT TO:",   Argument::kParsed,   Idle::kNot,     Group::kAnywhere, &CheckRcpt,          &RunRcpt,      "adds a recipient; answered when the upstream takes it"},
+  {"RSET",       Argument::kNone,     Idle::kCounted, Group::kAnywhere, &Always,             &RunRset,      "drops a transaction"},
+  {"STARTTLS",   Argument::kNone,     Idle::kCounted, Group::kLast,     &CheckStarttls,      &RunStarttls,  "begins TLS; all said before is forgotten"},
+  {"VRFY",       Argument::kOptional, Idle::kCounted, Group::kLast,     &Always,             &RunVrfy,      "tells nothing about accounts"},
+};
+// clang-format on
+static_assert(std::is_sorted(std::begin(kCommands), std::end(kCommands),
+                             [](const CommandRow& a, const CommandRow& b) {
+                               return a.name < b.name;
+                             }),
+              "keep kCommands in order of name");
+
+}  // namespace
+
+std::span<const CommandRow> Commands() { return kCommands; }
+
+const CommandRow* FindCommand(std::string_view verb) {
+  const auto* row =
+      std::lower_bound(std::begin(kCommands), std::end(kCommands), verb,
+                       [](const CommandRow& r, std::string_view v) { return r.name < v; });
+  return row != std::end(kCommands) && row->name == verb ? row : nullptr;
+}
+
+bool IsForeignVerb(std::string_view verb) {
+  static constexpr std::string_view kForeign[] = {"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS",
+                                                  "PATCH",   "POST",   "PRI", "PUT",  "TRACE"};
+  return std::find(std::begin(kForeign), std::end(kForeign), verb) != std::end(kForeign);
+}
+
+}  // namespace signet::smtp

@@ -1,0 +1,174 @@
+#ifndef SIGNET_SRC_SMTP_DIALOGUE_H_
+#define SIGNET_SRC_SMTP_DIALOGUE_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "src/acl/acl.h"
+#include "src/relay/relay.h"
+#include "src/smtp/input.h"
+#include "src/smtp/log_lines.h"
+#include "src/smtp/parse.h"
+#include "src/smtp/reply.h"
+#include "src/smtp/services.h"
+#include "src/smtp/session.h"
+#include "src/tls/tls.h"
+
+// The state of one session, for the files of this folder that make up the dialogue:
+// session.cc (the order of things), commands.cc, envelope.cc, starttls.cc, receive.cc.
+namespace signet::smtp {
+
+// How far a session has come; what the command table asks for (rule S7).
+enum class State : std::uint8_t {
+  kGreeted,  // no EHLO yet, or none since STARTTLS
+  kHello,
+  kMail,  // a sender
+  kRcpt,  // and a recipient
+};
+// What a command gave: a reply (or none, where the answer is a TLS handshake), whether it
+// was a mistake that counts, and whether the session ends with it.
+enum class Fault : std::uint8_t { kNone, kSyntax, kProtocol };
+struct Answer {
+  std::optional<Reply> reply;
+  Fault fault = Fault::kNone;
+  bool ends = false;
+
+  Answer() = default;
+  Answer(Reply r, Fault f = Fault::kNone)  // NOLINT: an answer is mostly a reply
+      : reply(std::move(r)), fault(f), ends(reply->closes) {}
+};
+
+class Dialogue final : public acl::Effects {
+ public:
+  Dialogue(engine::Socket socket, facts::Connection connection, SessionContext session_context);
+  ~Dialogue() override;
+
+  void Run();
+
+  // --- input and output ------------------------------------------------------------
+  // Replies gather until the session has to wait for its client: pipelined commands are
+  // answered with one write.
+  void Send(const Reply& reply);
+  bool Flush();
+  // Whether the client has sent something that was not read as a command yet.
+  bool InputWaiting();
+
+  // --- state ------------------------------------------------------------------------
+  State state() const;
+  void ResetEnvelope();  // as RSET does
+  void ForgetSession();  // as a new TLS layer does (rule T2)
+
+  // --- access control -----------------------------------------------------------------
+  facts::Verdict Ask(config::AclWhen when, facts::Phase phase);
+  // The answer to a command that its ACL did not accept, logged; nullopt where it did.
+  // `what` as in the log, "RCPT <x@y>".
+  std::optional<Answer> Refusal(const facts::Verdict& verdict, const Reply& standard,
+                                std::string_view what);
+  // A positive answer, with the accepting statement's text in place of the standard one.
+  Reply Accepted(const facts::Verdict& verdict, const Reply& standard);
+
+  // A list option, matched against the client's address. Unset matches nobody.
+  Result<bool, Failure> ClientIn(const config::Expanded& hosts);
+
+  void LogRejection(smtp::Refusal refusal, std::string_view what, std::string_view why);
+  std::string Host() const { return HostName(session_, selector); }
+  bool Shutting() const {
+    return context.shutting_down != nullptr &&
+           context.shutting_down->load(std::memory_order_relaxed);
+  }
+
+  // --- acl::Effects -------------------------------------------------------------------
+  void SetVariable(const std::string& name, Value value) override;
+  void AddHeader(std::string header) override;
+  void LogWrite(std::string_view log, std::string_view text) override;
+  void Delay(std::chrono::milliseconds time) override;
+  facts::Session& session() override { return session_; }
+  const facts::Session& session() const { return session_; }
+
+  // --- what the files of the dialogue share --------------------------------------------
+  SessionContext context;
+  const config::Config& config;
+  LogSelector selector;
+  SessionServices services;
+  std::unique_ptr<tls::Stream> stream;
+  Input input;
+
+  std::uint64_t message_size_limit = limits::kMessageMaxBytes;  // 0: none
+  std::uint64_t recipients_max = limits::kRecipientsMax;        // 0: none
+  bool starttls_offered = false;                                // in the last EHLO
+  bool pipelining_offered = false;
+
+  // The transaction.
+  std::unique_ptr<relay::Transaction> transaction;
+  relay::TransactionOptions transaction_options;
+  std::vector<std::string> added_headers;
+  std::size_t recipients_discarded = 0;
+  bool discard_all = false;   // the MAIL ACL said so
+  bool mail_refused = false;  // what follows in the same group is no mistake
+  bool rcpt_refused = false;
+  std::optional<Reply> rcpt_refusal;  // of all of them, while they are the same
+
+  // One of each between messages is not counted as idle.
+  bool free_hello = true;
+  bool free_rset = true;
+  bool free_starttls = true;
+  Deadline without_mail;  // by then a message must have come
+
+  // How the session ends, for the log: "closed by QUIT", …
+  std::string ending;
+
+ private:
+  bool ReadLimits();
+  bool GreetingAllowed();
+  bool Greet();
+  bool Connect();
+  bool ConnectTls();
+  bool Refuse(const facts::Verdict& verdict);
+  bool Step();
+  bool InputTrouble(const Input::Line& line);
+  Answer BadLine(const Input::Line& line);
+  Answer Execute(const Command& command);
+  std::optional<Answer> UnknownCommand(const Command& command);
+  std::optional<Answer> OutOfSync(const Command& command);
+  std::optional<Answer> TooIdle(const Command& command);
+  bool IsFree(const Command& command);
+  void CountMistake(const Command& command, Answer* answer);
+  void LogIncomplete(std::string_view why);
+  void Close();
+  Deadline CommandDeadline() const;
+  Result<std::uint64_t, std::string> Number(const config::Expanded& option, std::uint64_t standard);
+
+  facts::Session session_;
+  std::string output_;
+  bool output_failed_ = false;
+  bool quit_ = false;
+  std::uint32_t mistakes_ = 0;
+  std::uint32_t unknown_commands_ = 0;
+  std::uint32_t idle_commands_ = 0;
+};
+
+// --- starttls.cc ------------------------------------------------------------------------
+// Negotiates TLS on the session's stream and runs the authenticator. False: the
+// connection is of no use any more.
+bool StartTls(Dialogue& dialogue, tls::ServerPolicyPtr policy, tls::ClientCertificate mode);
+struct TlsPlan {
+  tls::ServerPolicyPtr policy;
+  tls::ClientCertificate mode = tls::ClientCertificate::kIgnore;
+};
+// Errors: for the log.
+Result<TlsPlan, std::string> PlanTls(Dialogue& dialogue);
+// Runs acl_smtp_auth and the authenticator. False: the ACL dropped the connection.
+bool Authenticate(Dialogue& dialogue);
+Answer RunStarttls(Dialogue& dialogue, const Command& command);
+
+// --- envelope.cc ------------------------------------------------------------------------
+Answer RunMail(Dialogue& dialogue, const Command& command);
+Answer RunRcpt(Dialogue& dialogue, const Command& command);
+
+// --- receive.cc -------------------------------------------------------------------------
+Answer RunData(Dialogue& dialogue, const Command& command);
+
+}  // namespace signet::smtp
+#endif

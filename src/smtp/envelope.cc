@@ -1,0 +1,171 @@
+// MAIL and RCPT: who sends, to whom, and whether the upstream agrees.
+#include "src/base/text.h"
+#include "src/smtp/dialogue.h"
+
+namespace signet::smtp {
+namespace {
+
+using config::AclWhen;
+using facts::Phase;
+using facts::VerdictKind;
+
+const char kProhibited[] = "Administrative prohibition";
+
+// AUTH= on MAIL is somebody's word for who first submitted the message. Nothing here
+// believes it (rules I13, S14).
+void NoteMailAuth(Dialogue& dialogue, const MailArguments& mail) {
+  if (!mail.has_auth || mail.auth.empty()) return;
+  const bool authenticated = dialogue.session().auth.result == facts::AuthResult::kAuthenticated;
+  dialogue.context.log->Main("ignoring AUTH=" + mail.auth_typed + " from " +
+                             HostField(dialogue.session(), dialogue.selector) +
+                             (authenticated ? " (not configured)" : " (client not authenticated)"));
+}
+
+void SetSender(facts::Envelope& envelope, const MailArguments& mail) {
+  envelope.has_sender = true;
+  envelope.sender = mail.sender.Text();
+  envelope.sender_local_part = mail.sender.local_part;
+  envelope.sender_domain = mail.sender.domain;
+  envelope.declared_size = mail.size_bytes;
+  envelope.body_8bitmime = mail.body_8bitmime;
+}
+
+Answer RefuseSize(Dialogue& dialogue, const MailArguments& mail) {
+  if (dialogue.selector.Has(Selector::kSizeReject))
+    dialogue.context.log->MainAndReject(
+        "rejected MAIL FROM:" + mail.path + ' ' + HostField(dialogue.session(), dialogue.selector) +
+        ": message too big: size=" + std::to_string(mail.size_bytes) +
+        " max=" + std::to_string(dialogue.message_size_limit));
+  return MakeReply(552, "5.3.4", "Message size exceeds maximum permitted");
+}
+
+facts::Recipient MakeRecipient(Dialogue& dialogue, const Address& address) {
+  Address qualified = address;
+  if (qualified.domain.empty()) {  // only <postmaster> gets here without one
+    const std::string& domain = dialogue.config.main.qualify_domain;
+    qualified.domain = domain.empty() ? dialogue.session().primary_hostname : domain;
+  }
+  return {qualified.Text(), qualified.local_part, qualified.domain};
+}
+
+// Remembers that a recipient was refused, and why while it is the same for all: DATA
+// behind it in the same group says so.
+Answer RememberRefusal(Dialogue& dialogue, Answer answer) {
+  if (!dialogue.rcpt_refused) {
+    dialogue.rcpt_refusal = answer.reply;
+  } else if (dialogue.rcpt_refusal &&
+             (!answer.reply || answer.reply->lines != dialogue.rcpt_refusal->lines)) {
+    dialogue.rcpt_refusal.reset();
+  }
+  dialogue.rcpt_refused = true;
+  return answer;
+}
+
+Answer RefuseMore(Dialogue& dialogue) {
+  dialogue.context.log->MainAndReject("too many recipients: excess temporarily rejected: sender=<" +
+                                      dialogue.session().envelope.sender + "> " +
+                                      HostField(dialogue.session(), dialogue.selector));
+  return MakeReply(452, "4.5.3", "too many recipients");
+}
+
+// The upstream's answer to the recipient.
+relay::Reply HandOver(Dialogue& dialogue) {
+  facts::Session& session = dialogue.session();
+  if (dialogue.transaction == nullptr) {
+    dialogue.transaction =
+        dialogue.context.begin
+            ? dialogue.context.begin(session, dialogue.transaction_options)
+            : relay::Begin(dialogue.context.site->routes, session, dialogue.transaction_options);
+  }
+  session.phase = Phase::kDelivery;
+  BorrowedBudget budget(dialogue.services);
+  config::MatchContext match{dialogue.config, session, dialogue.services, budget.get()};
+  relay::Reply reply = dialogue.transaction->AddRecipient(session.envelope.current, match);
+  // After a temporary failure with nobody accepted, the next recipient may find another
+  // place or a better moment.
+  if (!reply.positive() && reply.code < 500 && session.envelope.recipients.empty())
+    dialogue.transaction.reset();
+  return reply;
+}
+
+Answer RefusedUpstream(Dialogue& dialogue, const relay::Reply& reply, const std::string& what) {
+  const auto refusal = reply.code < 500 ? smtp::Refusal::kTemporary : smtp::Refusal::kPermanent;
+  dialogue.LogRejection(refusal, what, reply.log_text.empty() ? reply.text : reply.log_text);
+  return MakeReply(reply.code, reply.enhanced, reply.text);
+}
+
+Answer DecideRecipient(Dialogue& dialogue, const std::string& typed) {
+  facts::Session& session = dialogue.session();
+  const std::string what = "RCPT " + typed;
+  const Reply accepted = MakeReply(250, "2.1.5", "Accepted");
+  const facts::Verdict verdict = dialogue.Ask(AclWhen::kRcpt, Phase::kRcpt);
+  if (verdict.kind == VerdictKind::kDiscard) {
+    dialogue.context.log->MainAndReject(
+        HostField(session, dialogue.selector) + " F=<" + session.envelope.sender + "> " + what +
+        ": discarded by RCPT ACL" +
+        (verdict.log_message.empty() ? "" : ": " + verdict.log_message));
+    ++dialogue.recipients_discarded;
+    return dialogue.Accepted(verdict, accepted);
+  }
+  if (auto refusal = dialogue.Refusal(verdict, MakeReply(550, "5.7.1", kProhibited), what))
+    return RememberRefusal(dialogue, *refusal);
+  const relay::Reply reply = HandOver(dialogue);
+  if (!reply.positive()) return RememberRefusal(dialogue, RefusedUpstream(dialogue, reply, what));
+  session.envelope.recipients.push_back(session.envelope.current);
+  return dialogue.Accepted(verdict, accepted);
+}
+
+}  // namespace
+
+Answer RunMail(Dialogue& dialogue, const Command& command) {
+  facts::Session& session = dialogue.session();
+  dialogue.mail_refused = true;  // until the end of this function
+  Result<MailArguments, Reply> parsed =
+      ParseMail(command.argument, session.esmtp ? Parameters::kExtended : Parameters::kNone);
+  if (!parsed) return {std::move(parsed).error(), Fault::kSyntax};
+  const MailArguments& mail = parsed.value();
+  const bool too_big =
+      dialogue.message_size_limit > 0 && mail.size_bytes > dialogue.message_size_limit;
+  if (too_big) return RefuseSize(dialogue, mail);
+  NoteMailAuth(dialogue, mail);
+  dialogue.ResetEnvelope();
+  SetSender(session.envelope, mail);
+  const facts::Verdict verdict = dialogue.Ask(AclWhen::kMail, Phase::kMail);
+  if (verdict.kind != VerdictKind::kDiscard) {
+    // Until it is accepted there is no sender that a log line could name as one.
+    session.envelope.has_sender = false;
+    if (auto refusal =
+            dialogue.Refusal(verdict, MakeReply(550, "5.7.1", kProhibited), "MAIL " + mail.path)) {
+      dialogue.ResetEnvelope();
+      dialogue.mail_refused = true;
+      return *refusal;
+    }
+    session.envelope.has_sender = true;
+  } else {
+    dialogue.discard_all = true;
+    dialogue.context.log->MainAndReject(HostField(session, dialogue.selector) + " MAIL " +
+                                        mail.path + ": discarded by MAIL ACL");
+  }
+  dialogue.transaction_options = {mail.body_8bitmime, mail.size_bytes};
+  dialogue.mail_refused = false;
+  dialogue.free_hello = dialogue.free_rset = dialogue.free_starttls = true;
+  return dialogue.Accepted(verdict, MakeReply(250, "2.1.0", "OK"));
+}
+
+Answer RunRcpt(Dialogue& dialogue, const Command& command) {
+  facts::Session& session = dialogue.session();
+  Result<RcptArguments, Reply> parsed = ParseRcpt(command.argument);
+  if (!parsed) return RememberRefusal(dialogue, {std::move(parsed).error(), Fault::kSyntax});
+  const std::size_t count = session.envelope.recipients.size() + dialogue.recipients_discarded;
+  if (dialogue.recipients_max > 0 && count >= dialogue.recipients_max) return RefuseMore(dialogue);
+  if (dialogue.discard_all) {
+    ++dialogue.recipients_discarded;
+    return MakeReply(250, "2.1.5", "Accepted");
+  }
+  session.envelope.current = MakeRecipient(dialogue, parsed.value().recipient);
+  Answer answer = DecideRecipient(dialogue, parsed.value().path);
+  session.envelope.current = {};
+  return answer;
+}
+
+}  // namespace signet::smtp

@@ -1,0 +1,142 @@
+#include "src/smtp/input.h"
+
+#include <algorithm>
+#include <array>
+
+namespace signet::smtp {
+namespace {
+
+// What an idle session reads into: most commands fit, and it is on the stack only while
+// the session waits.
+constexpr std::size_t kIdleReadBytes = 512;
+
+Input::Status StatusOf(engine::IoStatus status) {
+  switch (status) {
+    case engine::IoStatus::kTimeout:
+      return Input::Status::kTimeout;
+    case engine::IoStatus::kClosed:
+      return Input::Status::kClosed;
+    case engine::IoStatus::kCancelled:
+      return Input::Status::kCancelled;
+    default:
+      return Input::Status::kFailed;
+  }
+}
+
+// LineScan looks for CRLF octet by octet and remembers what is wrong on the way.
+class LineScan {
+ public:
+  explicit LineScan(std::size_t max_bytes) : max_bytes_(max_bytes) {}
+
+  // Returns how many octets belong to the line; ended() tells whether that was its end.
+  std::size_t Feed(std::string_view octets) {
+    std::size_t at = 0;
+    while (at < octets.size() && !ended_) Next(octets[at++]);
+    return at;
+  }
+  bool ended() const { return ended_; }
+  bool seen_bare_lf() const { return bare_lf_; }
+  std::size_t bytes() const { return bytes_; }
+
+  Input::Line Finish() {
+    Input::Line line;
+    line.text = std::move(text_);
+    if (bytes_ > max_bytes_) {
+      line.status = Input::Status::kTooLong;
+    } else if (nul_) {
+      line.status = Input::Status::kNul;
+    } else if (bare_lf_ || bare_cr_) {
+      line.status = Input::Status::kBareLineEnd;
+    }
+    return line;
+  }
+
+ private:
+  void Next(char c) {
+    if (cr_pending_) {
+      cr_pending_ = false;
+      if (c == '\n') {
+        ended_ = true;
+        return;
+      }
+      bare_cr_ = true;
+      Keep('\r');
+    }
+    if (c == '\r') {
+      cr_pending_ = true;
+      return;
+    }
+    bare_lf_ = bare_lf_ || c == '\n';
+    nul_ = nul_ || c == '\0';
+    Keep(c);
+  }
+  void Keep(char c) {
+    if (bytes_++ < max_bytes_) text_ += c;
+  }
+
+  std::size_t max_bytes_;
+  std::string text_;
+  std::size_t bytes_ = 0;
+  bool cr_pending_ = false;
+  bool ended_ = false;
+  bool bare_cr_ = false;
+  bool bare_lf_ = false;
+  bool nul_ = false;
+};
+
+}  // namespace
+
+Input::Line Input::ReadLine(tls::Stream& stream, std::size_t max_bytes, Deadline deadline) {
+  LineScan scan(max_bytes);
+  while (true) {
+    Consume(scan.Feed(waiting()));
+    if (scan.ended()) return scan.Finish();
+    const bool hopeless = scan.bytes() > max_bytes + kSkipMaxBytes;
+    const Deadline until =
+        scan.seen_bare_lf() ? deadline.Sooner(Deadline::After(kPatience)) : deadline;
+    const engine::IoResult result =
+        hopeless ? engine::IoResult{engine::IoStatus::kTimeout, 0, 0} : Fill(stream, 4096, until);
+    if (result.ok()) continue;
+    const bool timeout = result.status == engine::IoStatus::kTimeout;
+    if (timeout && (hopeless || scan.seen_bare_lf())) {
+      Line line = scan.Finish();
+      line.out_of_step = true;
+      return line;
+    }
+    return {StatusOf(result.status), "", true};
+  }
+}
+
+void Input::Consume(std::size_t octets) {
+  used_ += octets;
+  if (used_ < buffer_.size()) return;
+  used_ = 0;
+  if (buffer_.capacity() > kIdleReadBytes) {
+    buffer_ = std::string();
+  } else {
+    buffer_.clear();
+  }
+}
+
+engine::IoResult Input::Fill(tls::Stream& stream, std::size_t max_bytes, Deadline deadline) {
+  std::array<char, kIdleReadBytes> first;
+  engine::IoResult result = stream.Read(first.data(), std::min(first.size(), max_bytes), deadline);
+  if (!result.ok()) return result;
+  buffer_.assign(first.data(), result.bytes);
+  used_ = 0;
+  // More is likely there when the first read was full: message data, pipelined commands.
+  if (result.bytes < first.size() || !stream.InputPending()) return result;
+  buffer_.resize(std::max(max_bytes, result.bytes));
+  const engine::IoResult more =
+      stream.Read(buffer_.data() + result.bytes, buffer_.size() - result.bytes, deadline);
+  result.bytes += more.ok() ? more.bytes : 0;
+  buffer_.resize(result.bytes);
+  return result;
+}
+
+void Input::Clear() {
+  buffer_ = std::string();
+  used_ = 0;
+}
+
+}  // namespace signet::smtp

@@ -1,0 +1,44 @@
+#include "src/smtp/services.h"
+
+#include <chrono>
+
+namespace signet::smtp {
+namespace {
+
+expand::LookupAnswer NoLookups() {
+  return {expand::LookupAnswer::kDeferred, "lookups are not available here"};
+}
+
+}  // namespace
+
+SessionServices::SessionServices(lookup::Worker* worker) : worker_(worker) {}
+
+lookup::PerConnection* SessionServices::lookups() {
+  if (worker_ == nullptr) return nullptr;
+  if (!lookups_) lookups_.emplace(*worker_);
+  return &*lookups_;
+}
+
+expand::LookupAnswer SessionServices::Lookup(const expand::LookupRequest& request) {
+  lookup::PerConnection* connection = lookups();
+  if (connection == nullptr) return NoLookups();
+  return connection->Find(request, Deadline::After(limits::kLookupTotal));
+}
+
+expand::LookupAnswer SessionServices::AuthenticateBy(int lookup_handle, std::string_view query) {
+  lookup::PerConnection* connection = lookups();
+  if (connection == nullptr) return NoLookups();
+  return connection->Authenticate(lookup_handle, query, Deadline::After(limits::kLookupTotal));
+}
+
+std::int64_t SessionServices::Now() {
+  return std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+}
+
+expand::Budget SessionServices::TakeBudget() const {
+  expand::Budget budget;
+  budget.lookups = lookups_left_;
+  return budget;
+}
+
+}  // namespace signet::smtp

@@ -1,0 +1,52 @@
+#ifndef SIGNET_SRC_SMTP_SERVICES_H_
+#define SIGNET_SRC_SMTP_SERVICES_H_
+
+#include <optional>
+
+#include "expand/budget.h"
+#include "expand/services.h"
+#include "src/lookup/lookup.h"
+
+namespace signet::smtp {
+
+// What a session's expansions may ask of the world: the worker's lookups, with the
+// answers that this connection has had, and the clock. One per session.
+class SessionServices final : public expand::Services {
+ public:
+  // `worker` may be nullptr (offline tools): then every lookup is deferred.
+  explicit SessionServices(lookup::Worker* worker);
+
+  expand::LookupAnswer Lookup(const expand::LookupRequest& request) override;
+  expand::LookupAnswer AuthenticateBy(int lookup_handle, std::string_view query) override;
+  std::int64_t Now() override;
+
+  // A budget for one evaluation: fresh but for lookups, of which a session has
+  // limits::kLookupsPerSession in all. Return() takes back what is left.
+  expand::Budget TakeBudget() const;
+  void ReturnBudget(const expand::Budget& budget) { lookups_left_ = budget.lookups; }
+
+ private:
+  lookup::PerConnection* lookups();
+
+  lookup::Worker* worker_;
+  std::optional<lookup::PerConnection> lookups_;  // made with the first lookup
+  std::size_t lookups_left_ = limits::kLookupsPerSession;
+};
+
+// A budget that goes back by itself.
+class BorrowedBudget {
+ public:
+  explicit BorrowedBudget(SessionServices& services)
+      : services_(services), budget_(services.TakeBudget()) {}
+  ~BorrowedBudget() { services_.ReturnBudget(budget_); }
+  BorrowedBudget(const BorrowedBudget&) = delete;
+  BorrowedBudget& operator=(const BorrowedBudget&) = delete;
+  expand::Budget& get() { return budget_; }
+
+ private:
+  SessionServices& services_;
+  expand::Budget budget_;
+};
+
+}  // namespace signet::smtp
+#endif

@@ -1,0 +1,508 @@
+// A session in the order of the protocol: connection, greeting, commands, end.
+#include "src/smtp/session.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <limits>
+
+#include "src/base/text.h"
+#include "src/smtp/commands.h"
+#include "src/smtp/dialogue.h"
+#include "src/smtp/received.h"
+
+namespace signet::smtp {
+namespace {
+
+using config::AclWhen;
+using facts::Phase;
+using facts::VerdictKind;
+
+constexpr std::size_t kOutputMaxBytes = 8 * 1024;  // replies that gather before they are sent
+constexpr std::chrono::minutes kWriteWait{2};      // for a client that does not read
+constexpr std::chrono::seconds kLingerWait{1};     // so that it gets to read the last reply
+constexpr std::chrono::minutes kDelayMax{5};
+
+LogSelector SelectorOf(const config::Config& config) {
+  std::vector<std::string> unknown;
+  return LogSelector::Parse(config.main.log_selector.text, &unknown);
+}
+
+void SendAtOnce(const engine::Socket& socket) {
+  // Replies are gathered here: the kernel must not wait for more.
+  const int on = 1;
+  (void)setsockopt(socket.fd(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
+// "50M": digits, and K, M or G behind them.
+std::optional<std::uint64_t> ParseNumber(std::string_view text) {
+  text = Trim(text);
+  std::uint64_t unit = 1;
+  if (!text.empty() && !IsDigit(text.back())) {
+    const char suffix = ToLower(text.back());
+    unit = suffix == 'k' ? 1U << 10 : suffix == 'm' ? 1U << 20 : suffix == 'g' ? 1U << 30 : 0;
+    text.remove_suffix(1);
+  }
+  if (text.empty() || unit == 0) return std::nullopt;
+  std::uint64_t value = 0;
+  for (char c : text) {
+    if (!IsDigit(c)) return std::nullopt;
+    if (value > std::numeric_limits<std::uint32_t>::max()) return std::nullopt;
+    value = value * 10 + static_cast<std::uint64_t>(c - '0');
+  }
+  return value * unit;
+}
+
+bool IsPermanent(VerdictKind kind) { return kind != VerdictKind::kDefer; }
+
+// The octets waiting, as a log shows them.
+std::string Shown(std::string_view octets) {
+  return '"' + Printable(octets.substr(0, 150)) + "\" (" + std::to_string(octets.size()) +
+         " bytes)";
+}
+
+}  // namespace
+
+Dialogue::Dialogue(engine::Socket socket, facts::Connection connection,
+                   SessionContext session_context)
+    : context(std::move(session_context)),
+      config(*context.site->config),
+      selector(SelectorOf(config)),
+      services(context.lookups),
+      without_mail(Deadline::After(limits::kSessionWithoutMail)) {
+  SendAtOnce(socket);
+  stream = tls::MakeClearStream(std::move(socket));
+  session_.connection = std::move(connection);
+  session_.primary_hostname = config.main.primary_hostname;
+  session_.active_hostname = config.main.primary_hostname;
+}
+
+// The transaction reads the session's envelope as long as it lives.
+Dialogue::~Dialogue() { transaction.reset(); }
+
+void Dialogue::Run() {
+  if (selector.Has(Selector::kSmtpConnection)) context.log->Main("SMTP connection from " + Host());
+  if (Connect())
+    while (Step()) {
+    }
+  Close();
+}
+
+// --- connection ------------------------------------------------------------------------------
+
+bool Dialogue::Connect() {
+  if (!ReadLimits()) return false;
+  const bool quiet = session_.connection.tls_on_connect;
+  if (!quiet && !GreetingAllowed()) return false;
+  const facts::Verdict verdict = Ask(AclWhen::kConnect, Phase::kConnect);
+  if (verdict.kind != VerdictKind::kAccept) return Refuse(verdict);
+  if (quiet && (!ConnectTls() || !GreetingAllowed())) return false;
+  const Reply banner = MakeReply(220, "", session_.active_hostname + " ESMTP Signet");
+  Reply reply = banner;
+  if (!verdict.user_message.empty()) {
+    reply = Accepted(verdict, banner);
+  } else if (config.main.smtp_banner) {
+    BorrowedBudget budget(services);
+    const expand::Outcome text =
+        expand::Evaluate(*config.main.smtp_banner.program, session_, services, budget.get());
+    if (text) {
+      reply.lines = SplitText(text.value().text);
+    } else {
+      context.log->Panic("cannot expand smtp_banner: " + text.error().text);
+    }
+  }
+  Send(reply);
+  if (!Flush()) return false;
+  return !session_.tls.active || Authenticate(*this);
+}
+
+bool Dialogue::ReadLimits() {
+  Result<std::uint64_t, std::string> size =
+      Number(config.main.message_size_limit, limits::kMessageMaxBytes);
+  Result<std::uint64_t, std::string> recipients =
+      Number(config.main.recipients_max, limits::kRecipientsMax);
+  if (size && recipients) {
+    message_size_limit = size.value();
+    recipients_max = recipients.value();
+    return true;
+  }
+  context.log->Panic(
+      "connection from " + Host() + " refused: " +
+      (size ? "recipients_max: " + recipients.error() : "message_size_limit: " + size.error()));
+  if (!session_.connection.tls_on_connect)
+    Send(MakeClosingReply(421, "", "Temporary local problem - please try later"));
+  ending = "closed after a local problem";
+  return false;
+}
+
+Result<std::uint64_t, std::string> Dialogue::Number(const config::Expanded& option,
+                                                    std::uint64_t standard) {
+  if (!option) return standard;
+  BorrowedBudget budget(services);
+  const expand::Outcome outcome =
+      expand::Evaluate(*option.program, session_, services, budget.get());
+  if (!outcome) return Err{outcome.error().text};
+  const std::optional<std::uint64_t> number = ParseNumber(outcome.value().text);
+  if (!number) return Err{"not a number: \"" + outcome.value().text + '"'};
+  return *number;
+}
+
+// A client that talks before it is greeted follows a script, not the protocol (rule S8).
+bool Dialogue::GreetingAllowed() {
+  if (!config.main.smtp_enforce_sync || !InputWaiting()) return true;
+  context.log->MainAndReject(
+      "SMTP protocol synchronization error (input sent without waiting for greeting): rejected "
+      "connection from " +
+      HostField(session_, selector));
+  Send(MakeClosingReply(554, "", "SMTP synchronization error"));
+  ending = "closed after synchronization error";
+  return false;
+}
+
+// Before TLS nothing can be said on a port where TLS comes first.
+bool Dialogue::Refuse(const facts::Verdict& verdict) {
+  const std::string& why = verdict.log_message.empty() ? verdict.user_message : verdict.log_message;
+  if (session_.connection.tls_on_connect) {
+    context.log->MainAndReject(HostField(session_, selector) + " dropped by 'connect' ACL" +
+                               (why.empty() ? "" : ": " + why));
+    ending = "closed by connect ACL";
+    return false;
+  }
+  const Reply standard = IsPermanent(verdict.kind)
+                             ? MakeReply(550, "", "Administrative prohibition")
+                             : MakeReply(451, "", "Temporary local problem - please try later");
+  LogRejection(IsPermanent(verdict.kind) ? Refusal::kPermanent : Refusal::kTemporary,
+               "connection in \"connect\" ACL", why);
+  Send(ReplyWithText(standard, verdict.user_message).reply);
+  ending = "closed by connect ACL";
+  return false;
+}
+
+bool Dialogue::ConnectTls() {
+  Result<TlsPlan, std::string> plan = PlanTls(*this);
+  if (plan) return StartTls(*this, plan.value().policy, plan.value().mode);
+  context.log->Panic(TlsErrorLine(session_, selector, plan.error()));
+  ending = "closed: TLS not available";
+  return false;
+}
+
+// --- commands ----------------------------------------------------------------------------------
+
+bool Dialogue::Step() {
+  if (!input.HasLine() && !Flush()) return false;
+  if (Shutting() && input.empty()) return InputTrouble({Input::Status::kCancelled, "", true});
+  Input::Line line = input.ReadLine(*stream, limits::kCommandLineMaxBytes, CommandDeadline());
+  const bool trouble = line.status >= Input::Status::kTimeout;
+  if (trouble) return InputTrouble(line);
+  const Command command = ParseCommand(line.text);
+  session_.smtp_command = command.line;
+  session_.smtp_command_argument = command.argument;
+  Answer answer = line.status == Input::Status::kLine ? Execute(command) : BadLine(line);
+  if (answer.reply) {
+    if (answer.fault != Fault::kNone) CountMistake(command, &answer);
+    Send(*answer.reply);
+  }
+  return !answer.ends;
+}
+
+Deadline Dialogue::CommandDeadline() const {
+  const auto wait = config.main.smtp_receive_timeout;
+  return wait.count() > 0 ? Deadline::After(wait).Sooner(without_mail) : without_mail;
+}
+
+// No command came. Says so where somebody may still listen.
+bool Dialogue::InputTrouble(const Input::Line& line) {
+  const WallTime now = std::chrono::system_clock::now();
+  const std::string duration = DurationField(session_, now);
+  if (line.status == Input::Status::kTimeout) {
+    context.log->Main(std::string("SMTP command timeout on ") +
+                      (session_.tls.active ? "TLS " : "") + "connection from " + Host() + duration);
+    Send(MakeReply(421, "4.4.2",
+                   session_.active_hostname + ": SMTP command timeout - closing connection"));
+    ending = "closed after timeout";
+  } else if (line.status == Input::Status::kCancelled) {
+    Send(MakeReply(421, "4.3.2",
+                   session_.active_hostname + ": Service not available - closing connection"));
+    ending = "closed after SIGTERM";
+  } else {
+    LogIncomplete("connection lost");
+    if (selector.Has(Selector::kLostIncomingConnection))
+      context.log->Main("unexpected disconnection while reading SMTP command from " + Host() +
+                        duration);
+    ending = "lost";
+  }
+  return false;
+}
+
+Answer Dialogue::BadLine(const Input::Line& line) {
+  Answer answer;
+  answer.fault = Fault::kSyntax;
+  switch (line.status) {
+    case Input::Status::kTooLong:
+      answer.reply = MakeReply(500, "5.5.2", "line too long");
+      break;
+    case Input::Status::kNul:
+      answer.reply = MakeReply(501, "5.5.2", "NUL characters are not allowed in SMTP commands");
+      break;
+    default:
+      answer.reply =
+          MakeReply(501, "5.5.2", "lines must end with CRLF, and CR and LF not be in them");
+      break;
+  }
+  answer.ends = line.out_of_step;
+  return answer;
+}
+
+Answer Dialogue::Execute(const Command& command) {
+  const CommandRow* row = FindCommand(command.verb);
+  if (row == nullptr) return *UnknownCommand(command);
+  if (auto answer = OutOfSync(command)) return *answer;
+  if (row->idle == Idle::kCounted)
+    if (auto answer = TooIdle(command)) return *answer;
+  if (row->argument == Argument::kNone && !command.argument.empty())
+    return {MakeReply(501, "5.5.4", "unexpected argument data"), Fault::kSyntax};
+  if (auto answer = row->check(*this, command)) return *answer;
+  return row->run(*this, command);
+}
+
+std::optional<Answer> Dialogue::UnknownCommand(const Command& command) {
+  const auto max = static_cast<std::uint32_t>(config.main.smtp_max_unknown_commands);
+  const std::string shown = Echo(command.line, 100);
+  if (++unknown_commands_ > max || IsForeignVerb(command.verb)) {
+    LogIncomplete("unrecognized command");
+    const std::string why = IsForeignVerb(command.verb) ? "command of another protocol"
+                                                        : "too many unrecognized commands";
+    context.log->MainAndReject(
+        DroppedLine(session_, selector, why + " (last was \"" + shown + "\")"));
+    ending = "closed after bad commands";
+    return Answer{MakeClosingReply(500, "5.5.1", "Too many unrecognized commands")};
+  }
+  if (auto answer = TooIdle(command)) return answer;
+  if (selector.Has(Selector::kSmtpSyntaxError))
+    context.log->Main("SMTP syntax error in \"" + shown + "\" " + HostField(session_, selector) +
+                      " unrecognized command");
+  return Answer{MakeReply(500, "5.5.1", "unrecognized command")};
+}
+
+// Behind a command that has to be the last of its group nothing may wait: neither what the
+// client could not have known it may say, nor what somebody else has put there (rule S8).
+std::optional<Answer> Dialogue::OutOfSync(const Command& command) {
+  const CommandRow* row = FindCommand(command.verb);
+  const bool must_be_last = row->group == Group::kLast || !pipelining_offered;
+  const bool always = command.verb == "STARTTLS";
+  if (!must_be_last || (!always && !config.main.smtp_enforce_sync) || !InputWaiting())
+    return std::nullopt;
+  LogIncomplete("sync failure");
+  context.log->MainAndReject(
+      std::string("SMTP protocol synchronization error (next input sent too soon: pipelining was") +
+      (pipelining_offered ? "" : " not") + " advertised): rejected \"" + Echo(command.line, 100) +
+      "\" " + HostField(session_, selector) + " next input=" + Shown(input.waiting()));
+  ending = "closed after synchronization error";
+  return Answer{MakeClosingReply(554, "5.5.0", "SMTP synchronization error")};
+}
+
+bool Dialogue::IsFree(const Command& command) {
+  if (command.verb == "EHLO" || command.verb == "HELO") return std::exchange(free_hello, false);
+  if (command.verb == "RSET") return std::exchange(free_rset, false);
+  if (command.verb == "STARTTLS") return std::exchange(free_starttls, false);
+  return false;
+}
+
+std::optional<Answer> Dialogue::TooIdle(const Command& command) {
+  if (IsFree(command)) return std::nullopt;
+  if (++idle_commands_ <= static_cast<std::uint32_t>(config.main.smtp_accept_max_nonmail))
+    return std::nullopt;
+  LogIncomplete("too many non-mail commands");
+  context.log->MainAndReject(
+      DroppedLine(session_, selector,
+                  "too many nonmail commands (last was \"" + Echo(command.line, 100) + "\")"));
+  ending = "closed after bad commands";
+  return Answer{MakeClosingReply(554, "5.5.0", "Too many nonmail commands")};
+}
+
+void Dialogue::CountMistake(const Command& command, Answer* answer) {
+  const bool syntax = answer->fault == Fault::kSyntax;
+  if (selector.Has(syntax ? Selector::kSmtpSyntaxError : Selector::kSmtpProtocolError))
+    context.log->Main(std::string(syntax ? "SMTP syntax" : "SMTP protocol") + " error in \"" +
+                      Echo(command.line, 100) + "\" " + HostField(session_, selector) + ' ' +
+                      answer->reply->text());
+  if (++mistakes_ <= static_cast<std::uint32_t>(config.main.smtp_max_synprot_errors)) return;
+  context.log->MainAndReject(DroppedLine(
+      session_, selector,
+      "too many syntax or protocol errors (last command was \"" + Echo(command.line, 100) + "\")"));
+  answer->reply->lines.emplace_back("Too many syntax or protocol errors");
+  answer->ends = true;
+  ending = "closed after bad commands";
+}
+
+// --- the end -----------------------------------------------------------------------------------
+
+void Dialogue::LogIncomplete(std::string_view why) {
+  if (!session_.envelope.has_sender || !selector.Has(Selector::kSmtpIncompleteTransaction)) return;
+  context.log->Main(HostField(session_, selector) + " incomplete transaction (" + std::string(why) +
+                    ") from <" + session_.envelope.sender + '>');
+}
+
+void Dialogue::Close() {
+  transaction.reset();
+  const bool said_goodbye = ending == "closed by QUIT";
+  if (said_goodbye) LogIncomplete("QUIT");
+  if (!said_goodbye && config.main.acl[static_cast<std::size_t>(AclWhen::kNotquit)])
+    (void)Ask(AclWhen::kNotquit, Phase::kQuit);
+  if (stream != nullptr) {
+    (void)Flush();
+    // Closing with unread input resets the connection, and the client may lose our
+    // reply; so what has come is read, for a moment.
+    std::array<char, 512> rest;
+    const Deadline until = Deadline::After(kLingerWait);
+    while (!output_failed_ && stream->InputPending() && !until.Passed())
+      if (!stream->Read(rest.data(), rest.size(), until).ok()) break;
+  }
+  if (selector.Has(Selector::kSmtpConnection))
+    context.log->Main("SMTP connection from " + Host() +
+                      DurationField(session_, std::chrono::system_clock::now()) + ' ' +
+                      (ending.empty() ? "closed" : ending));
+  stream.reset();
+}
+
+// --- input and output --------------------------------------------------------------------------
+
+void Dialogue::Send(const Reply& reply) {
+  if (output_.size() > kOutputMaxBytes) (void)Flush();
+  output_ += Encode(reply);
+}
+
+bool Dialogue::Flush() {
+  if (output_.empty()) return !output_failed_;
+  if (stream == nullptr || output_failed_) return false;
+  const engine::IoResult result = stream->Write(output_, Deadline::After(kWriteWait));
+  output_ = std::string();
+  output_failed_ = !result.ok();
+  if (output_failed_ && ending.empty()) ending = "lost";
+  return !output_failed_;
+}
+
+bool Dialogue::InputWaiting() {
+  return !input.empty() || (stream != nullptr && stream->InputPending());
+}
+
+// --- state ---------------------------------------------------------------------------------------
+
+State Dialogue::state() const {
+  const facts::Envelope& envelope = session_.envelope;
+  if (session_.helo.empty()) return State::kGreeted;
+  if (!envelope.has_sender) return State::kHello;
+  return envelope.recipients.empty() && recipients_discarded == 0 ? State::kMail : State::kRcpt;
+}
+
+void Dialogue::ResetEnvelope() {
+  transaction.reset();
+  transaction_options = {};
+  session_.envelope = {};
+  session_.acl_m.clear();
+  added_headers.clear();
+  recipients_discarded = 0;
+  discard_all = mail_refused = rcpt_refused = false;
+  rcpt_refusal.reset();
+}
+
+void Dialogue::ForgetSession() {
+  LogIncomplete("STARTTLS");
+  ResetEnvelope();
+  session_.helo.clear();
+  session_.esmtp = false;
+  session_.auth = {};
+  session_.tls = {};
+  starttls_offered = pipelining_offered = false;
+  free_hello = free_rset = free_starttls = true;
+}
+
+// --- access control ------------------------------------------------------------------------------
+
+facts::Verdict Dialogue::Ask(AclWhen when, Phase phase) {
+  session_.phase = phase;
+  BorrowedBudget budget(services);
+  config::MatchContext match{config, session_, services, budget.get()};
+  return acl::Evaluate(*context.site->acl, when, match, *this);
+}
+
+std::optional<Answer> Dialogue::Refusal(const facts::Verdict& verdict, const Reply& standard,
+                                        std::string_view what) {
+  if (verdict.kind == VerdictKind::kAccept || verdict.kind == VerdictKind::kDiscard)
+    return std::nullopt;
+  const std::string& why = verdict.log_message.empty() ? verdict.user_message : verdict.log_message;
+  // Who could not be recognised for a trouble of ours is told to come again (rule I14).
+  const bool not_known_yet = IsPermanent(verdict.kind) && verdict.because_unauthenticated &&
+                             session_.auth.result == facts::AuthResult::kDeferred;
+  Reply reply;
+  if (not_known_yet) {
+    reply = MakeReply(451, "4.7.0",
+                      "Temporary authentication failure: " + session_.auth.deferred_class);
+    LogRejection(smtp::Refusal::kTemporary, what,
+                 "authentication was deferred: " + session_.auth.deferred_class);
+  } else {
+    const bool permanent = IsPermanent(verdict.kind);
+    const VerdictReply worded = ReplyWithText(
+        permanent ? standard
+                  : MakeReply(451, "4.3.0", "Temporary local problem - please try later"),
+        verdict.user_message);
+    if (!worded.problem.empty()) context.log->Panic(worded.problem);
+    reply = worded.reply;
+    LogRejection(permanent ? smtp::Refusal::kPermanent : smtp::Refusal::kTemporary, what, why);
+  }
+  reply.closes = verdict.kind == VerdictKind::kDrop;
+  if (reply.closes) ending = "closed by DROP in ACL";
+  return Answer{std::move(reply)};
+}
+
+Reply Dialogue::Accepted(const facts::Verdict& verdict, const Reply& standard) {
+  VerdictReply worded = ReplyWithText(standard, verdict.user_message);
+  if (!worded.problem.empty()) context.log->Panic(worded.problem);
+  return std::move(worded.reply);
+}
+
+Result<bool, Failure> Dialogue::ClientIn(const config::Expanded& hosts) {
+  if (!hosts) return false;
+  BorrowedBudget budget(services);
+  config::MatchContext match{config, session_, services, budget.get()};
+  return config::MatchList(hosts, config::ListKind::kHost, session_.connection.client_ip, match);
+}
+
+void Dialogue::LogRejection(smtp::Refusal refusal, std::string_view what, std::string_view why) {
+  context.log->MainAndReject(RejectionLine(session_, selector, refusal, what, why));
+}
+
+// --- what an ACL may do --------------------------------------------------------------------------
+
+void Dialogue::SetVariable(const std::string& name, Value value) {
+  auto& variables = name.starts_with("acl_m") ? session_.acl_m : session_.acl_c;
+  variables.insert_or_assign(name, std::move(value));
+}
+
+void Dialogue::AddHeader(std::string header) {
+  for (std::string& line : HeaderLines(header)) added_headers.push_back(std::move(line));
+}
+
+void Dialogue::LogWrite(std::string_view log, std::string_view text) {
+  if (log == "reject") {
+    context.log->Reject(text);
+  } else if (log == "panic") {
+    context.log->Panic(text);
+  } else {
+    context.log->Main(text);
+  }
+}
+
+void Dialogue::Delay(std::chrono::milliseconds time) {
+  if (!Flush()) return;
+  (void)engine::SleepUntil(
+      Deadline::After(std::min<std::chrono::milliseconds>(time, kDelayMax)).Sooner(without_mail));
+}
+
+void RunSession(engine::Socket socket, facts::Connection connection, SessionContext context) {
+  Dialogue(std::move(socket), std::move(connection), std::move(context)).Run();
+}
+
+}  // namespace signet::smtp

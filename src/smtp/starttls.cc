@@ -1,0 +1,120 @@
+// From a connection in clear to a session that knows who its client is.
+#include "src/auth/authenticate.h"
+#include "src/smtp/dialogue.h"
+
+namespace signet::smtp {
+namespace {
+
+using config::AclWhen;
+using facts::Phase;
+
+Result<tls::ClientCertificate, std::string> CertificateMode(Dialogue& dialogue) {
+  const config::Main& main = dialogue.config.main;
+  const Result<bool, Failure> required = dialogue.ClientIn(main.tls_verify_hosts);
+  if (!required) return Err{"tls_verify_hosts: " + required.error().text};
+  if (required.value()) return tls::ClientCertificate::kRequire;
+  const Result<bool, Failure> wanted = dialogue.ClientIn(main.tls_try_verify_hosts);
+  if (!wanted) return Err{"tls_try_verify_hosts: " + wanted.error().text};
+  return wanted.value() ? tls::ClientCertificate::kRequest : tls::ClientCertificate::kIgnore;
+}
+
+// A certificate that is no proof is an ordinary thing; the line says why it was none.
+void LogUnverified(Dialogue& dialogue) {
+  const facts::Tls& tls = dialogue.session().tls;
+  if (!tls.peer || tls.verified) return;
+  dialogue.context.log->Main(HostField(dialogue.session(), dialogue.selector) +
+                             TlsFields(dialogue.session(), dialogue.selector) +
+                             " client certificate not verified: " + tls.verify_reason);
+}
+
+void LogOutcome(Dialogue& dialogue, const facts::Auth& auth) {
+  const bool failed =
+      auth.result == facts::AuthResult::kFailed || auth.result == facts::AuthResult::kDeferred;
+  if (!failed) return;
+  const config::Authenticator* instance = auth::FindAfterTls(dialogue.config);
+  dialogue.context.log->MainAndReject(AuthenticatorLine(
+      dialogue.session(), dialogue.selector, auth, instance == nullptr ? "tls" : instance->name));
+}
+
+}  // namespace
+
+Result<TlsPlan, std::string> PlanTls(Dialogue& dialogue) {
+  Result<tls::ClientCertificate, std::string> mode = CertificateMode(dialogue);
+  if (!mode) return Err{std::move(mode).error()};
+  Result<tls::ServerPolicyPtr, std::string> policy =
+      dialogue.context.site->PolicyFor(dialogue.session(), dialogue.services);
+  if (!policy) return Err{std::move(policy).error()};
+  return TlsPlan{std::move(policy).value(), mode.value()};
+}
+
+bool StartTls(Dialogue& dialogue, tls::ServerPolicyPtr policy, tls::ClientCertificate mode) {
+  engine::Socket socket = std::move(*dialogue.stream->socket());
+  dialogue.stream.reset();
+  dialogue.input.Clear();
+  Result<tls::Accepted, tls::HandshakeFailure> accepted = tls::Accept(
+      std::move(socket), std::move(policy), mode, Deadline::After(limits::kTlsHandshake));
+  engine::SetPriority(engine::Priority::kEstablished);
+  if (!accepted) {
+    dialogue.context.log->Main(
+        TlsErrorLine(dialogue.session(), dialogue.selector, accepted.error().detail));
+    dialogue.ending = "closed after TLS error";
+    return false;
+  }
+  tls::Accepted layer = std::move(accepted).value();
+  dialogue.stream = std::move(layer.stream);
+  dialogue.ForgetSession();
+  dialogue.session().tls = std::move(layer.facts);
+  dialogue.session().tls.active = true;
+  dialogue.session().phase = Phase::kTls;
+  LogUnverified(dialogue);
+  return true;
+}
+
+bool Authenticate(Dialogue& dialogue) {
+  facts::Session& session = dialogue.session();
+  session.auth = {};  // nothing of an earlier attempt is left (rule I15)
+  const bool wanted = session.tls.peer != nullptr && session.tls.verified &&
+                      auth::FindAfterTls(dialogue.config) != nullptr;
+  if (!wanted) return true;
+  const facts::Verdict verdict = dialogue.Ask(AclWhen::kAuth, Phase::kAuth);
+  if (verdict.kind != facts::VerdictKind::kAccept) {
+    const auto refusal =
+        verdict.kind == facts::VerdictKind::kDefer ? Refusal::kTemporary : Refusal::kPermanent;
+    dialogue.LogRejection(refusal, "AUTH ",
+                          verdict.log_message.empty() ? verdict.user_message : verdict.log_message);
+    return verdict.kind != facts::VerdictKind::kDrop;
+  }
+  BorrowedBudget budget(dialogue.services);
+  facts::Auth auth = auth::AuthenticateAfterTls(dialogue.config, session, dialogue.services,
+                                                budget.get(), dialogue.context.log);
+  LogOutcome(dialogue, auth);
+  session.auth = std::move(auth);
+  return true;
+}
+
+Answer RunStarttls(Dialogue& dialogue, const Command&) {
+  const facts::Verdict verdict = dialogue.Ask(AclWhen::kStarttls, Phase::kHelo);
+  if (auto refusal = dialogue.Refusal(
+          verdict, MakeReply(550, "5.7.1", "Administrative prohibition"), "STARTTLS "))
+    return *refusal;
+  Result<TlsPlan, std::string> plan = PlanTls(dialogue);
+  if (!plan) {
+    dialogue.context.log->Panic(TlsErrorLine(dialogue.session(), dialogue.selector, plan.error()));
+    return MakeReply(454, "4.7.0", "TLS currently unavailable");
+  }
+  // What the client has sent in clear behind STARTTLS is never read, neither here nor
+  // inside TLS: the session ends (rule T1). The look before the command ran does not
+  // suffice, because the ACL and the policy may have waited.
+  if (dialogue.InputWaiting()) {
+    dialogue.ending = "closed: input behind STARTTLS";
+    dialogue.LogRejection(Refusal::kPermanent, "STARTTLS", "input was sent behind it in clear");
+    return MakeClosingReply(554, "5.5.0", "SMTP synchronization error");
+  }
+  dialogue.Send(dialogue.Accepted(verdict, MakeReply(220, "2.0.0", "TLS go ahead")));
+  Answer none;
+  none.ends = !dialogue.Flush() || !StartTls(dialogue, plan.value().policy, plan.value().mode) ||
+              !Authenticate(dialogue);
+  return none;
+}
+
+}  // namespace signet::smtp
