@@ -259,6 +259,17 @@ run: deps
 	@SIGNET_VARIANT=$(VARIANT) ONCE=$(ONCE) test/demo/run.sh
 .PHONY: run
 
+# One program per test/bench/X_bench.cc; other sources there are the load generator.
+bench_programs := $(patsubst %.cc,$(B)/%,$(wildcard test/bench/*_bench.cc))
+bench_helpers := $(patsubst %.cc,$(B)/%.o,$(filter-out %_bench.cc,$(wildcard test/bench/*.cc)))
+$(bench_programs): $(B)/test/bench/%: $(B)/test/bench/%.o $(bench_helpers) $(B)/lib/libsupport.a $(all_libs)
+	@$(if $(V),,echo "  LD  $@")
+	$(Q)$(link) -o $@ $< $(bench_helpers) -Wl,--start-group $(B)/lib/libsupport.a $(all_libs) -Wl,--end-group $(libs) -lssl -lcrypto
+bench: deps-bench
+	$(submake) all $(bench_programs)
+	@for p in $(bench_programs); do SIGNET_VARIANT=$(VARIANT) $$p || exit 1; done
+.PHONY: bench
+
 # --- install --------------------------------------------------------------------------------
 install: all
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/include/signet $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(DRIVER_DIR)
