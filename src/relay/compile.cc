@@ -1,0 +1,161 @@
+#include <algorithm>
+
+#include "src/base/log.h"
+#include "src/base/text.h"
+#include "src/config/words.h"
+#include "src/relay/route.h"
+
+namespace signet::relay {
+
+// Routers and transports → Routes. Names of transports are found here, lists and hosts
+// that are constant are checked here.
+class Compiler {
+ public:
+  Compiler(const config::Config& config, const expand::Names& names, Diagnostics* diagnostics)
+      : config_(config), names_(names), diagnostics_(diagnostics) {}
+
+  std::shared_ptr<Routes> Run() {
+    for (const config::Transport& transport : config_.transports) Transport(transport);
+    for (const config::Router& router : config_.routers) Router(router);
+    return std::move(routes_);
+  }
+
+ private:
+  static std::string Quoted(std::string_view text) { return '"' + Printable(text) + '"'; }
+
+  void Transport(const config::Transport& transport) {
+    if (transport.driver == config::TransportDriver::kAppendfile) {
+      if (!transport.directory)
+        Error(transport.name_span, "transport " + Quoted(transport.name) + " needs \"directory\"");
+      if (!transport.maildir_format)
+        Error(transport.name_span,
+              "transport " + Quoted(transport.name) +
+                  " needs \"maildir_format\": other formats are not supported");
+      return;
+    }
+    Hosts(transport.hosts);
+    if (!transport.port) return;
+    const std::string* port = transport.port.program->constant();
+    if (port != nullptr && !ParseHost("h:" + *port, 25))
+      Error(transport.port.span, "port number expected, found " + Quoted(*port));
+  }
+
+  void Router(const config::Router& router) {
+    config::CheckList(router.domains, config::ListKind::kDomain, config_, diagnostics_);
+    config::CheckList(router.local_parts, config::ListKind::kLocalPart, config_, diagnostics_);
+    config::CheckList(router.senders, config::ListKind::kAddress, config_, diagnostics_);
+    Routes::Step step{.router = &router};
+    if (router.transport.set()) {
+      step.transport = FindTransport(router.transport.text, router.transport.span);
+      if (step.transport == nullptr) return;
+    }
+    if (router.driver == config::RouterDriver::kManualroute)
+      Manualroute(&step);
+    else if (step.transport == nullptr)
+      return Error(router.name_span, "router " + Quoted(router.name) + " needs \"transport\"");
+    else
+      NeedsHosts(router.name_span, *step.transport);
+    routes_->steps_.push_back(std::move(step));
+  }
+
+  void Manualroute(Routes::Step* step) {
+    const config::Router& router = *step->router;
+    bool list = router.route_list.span.text != nullptr;
+    bool data = router.route_data.span.text != nullptr;
+    if (list == data)
+      return Error(router.name_span, "router " + Quoted(router.name) +
+                                         (list ? " has both \"route_list\" and \"route_data\""
+                                               : " needs \"route_list\" or \"route_data\""));
+    if (data && step->transport == nullptr)
+      Error(router.name_span, "router " + Quoted(router.name) + " needs \"transport\"");
+    if (data) return Hosts(router.route_data);
+    SourceSpan text = router.route_list.span;
+    char separator = ';';
+    std::string_view view = text.view();
+    if (view.size() >= 2 && view[0] == '<' && !IsSpace(view[1]) && !IsAlnum(view[1])) {
+      separator = view[1];
+      text = text.Part(2, view.size());
+    }
+    for (SourceSpan item : config::SplitItems(text, separator)) Rule(item, step);
+  }
+
+  void Rule(SourceSpan item, Routes::Step* step) {
+    std::vector<SourceSpan> words = config::SplitWords(item, &routes_->texts_);
+    if (words.empty()) return;
+    Routes::Rule rule;
+    rule.pattern = CompileText(words[0]);
+    config::CheckList(rule.pattern, config::ListKind::kDomain, config_, diagnostics_);
+    if (words.size() > 1) {
+      rule.hosts = CompileText(words[1]);
+      Hosts(rule.hosts);
+    }
+    for (std::size_t i = 2; i < words.size(); ++i) {
+      if (words[i].view() == "byname") continue;
+      rule.transport = FindTransport(words[i].view(), words[i]);
+    }
+    const config::Transport* transport = rule.transport ? rule.transport : step->transport;
+    if (transport == nullptr)
+      return Error(item, "route without a transport: router " + Quoted(step->router->name) +
+                             " has none either");
+    if (words.size() < 2) NeedsHosts(item, *transport);
+    step->rules.push_back(std::move(rule));
+  }
+
+  config::Expanded CompileText(SourceSpan span) {
+    // The option as a whole was compiled with the configuration; mistakes that showed
+    // there are not told twice.
+    Diagnostics found;
+    config::Expanded text{span, expand::Compile(span, facts::Phase::kDelivery, names_, &found)};
+    for (Diagnostic& diagnostic : found)
+      if (diagnostic.severity == Severity::kError) diagnostics_->push_back(std::move(diagnostic));
+    return text;
+  }
+
+  void Hosts(const config::Expanded& hosts) {
+    if (!hosts || hosts.program->constant() == nullptr) return;
+    auto elements = expand::SplitList(Value(*hosts.program->constant()));
+    for (const expand::ListElement& element : elements)
+      if (!ParseHost(element.text, 25))
+        Error(hosts.span, "host expected, found " + Quoted(element.text),
+              "write host, host::port or \"<; [2001:db8::1]:port\"");
+  }
+
+  void NeedsHosts(SourceSpan span, const config::Transport& transport) {
+    if (transport.driver == config::TransportDriver::kSmtp && !transport.hosts)
+      Error(span, "transport " + Quoted(transport.name) +
+                      " has no \"hosts\", and nothing else "
+                      "names any");
+  }
+
+  const config::Transport* FindTransport(std::string_view name, SourceSpan span) {
+    std::vector<std::string_view> known;
+    for (const config::Transport& transport : config_.transports) {
+      if (transport.name == name) return &transport;
+      known.push_back(transport.name);
+    }
+    std::string_view near = SuggestName(name, known);
+    Error(span, "unknown transport " + Quoted(name),
+          near.empty() ? "" : "did you mean " + Quoted(near) + "?");
+    return nullptr;
+  }
+
+  void Error(SourceSpan span, std::string message, std::string hint = "") {
+    diagnostics_->push_back({Severity::kError, span, std::move(message), std::move(hint), {}});
+  }
+
+  const config::Config& config_;
+  const expand::Names& names_;
+  Diagnostics* diagnostics_;
+  std::shared_ptr<Routes> routes_ = std::make_shared<Routes>();
+};
+
+std::shared_ptr<const Routes> Compile(const config::Config& config, const expand::Names& names,
+                                      Diagnostics* diagnostics) {
+  Diagnostics found;
+  auto routes = Compiler(config, names, &found).Run();
+  bool broken = HasErrors(found);
+  std::move(found.begin(), found.end(), std::back_inserter(*diagnostics));
+  return broken ? nullptr : routes;
+}
+
+}  // namespace signet::relay
