@@ -59,9 +59,9 @@ struct Authenticator : Named {
   // Private options, in the order of the driver's rows.
   struct Option {
     bool set = false;
-    Expanded expanded;          // SIGNET_OPTION_EXPANDED
-    std::string text;           // SIGNET_OPTION_TEXT
-    std::int64_t number = 0;    // number, boolean, time in milliseconds
+    Expanded expanded;        // SIGNET_OPTION_EXPANDED
+    std::string text;         // SIGNET_OPTION_TEXT
+    std::int64_t number = 0;  // number, boolean, time in milliseconds
   };
   std::vector<Option> options;
 };
@@ -71,7 +71,7 @@ struct Router : Named {
   RouterDriver driver = RouterDriver::kAccept;
   Expanded domains, local_parts, senders;  // lists; unset = all
   Expanded condition;
-  Expanded route_list;   // manualroute: semicolon list of "pattern hosts [options]"
+  Expanded route_list;  // manualroute: semicolon list of "pattern hosts [options]"
   Expanded route_data;
   Text transport;
   bool more = true;
@@ -93,15 +93,26 @@ struct Transport : Named {
 };
 
 enum class AclWhen : std::uint8_t {
-  kConnect, kHelo, kStarttls, kAuth, kMail, kRcpt, kPredata, kData, kQuit, kNotquit, kVrfy, kCount
+  kConnect,
+  kHelo,
+  kStarttls,
+  kAuth,
+  kMail,
+  kRcpt,
+  kPredata,
+  kData,
+  kQuit,
+  kNotquit,
+  kVrfy,
+  kCount
 };
 
 struct Main {
   std::string primary_hostname;
-  Expanded smtp_banner;                       // default: "$primary_hostname ESMTP Signet"
-  std::vector<std::string> daemon_smtp_ports; // numbers or service names
+  Expanded smtp_banner;                        // default: "$primary_hostname ESMTP Signet"
+  std::vector<std::string> daemon_smtp_ports;  // numbers or service names
   std::vector<std::string> tls_on_connect_ports;
-  Text local_interfaces;                      // list; default "<; ::0 ; 0.0.0.0"
+  Text local_interfaces;  // list; default "<; ::0 ; 0.0.0.0"
   Text pid_file_path;
   std::string qualify_domain;
 
@@ -111,7 +122,7 @@ struct Main {
   Expanded tls_require_ciphers, tls_resumption_hosts;
 
   // Limits
-  std::int64_t smtp_accept_max = limits::kConnectionsMax;   // 0 = only the built-in limit
+  std::int64_t smtp_accept_max = limits::kConnectionsMax;  // 0 = only the built-in limit
   Expanded smtp_accept_max_per_host;
   Expanded message_size_limit;
   Expanded recipients_max;
@@ -126,11 +137,11 @@ struct Main {
   Expanded acl[static_cast<std::size_t>(AclWhen::kCount)];
 
   // Process
-  Text signet_user, signet_group;   // what root becomes once ports are bound; name or number
-  Text timezone;                    // TZ
+  Text signet_user, signet_group;  // what root becomes once ports are bound; name or number
+  Text timezone;                   // TZ
 
   // Logging
-  Text log_file_path;   // "%s" → main, reject, panic; unset or empty = standard error
+  Text log_file_path;  // "%s" → main, reject, panic; unset or empty = standard error
   Text log_selector;
   bool log_timezone = false;
 
@@ -153,8 +164,10 @@ struct Config {
   std::vector<Transport> transports;
   // MakeNames() of this configuration: match lists find their lookup types here.
   std::shared_ptr<const expand::Names> names;
-  // For PrintOptions: macros as they stood at the end, and the settings that began with
-  // "hide": "NAME" in the main section, "transport/smtp/NAME" of a driver.
+  // For PrintOptions: the drivers' main options, set or not; macros as they stood at the end, and
+  // the settings that began with "hide": "NAME" in the main section, "transport/smtp/NAME" of a
+  // driver.
+  std::vector<std::string> driver_option_names;
   std::vector<Macro> macros;
   std::set<std::string, std::less<>> hidden;
   const NamedList* FindList(std::string_view kind, std::string_view name) const;
@@ -178,9 +191,20 @@ Loaded LoadText(std::string name, std::string text, const std::vector<Macro>& ma
 // expand::Names for a configuration: lookup types of the registry, named lists.
 std::unique_ptr<expand::Names> MakeNames(const drivers::Registry& registry, const Config* config);
 
-// `name = value` lines of the effective settings, as `-bP` prints them; `option` empty
-// for all. nullopt for an unknown option.
-std::optional<std::string> PrintOptions(const Config& config, std::string_view option);
+// `name = value` lines of the effective settings, as `-bP` prints them. What began with
+// "hide" is not displayed. `what` is
+//
+//   ""                        all main options
+//   an option's name          that one
+//   "+NAME"                   a named list
+//   "routers", "transports", "authenticators"   all options of all instances
+//   "router NAME", …          of one instance
+//   "router_list", …          the names of the instances
+//   "macros", "macro NAME"    macros as they stood at the end
+//   "config_file"             the file's name
+//
+// nullopt where there is no such thing.
+std::optional<std::string> PrintOptions(const Config& config, std::string_view what);
 
 }  // namespace signet::config
 #endif

@@ -1,0 +1,266 @@
+#include <arpa/inet.h>
+#include <grp.h>
+#include <netdb.h>
+#include <pwd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <set>
+
+#include "src/base/log.h"
+#include "src/base/text.h"
+#include "src/config/check.h"
+#include "src/config/options.h"
+#include "src/config/values.h"
+
+namespace signet::config {
+namespace {
+
+std::string Quoted(std::string_view text) { return '"' + Printable(text) + '"'; }
+
+// The mail services, so that a host without /etc/services knows them too.
+struct ServiceRow {
+  std::string_view name;
+  int port;
+};
+constexpr ServiceRow kServices[] = {
+    {"smtp", 25}, {"smtps", 465}, {"ssmtp", 465}, {"submission", 587}, {"submissions", 465}};
+
+// An item of local_interfaces: an address, and a port where it names one ("[ip]:port",
+// "ip.port", "ip:port" of IPv4).
+struct Interface {
+  bool good = false;
+  std::string port;
+};
+
+bool IsAddress(const std::string& text) {
+  unsigned char address[sizeof(in6_addr)];
+  return inet_pton(AF_INET, text.c_str(), address) == 1 ||
+         inet_pton(AF_INET6, text.c_str(), address) == 1;
+}
+
+Interface ReadInterface(const std::string& item) {
+  if (IsAddress(item)) return {true, {}};
+  if (item.starts_with('[')) {
+    std::size_t close = item.find(']');
+    if (close == item.npos || !IsAddress(item.substr(1, close - 1))) return {};
+    std::string rest = item.substr(close + 1);
+    if (rest.empty()) return {true, {}};
+    if (rest[0] != ':' && rest[0] != '.') return {};
+    return {PortNumber(rest.substr(1)).has_value(), rest.substr(1)};
+  }
+  std::size_t dot = item.rfind('.');
+  if (dot == item.npos || !IsAddress(item.substr(0, dot))) return {};
+  return {PortNumber(item.substr(dot + 1)).has_value(), item.substr(dot + 1)};
+}
+
+// A host or domain name: labels of letters, digits, "-" and "_", or octets beyond ASCII.
+bool IsHostName(std::string_view name) {
+  if (name.empty() || name.size() > 255) return false;
+  char before = '.';
+  for (char c : name) {
+    bool octet = IsAlnum(c) || c == '-' || c == '_' || static_cast<unsigned char>(c) >= 0x80;
+    if (c == '.' ? before == '.' : !octet) return false;
+    before = c;
+  }
+  return before != '.';
+}
+
+bool IsNumber(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), IsDigit);
+}
+
+class Consistency {
+ public:
+  Consistency(const Config& config, const MainSpans& spans, Diagnostics* diagnostics)
+      : config_(config), main_(config.main), spans_(spans), diagnostics_(*diagnostics) {}
+
+  void Run() {
+    CheckNames();
+    CheckPorts();
+    CheckTls();
+    CheckLimits();
+    CheckLogs();
+    CheckProcess();
+  }
+
+ private:
+  SourceSpan Span(std::string_view option) const {
+    auto found = spans_.find(option);
+    return found == spans_.end() ? SourceSpan{} : found->second;
+  }
+  bool IsSet(std::string_view option) const {
+    auto found = spans_.find(option);
+    return found != spans_.end() && !found->second.view().empty();
+  }
+  void Error(SourceSpan span, std::string message, std::string hint = {}) {
+    diagnostics_.push_back({Severity::kError, span, std::move(message), std::move(hint), {}});
+  }
+
+  void CheckNames() {
+    for (const auto& [option, name] : {std::pair{"primary_hostname", main_.primary_hostname},
+                                       std::pair{"qualify_domain", main_.qualify_domain}}) {
+      if (!IsSet(option) || IsHostName(name)) continue;
+      Error(Span(option),
+            "host name expected for " + std::string(option) + ", but " + Quoted(name) + " found");
+    }
+  }
+
+  // --- ports ------------------------------------------------------------------------------
+
+  void CheckPort(std::string_view option, const std::string& port) {
+    if (PortNumber(port)) return;
+    Error(FindItem(Span(option), port), "port number or service name expected in " +
+                                            std::string(option) + ", but " + Quoted(port) +
+                                            " found");
+  }
+
+  void CheckPorts() {
+    std::set<int> listened;
+    for (const std::string& port : main_.daemon_smtp_ports) {
+      CheckPort("daemon_smtp_ports", port);
+      if (std::optional<int> number = PortNumber(port)) listened.insert(*number);
+    }
+    for (const std::string& item : SplitAdministratorList(main_.local_interfaces.text)) {
+      Interface interface = ReadInterface(item);
+      if (!interface.good) {
+        Error(FindItem(main_.local_interfaces.span, item),
+              "address expected in local_interfaces, but " + Quoted(item) + " found",
+              "192.0.2.1, 192.0.2.1.587, [2001:db8::1]:587; \"<;\" in front for IPv6");
+      }
+      if (std::optional<int> number = PortNumber(interface.port)) listened.insert(*number);
+    }
+    for (const std::string& port : main_.tls_on_connect_ports) {
+      CheckPort("tls_on_connect_ports", port);
+      std::optional<int> number = PortNumber(port);
+      if (!number || listened.contains(*number)) continue;
+      Error(FindItem(Span("tls_on_connect_ports"), port),
+            "port " + Quoted(port) + " in tls_on_connect_ports is not listened on",
+            "add it to daemon_smtp_ports");
+    }
+  }
+
+  // --- TLS --------------------------------------------------------------------------------
+
+  void CheckTls() {
+    bool asks = IsSet("tls_verify_hosts") || IsSet("tls_try_verify_hosts");
+    for (std::string_view option : {"tls_verify_hosts", "tls_try_verify_hosts"}) {
+      if (!IsSet(option) || IsSet("tls_verify_certificates")) continue;
+      Error(Span(option), std::string(option) + " is set, but tls_verify_certificates is not set",
+            "no certificate could verify");
+    }
+    for (std::string_view option : {"tls_verify_hosts", "tls_try_verify_hosts",
+                                    "tls_on_connect_ports", "tls_advertise_hosts"}) {
+      if (!IsSet(option) || IsSet("tls_certificate")) continue;
+      Error(Span(option), std::string(option) + " is set, but tls_certificate is not set");
+    }
+    for (const Authenticator& authenticator : config_.authenticators) {
+      if (!authenticator.driver || !authenticator.driver->after_tls || asks) continue;
+      diagnostics_.push_back({Severity::kWarning,
+                              authenticator.name_span,
+                              "authenticator " + Quoted(authenticator.name) +
+                                  " never runs, because no client is asked for a certificate",
+                              "set tls_try_verify_hosts or tls_verify_hosts",
+                              {}});
+    }
+  }
+
+  // --- the rest ---------------------------------------------------------------------------
+
+  void CheckLimits() {
+    if (main_.smtp_accept_max == 0 && IsSet("smtp_accept_max_per_host")) {
+      Error(Span("smtp_accept_max_per_host"),
+            "smtp_accept_max must be set if smtp_accept_max_per_host is set");
+    }
+  }
+
+  void CheckLogs() {
+    CheckLogSelector();
+    for (const std::string& path : SplitAdministratorList(main_.log_file_path.text)) {
+      SourceSpan span = FindItem(main_.log_file_path.span, path);
+      if (path == "syslog") {
+        Error(span, "syslog is not supported in log_file_path",
+              "leave log_file_path unset for standard error");
+      } else if (path[0] != '/') {
+        Error(span, "log_file_path " + Quoted(path) + " is not an absolute path");
+      } else if (path.find("%s") == path.npos) {
+        Error(span, "log_file_path " + Quoted(path) + " does not contain \"%s\"");
+      } else if (path.find("%D") != path.npos || path.find("%M") != path.npos) {
+        Error(span, "dates are not supported in log_file_path " + Quoted(path),
+              "rotate logs by renaming them");
+      }
+    }
+  }
+
+  // +name and -name, separated by white space.
+  void CheckLogSelector() {
+    SourceSpan all = main_.log_selector.span;
+    std::string_view text = main_.log_selector.text;
+    std::span<const std::string_view> known = LogSelectors();
+    std::size_t at = 0;
+    while (at < text.size()) {
+      if (IsSpace(text[at])) {
+        ++at;
+        continue;
+      }
+      std::size_t end = at;
+      while (end < text.size() && !IsSpace(text[end])) ++end;
+      std::string_view word = text.substr(at, end - at);
+      SourceSpan span = all.Part(at, end);
+      at = end;
+      if (word[0] != '+' && word[0] != '-') {
+        Error(span, "malformed log_selector setting: + or - expected but found " + Quoted(word));
+        continue;
+      }
+      std::string_view name = word.substr(1);
+      if (std::binary_search(known.begin(), known.end(), name)) continue;
+      std::string_view near = SuggestName(name, {known.begin(), known.end()});
+      Error(span, "unknown log_selector setting: " + Printable(word),
+            near.empty() ? ""
+                         : "did you mean \"" + std::string(1, word[0]) + std::string(near) + "\"?");
+    }
+  }
+
+  void CheckProcess() {
+    const Text& user = main_.signet_user;
+    if (user.set() && !IsNumber(user.text) && getpwnam(user.text.c_str()) == nullptr) {
+      Error(user.span, "user " + Quoted(user.text) + " unknown");
+    }
+    const Text& group = main_.signet_group;
+    if (group.set() && !IsNumber(group.text) && getgrnam(group.text.c_str()) == nullptr) {
+      Error(group.span, "group " + Quoted(group.text) + " unknown");
+    }
+    if (main_.pid_file_path.set() && !main_.pid_file_path.text.empty() &&
+        main_.pid_file_path.text[0] != '/') {
+      Error(main_.pid_file_path.span,
+            "pid_file_path " + Quoted(main_.pid_file_path.text) + " is not an absolute path");
+    }
+  }
+
+  const Config& config_;
+  const Main& main_;
+  const MainSpans& spans_;
+  Diagnostics& diagnostics_;
+};
+
+}  // namespace
+
+std::optional<int> PortNumber(std::string_view text) {
+  int port = 0;
+  auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), port);
+  if (error == std::errc() && stop == text.data() + text.size()) {
+    return port >= 1 && port <= 65535 ? std::optional<int>(port) : std::nullopt;
+  }
+  for (const ServiceRow& row : kServices) {
+    if (row.name == text) return row.port;
+  }
+  struct servent* service = getservbyname(std::string(text).c_str(), "tcp");
+  if (service == nullptr) return std::nullopt;
+  return ntohs(static_cast<std::uint16_t>(service->s_port));
+}
+
+void CheckConsistency(const Config& config, const MainSpans& spans, Diagnostics* diagnostics) {
+  Consistency(config, spans, diagnostics).Run();
+}
+
+}  // namespace signet::config

@@ -1,0 +1,354 @@
+#include "src/config/options.h"
+
+#include <algorithm>
+
+namespace signet::config {
+namespace {
+
+using facts::Phase;
+
+template <typename Table>
+constexpr bool SortedAndUnique(const Table& table) {
+  for (std::size_t i = 1; i < std::size(table); ++i) {
+    if (!(table[i - 1].name < table[i].name)) return false;
+  }
+  return true;
+}
+
+template <typename Table>
+constexpr bool SortedNames(const Table& table) {
+  for (std::size_t i = 1; i < std::size(table); ++i) {
+    if (!(table[i - 1] < table[i])) return false;
+  }
+  return true;
+}
+
+template <typename Table>
+constexpr bool Complete(const Table& table) {
+  for (const auto& row : table) {
+    if (row.name.empty() || row.manual.empty()) return false;
+  }
+  return true;
+}
+
+// clang-format off
+constexpr Row<Main> kMain[] = {
+  // name                       member                          default     the manual says
+  {"acl_smtp_auth",             AclWhen::kAuth,                 "",         "ACL for AUTH", Phase::kAuth},
+  {"acl_smtp_connect",          AclWhen::kConnect,              "",         "ACL for a new connection", Phase::kConnect},
+  {"acl_smtp_data",             AclWhen::kData,                 "",         "ACL for a message that has been received", Phase::kData},
+  {"acl_smtp_helo",             AclWhen::kHelo,                 "",         "ACL for EHLO and HELO", Phase::kHelo},
+  {"acl_smtp_mail",             AclWhen::kMail,                 "",         "ACL for MAIL", Phase::kMail},
+  {"acl_smtp_notquit",          AclWhen::kNotquit,              "",         "ACL for a session that ends without QUIT", Phase::kQuit},
+  {"acl_smtp_predata",          AclWhen::kPredata,              "",         "ACL for DATA, before the message", Phase::kPredata},
+  {"acl_smtp_quit",             AclWhen::kQuit,                 "",         "ACL for QUIT", Phase::kQuit},
+  {"acl_smtp_rcpt",             AclWhen::kRcpt,                 "",         "ACL for RCPT; unset refuses every recipient", Phase::kRcpt},
+  {"acl_smtp_starttls",         AclWhen::kStarttls,             "",         "ACL for STARTTLS", Phase::kHelo},
+  {"acl_smtp_vrfy",             AclWhen::kVrfy,                 "",         "ACL for VRFY; unset refuses", Phase::kRcpt},
+  {"daemon_smtp_ports",         &Main::daemon_smtp_ports,       "smtp",     "ports to listen on, numbers or service names"},
+  {"local_interfaces",          &Main::local_interfaces,        "<; ::0 ; 0.0.0.0", "addresses to listen on, each with a port if need be"},
+  {"log_file_path",             &Main::log_file_path,           "",         "where logs go; %s becomes main, reject or panic; unset is standard error"},
+  {"log_selector",              &Main::log_selector,            "",         "fields and lines to add to (+) or leave out of (-) the logs"},
+  {"log_timezone",              &Main::log_timezone,            "no",       "show the offset from UTC in log time stamps"},
+  {"message_size_limit",        &Main::message_size_limit,      "50M",      "largest message in octets; 0 is no limit", Phase::kConnect},
+  {"pid_file_path",             &Main::pid_file_path,           "",         "file for the number of the process"},
+  {"primary_hostname",          &Main::primary_hostname,        "",         "name of this host in replies and trace fields; unset is what the system says"},
+  {"qualify_domain",            &Main::qualify_domain,          "",         "domain for addresses without one; unset is primary_hostname"},
+  {"received_headers_max",      &Main::received_headers_max,    "100",      "Received fields that a message may have; more is taken for a loop"},
+  {"recipients_max",            &Main::recipients_max,          "1000",     "recipients that a message may have; 0 is no limit", Phase::kConnect},
+  {"signet_group",              &Main::signet_group,            "",         "group to become once ports are bound and keys read; name or number"},
+  {"signet_user",               &Main::signet_user,             "",         "user to become once ports are bound and keys read; name or number"},
+  {"smtp_accept_max",           &Main::smtp_accept_max,         "10000",    "connections at one time; 0 leaves only the built-in limit"},
+  {"smtp_accept_max_nonmail",   &Main::smtp_accept_max_nonmail, "10",       "commands of a session that are not about mail"},
+  {"smtp_accept_max_per_host",  &Main::smtp_accept_max_per_host, "",        "connections at one time from one address; unset leaves only the built-in limit", Phase::kConnect},
+  {"smtp_banner",               &Main::smtp_banner,             "$primary_hostname ESMTP Signet", "text of the greeting after 220", Phase::kConnect},
+  {"smtp_enforce_sync",         &Main::smtp_enforce_sync,       "yes",      "end a session whose client speaks before its turn"},
+  {"smtp_max_synprot_errors",   &Main::smtp_max_synprot_errors, "3",        "syntax and protocol errors that a session may make"},
+  {"smtp_max_unknown_commands", &Main::smtp_max_unknown_commands, "3",      "unknown commands that a session may send"},
+  {"smtp_receive_timeout",      &Main::smtp_receive_timeout,    "5m",       "wait for a line of the client"},
+  {"timezone",                  &Main::timezone,                "",         "time zone of logs and trace fields, as in TZ; unset is the system's"},
+  {"tls_advertise_hosts",       &Main::tls_advertise_hosts,     "*",        "hosts to offer STARTTLS to", Phase::kHelo, ListKind::kHost},
+  {"tls_certificate",           &Main::tls_certificate,         "",         "PEM file with our certificate and its chain; several for several key types", Phase::kConnect},
+  {"tls_crl",                   &Main::tls_crl,                 "",         "PEM file with revocation lists for client certificates", Phase::kConnect},
+  {"tls_on_connect_ports",      &Main::tls_on_connect_ports,    "",         "ports where TLS starts before the greeting"},
+  {"tls_privatekey",            &Main::tls_privatekey,          "",         "PEM file with our key; unset is the file of the certificate", Phase::kConnect},
+  {"tls_require_ciphers",       &Main::tls_require_ciphers,     "",         "GnuTLS priority string; unset is the built-in one", Phase::kConnect},
+  {"tls_resumption_hosts",      &Main::tls_resumption_hosts,    "",         "hosts that may resume TLS sessions", Phase::kConnect, ListKind::kHost},
+  {"tls_try_verify_hosts",      &Main::tls_try_verify_hosts,    "",         "hosts that are asked for a certificate and may go on without", Phase::kConnect, ListKind::kHost},
+  {"tls_verify_certificates",   &Main::tls_verify_certificates, "",         "PEM file or directory of the authorities that client certificates come from", Phase::kConnect},
+  {"tls_verify_hosts",          &Main::tls_verify_hosts,        "",         "hosts that must have a certificate that verifies", Phase::kConnect, ListKind::kHost},
+};
+
+constexpr Row<Authenticator> kAuthenticator[] = {
+  {"public_name",                &Authenticator::public_name,      "", "name of the mechanism; unset is the name of the instance"},
+  {"server_advertise_condition", &Authenticator::server_advertise_condition, "", "whether to show the mechanism in EHLO's reply", Phase::kHelo},
+  {"server_condition",           &Authenticator::server_condition, "", "whether the client is who it says; unset is yes", Phase::kAuth},
+  {"server_set_id",              &Authenticator::server_set_id,    "", "the identity: $authenticated_id", Phase::kAuth},
+};
+
+constexpr Row<Router> kRouter[] = {
+  {"condition",   &Router::condition,   "",     "whether the router handles the address; unset is yes", Phase::kDelivery},
+  {"domains",     &Router::domains,     "",     "domains that the router handles; unset is all", Phase::kDelivery, ListKind::kDomain},
+  {"local_parts", &Router::local_parts, "",     "local parts that the router handles; unset is all", Phase::kDelivery, ListKind::kLocalPart},
+  {"more",        &Router::more,        "yes",  "whether later routers see an address that this one declines"},
+  {"route_data",  &Router::route_data,  "",     "hosts to send to, when the rule is the same for all domains", Phase::kDelivery, {}, "manualroute"},
+  {"route_list",  &Router::route_list,  "",     "rules \"domains hosts options\", separated by semicolons", Phase::kDelivery, {}, "manualroute"},
+  {"senders",     &Router::senders,     "",     "senders that the router handles; unset is all", Phase::kDelivery, ListKind::kAddress},
+  {"transport",   &Router::transport,   "",     "the transport that takes the message"},
+};
+
+constexpr Row<Transport> kTransport[] = {
+  {"command_timeout",  &Transport::command_timeout,  "5m",  "wait for the upstream's reply to a command", {}, {}, "smtp"},
+  {"connect_timeout",  &Transport::connect_timeout,  "5s",  "wait for a connection to one upstream host", {}, {}, "smtp"},
+  {"create_directory", &Transport::create_directory, "yes", "make the directory where it does not exist", {}, {}, "appendfile"},
+  {"data_timeout",     &Transport::data_timeout,     "5m",  "wait for the upstream to take a part of the message", {}, {}, "smtp"},
+  {"directory",        &Transport::directory,        "",    "the Maildir to deliver into", Phase::kDelivery, {}, "appendfile"},
+  {"final_timeout",    &Transport::final_timeout,    "10m", "wait for the upstream's reply to the end of the message", {}, {}, "smtp"},
+  {"helo_data",        &Transport::helo_data,        "$primary_hostname", "name to say in EHLO", Phase::kDelivery, {}, "smtp"},
+  {"hosts",            &Transport::hosts,            "",    "hosts to send to where the router gives none", Phase::kDelivery, {}, "smtp"},
+  {"maildir_format",   &Transport::maildir_format,   "no",  "deliver in Maildir format; the only one there is", {}, {}, "appendfile"},
+  {"port",             &Transport::port,             "",    "port where the host list has none; unset is 25", Phase::kDelivery, {}, "smtp"},
+};
+
+struct AliasRow {
+  std::string_view name, of;
+};
+constexpr AliasRow kMainAliases[] = {
+  {"daemon_smtp_port", "daemon_smtp_ports"},
+};
+
+// Options of Exim 4.96 to 4.99 that have no row here.
+constexpr std::string_view kForeignMain[] = {
+  "accept_8bitmime", "acl_not_smtp", "acl_not_smtp_mime", "acl_not_smtp_start", "acl_smtp_atrn",
+  "acl_smtp_data_prdr", "acl_smtp_dkim", "acl_smtp_etrn", "acl_smtp_expn", "acl_smtp_mailauth",
+  "acl_smtp_mime", "acl_smtp_wellknown", "add_environment", "admin_groups",
+  "allow_domain_literals", "allow_mx_to_ip", "allow_utf8_domains", "auth_advertise_hosts",
+  "auto_thaw", "av_scanner", "bi_command", "bounce_message_file", "bounce_message_text",
+  "bounce_return_body", "bounce_return_linesize_limit", "bounce_return_message",
+  "bounce_return_size_limit", "bounce_sender_authentication", "callout_domain_negative_expire",
+  "callout_domain_positive_expire", "callout_negative_expire", "callout_positive_expire",
+  "callout_random_local_part", "check_log_inodes", "check_log_space", "check_rfc2047_length",
+  "check_spool_inodes", "check_spool_space", "chunking_advertise_hosts",
+  "commandline_checks_require_admin", "daemon_modules_load", "daemon_startup_retries",
+  "daemon_startup_sleep", "dccifd_address", "dccifd_options", "debug_store", "delay_warning",
+  "delay_warning_condition", "deliver_drop_privilege", "deliver_queue_load_max",
+  "delivery_date_remove", "disable_fsync", "disable_ipv6", "dkim_verify_hashes",
+  "dkim_verify_keytypes", "dkim_verify_min_keysizes", "dkim_verify_minimal",
+  "dkim_verify_signers", "dmarc_forensic_sender", "dmarc_history_file", "dmarc_tld_file",
+  "dns_again_means_nonexist", "dns_check_names_pattern", "dns_cname_loops",
+  "dns_csa_search_limit", "dns_csa_use_reverse", "dns_dnssec_ok", "dns_ipv4_lookup",
+  "dns_retrans", "dns_retry", "dns_trust_aa", "dns_use_edns0", "drop_cr", "dsn_advertise_hosts",
+  "dsn_from", "envelope_to_remove", "errors_copy", "errors_reply_to", "event_action",
+  "exim_group", "exim_path", "exim_user", "exim_version", "extra_local_interfaces",
+  "extract_addresses_remove_arguments", "finduser_retries", "freeze_tell", "gecos_name",
+  "gecos_pattern", "gnutls_allow_auto_pkcs11", "gnutls_compat_mode", "header_line_maxsize",
+  "header_maxsize", "headers_charset", "helo_accept_junk_hosts", "helo_allow_chars",
+  "helo_lookup_domains", "helo_try_verify_hosts", "helo_verify_hosts", "hold_domains",
+  "host_lookup", "host_lookup_order", "host_reject_connection", "hosts_connection_nolog",
+  "hosts_proxy", "hosts_require_alpn", "hosts_require_helo", "hosts_treat_as_local",
+  "hosts_xclient", "ibase_servers", "ignore_bounce_errors_after", "ignore_fromline_hosts",
+  "ignore_fromline_local", "keep_environment", "keep_malformed", "ldap_ca_cert_dir",
+  "ldap_ca_cert_file", "ldap_cert_file", "ldap_cert_key", "ldap_cipher_suite",
+  "ldap_default_servers", "ldap_require_cert", "ldap_start_tls", "ldap_version",
+  "limits_advertise_hosts", "local_from_check", "local_from_prefix", "local_from_suffix",
+  "local_scan_timeout", "local_sender_retain", "localhost_number", "log_ports",
+  "lookup_open_max", "max_username_length", "message_body_newlines", "message_body_visible",
+  "message_id_header_domain", "message_id_header_text", "message_logs", "move_frozen_messages",
+  "mua_wrapper", "mysql_servers", "never_users", "notifier_socket", "openssl_options",
+  "oracle_servers", "panic_coredump", "percent_hack_domains", "perl_at_start", "perl_startup",
+  "perl_taintmode", "pgsql_servers", "pipelining_advertise_hosts",
+  "pipelining_connect_advertise_hosts", "prdr_enable", "preserve_message_logs",
+  "print_topbitchars", "process_log_path", "prod_requires_admin", "proxy_protocol_timeout",
+  "qualify_recipient", "queue_domains", "queue_fast_ramp", "queue_list_requires_admin",
+  "queue_only", "queue_only_file", "queue_only_load", "queue_only_load_latch",
+  "queue_only_override", "queue_run_in_order", "queue_run_max", "queue_smtp_domains",
+  "receive_timeout", "received_header_text", "recipient_unqualified_hosts",
+  "recipients_max_reject", "redis_servers", "remote_max_parallel", "remote_sort_domains",
+  "retry_data_expire", "retry_interval_max", "return_path_remove", "rfc1413_hosts",
+  "rfc1413_query_timeout", "sender_unqualified_hosts", "slow_lookup_log",
+  "smtp_accept_keepalive", "smtp_accept_max_nonmail_hosts", "smtp_accept_max_per_connection",
+  "smtp_accept_queue", "smtp_accept_queue_per_connection", "smtp_accept_reserve",
+  "smtp_active_hostname", "smtp_backlog_monitor", "smtp_check_spool_space",
+  "smtp_connect_backlog", "smtp_etrn_command", "smtp_etrn_serialize", "smtp_load_reserve",
+  "smtp_ratelimit_hosts", "smtp_ratelimit_mail", "smtp_ratelimit_rcpt", "smtp_reserve_hosts",
+  "smtp_return_error_details", "smtputf8_advertise_hosts", "spamd_address", "spf_guess",
+  "spf_smtp_comment_template", "split_spool_directory", "spool_directory", "spool_wireformat",
+  "sqlite_dbfile", "sqlite_lock_timeout", "strict_acl_vars", "strip_excess_angle_brackets",
+  "strip_trailing_dot", "syslog_duplication", "syslog_facility", "syslog_pid",
+  "syslog_processname", "syslog_timestamp", "system_filter", "system_filter_directory_transport",
+  "system_filter_file_transport", "system_filter_group", "system_filter_pipe_transport",
+  "system_filter_reply_transport", "system_filter_user", "tcp_nodelay", "timeout_frozen_after",
+  "tls_alpn", "tls_dh_max_bits", "tls_dhparam", "tls_early_banner_hosts", "tls_eccurve",
+  "tls_ocsp_file", "tls_remember_esmtp", "trusted_groups", "trusted_users", "unknown_login",
+  "unknown_username", "untrusted_set_sender", "uucp_from_pattern", "uucp_from_sender",
+  "warn_message_file", "wellknown_advertise_hosts", "write_rejectlog",
+};
+
+constexpr std::string_view kForeignAuthenticator[] = {
+  "client_condition", "client_domain", "client_ignore_invalid_base64", "client_name",
+  "client_password", "client_secret", "client_send", "client_set_id", "client_spassword",
+  "client_username", "server_channelbinding", "server_debug_print", "server_hostname",
+  "server_key", "server_keytab", "server_mail_auth_condition", "server_mech", "server_param",
+  "server_param1", "server_param2", "server_param3", "server_password", "server_prompts",
+  "server_realm", "server_scram_iter", "server_scram_salt", "server_secret", "server_service",
+  "server_skey", "server_socket",
+};
+
+constexpr std::string_view kForeignRouter[] = {
+  "address_data", "address_test", "allow_defer", "allow_fail", "allow_filter", "allow_freeze",
+  "cannot_route_message", "caseful_local_part", "check_ancestor", "check_group",
+  "check_local_user", "check_owner", "check_secondary_mx", "command", "command_group",
+  "command_user", "current_directory", "data", "debug_print",
+  "directory_transport", "disable_logging", "dnssec_request_domains", "dnssec_require_domains",
+  "dsn_lasthop", "errors_to", "expn", "fail_defer_domains", "fail_verify",
+  "fail_verify_recipient", "fail_verify_sender", "fallback_hosts", "file", "file_transport",
+  "filter_prepend_home", "forbid_blackhole", "forbid_exim_filter", "forbid_file",
+  "forbid_filter_dlfunc", "forbid_filter_existstest", "forbid_filter_logwrite",
+  "forbid_filter_lookup", "forbid_filter_perl", "forbid_filter_readfile",
+  "forbid_filter_readsocket", "forbid_filter_reply", "forbid_filter_run", "forbid_include",
+  "forbid_pipe", "forbid_sieve_filter", "forbid_smtp_code", "group", "headers_add",
+  "headers_remove", "hide_child_in_errmsg", "host_all_ignored", "host_find_failed",
+  "hosts", "hosts_randomize", "ignore_eacces", "ignore_enotdir", "ignore_target_hosts",
+  "include_directory", "initgroups", "ipv4_only", "ipv4_prefer", "local_part_prefix",
+  "local_part_prefix_optional", "local_part_suffix", "local_part_suffix_optional", "log_as_local",
+  "modemask", "mx_domains", "mx_fail_domains", "one_time", "optional", "owners", "owngroups",
+  "pass_on_timeout", "pass_router", "pipe_transport", "port", "protocol", "qualify_domain",
+  "qualify_preserve_domain", "query", "redirect_router", "repeat_use", "reply_transport",
+  "require_files", "reroute", "response_pattern", "retry_use_local_part", "rewrite",
+  "rewrite_headers", "same_domain_copy_routing", "search_parents", "self", "set",
+  "sieve_enotify_mailto_owner", "sieve_inbox", "sieve_subaddress", "sieve_useraddress",
+  "sieve_vacation_directory", "skip_syntax_errors", "srv_fail_domains", "syntax_errors_text",
+  "syntax_errors_to", "timeout", "translate_ip_address", "transport_current_directory",
+  "transport_home_directory", "unseen", "user", "verify", "verify_only", "verify_recipient",
+  "verify_sender", "widen_domains",
+};
+
+constexpr std::string_view kForeignTransport[] = {
+  "address_retry_include_sender", "allow_commands", "allow_fifo", "allow_localhost",
+  "allow_symlink", "authenticated_sender", "authenticated_sender_force", "batch_id", "batch_max",
+  "bcc", "body_only", "cc", "check_group", "check_owner", "check_string", "command",
+  "connection_max_messages", "create_file", "current_directory", "dane_require_tls_ciphers",
+  "debug_print", "delay_after_cutoff", "delivery_date_add", "directory_file", "directory_mode",
+  "disable_logging", "dkim_canon", "dkim_domain", "dkim_hash", "dkim_identity",
+  "dkim_private_key", "dkim_selector", "dkim_sign_headers", "dkim_strict", "dkim_timestamps",
+  "dns_qualify_single", "dns_search_parents", "dnssec_request_domains", "dnssec_require_domains",
+  "dscp", "envelope_to_add", "environment", "escape_string", "event_action",
+  "fallback_hosts", "file", "file_expand", "file_format", "file_must_exist", "file_optional",
+  "force_command", "freeze_exec_fail", "freeze_signal", "from", "gethostbyname",
+  "gnutls_compat_mode", "group", "headers", "headers_add", "headers_only", "headers_remove",
+  "headers_rewrite", "home_directory", "host_name_extract", "hosts_avoid_esmtp",
+  "hosts_avoid_pipelining", "hosts_avoid_tls", "hosts_max_try", "hosts_max_try_hardlimit",
+  "hosts_nopass_tls", "hosts_noproxy_tls", "hosts_override", "hosts_pipe_connect",
+  "hosts_randomize", "hosts_request_ocsp", "hosts_require_alpn", "hosts_require_auth",
+  "hosts_require_dane", "hosts_require_helo", "hosts_require_ocsp", "hosts_require_tls",
+  "hosts_try_auth", "hosts_try_chunking", "hosts_try_dane", "hosts_try_fastopen",
+  "hosts_try_prdr", "hosts_verify_avoid_tls", "ignore_quota", "ignore_status", "initgroups",
+  "interface", "keepalive", "lmtp_ignore_quota", "lock_fcntl_timeout", "lock_flock_timeout", "lock_interval",
+  "lock_retries", "lockfile_mode", "lockfile_timeout", "log", "log_defer_output",
+  "log_fail_output", "log_output", "mailbox_filecount", "mailbox_size",
+  "maildir_quota_directory_regex", "maildir_retries", "maildir_tag", "maildir_use_size_file",
+  "maildirfolder_create_regex", "mailstore_format", "mailstore_prefix", "mailstore_suffix",
+  "max_output", "max_parallel", "max_rcpt", "mbx_format", "message_linelength_limit",
+  "message_prefix", "message_size_limit", "message_suffix", "mode", "mode_fail_narrower",
+  "multi_domain", "never_mail", "notify_comsat", "once", "once_file_size", "once_repeat", "path",
+  "permit_coredump", "pipe_as_creator", "protocol", "quota", "quota_directory",
+  "quota_filecount", "quota_is_inclusive", "quota_size_regex", "quota_warn_message",
+  "quota_warn_threshold", "rcpt_include_affixes", "reply_to", "restrict_to_path",
+  "retry_include_ip_address", "retry_use_local_part", "return_fail_output", "return_message",
+  "return_output", "return_path", "return_path_add", "serialize_hosts",
+  "shadow_condition", "shadow_transport", "size_addition", "skip", "socket",
+  "socks_proxy", "subject", "temp_errors", "text", "timeout", "timeout_defer", "tls_alpn",
+  "tls_certificate", "tls_crl", "tls_dh_min_bits", "tls_privatekey", "tls_require_ciphers",
+  "tls_resumption_hosts", "tls_sni", "tls_tempfail_tryclear", "tls_try_verify_hosts",
+  "tls_verify_cert_hostnames", "tls_verify_certificates", "tls_verify_hosts", "to",
+  "transport_filter", "transport_filter_timeout", "umask", "use_bsmtp", "use_classresources",
+  "use_crlf", "use_fcntl_lock", "use_flock_lock", "use_lockfile", "use_mbx_lock", "use_shell",
+  "user", "utf8_downconvert",
+};
+
+// Those of the above that forbid something.
+constexpr std::string_view kRestrictiveMain[] = {
+  "acl_smtp_dkim", "acl_smtp_mime", "helo_verify_hosts", "host_reject_connection",
+  "hosts_proxy", "hosts_require_alpn",
+};
+constexpr std::string_view kRestrictiveAuthenticator[] = {"server_channelbinding"};
+constexpr std::string_view kRestrictiveRouter[] = {
+  "check_local_user", "dnssec_require_domains", "local_part_prefix", "local_part_suffix",
+  "require_files", "verify_only",
+};
+constexpr std::string_view kRestrictiveTransport[] = {
+  "dnssec_require_domains", "hosts_require_alpn", "hosts_require_auth", "hosts_require_dane",
+  "hosts_require_ocsp", "hosts_require_tls", "tls_verify_hosts",
+};
+
+constexpr std::string_view kLogSelectors[] = {
+  "8bitmime", "acl_warn_skipped", "address_rewrite", "all", "all_parents", "arguments",
+  "connection_id", "connection_reject", "delay_delivery", "deliver_time", "delivery_size", "dkim",
+  "dkim_verbose", "dmarc", "dmarc_verbose", "dnslist_defer", "dnssec", "etrn",
+  "host_lookup_failed", "ident_timeout", "incoming_interface", "incoming_port",
+  "lost_incoming_connection", "millisec", "msg_id", "msg_id_created", "outgoing_interface",
+  "outgoing_port", "pid", "pipelining", "protocol_detail", "proxy", "queue_run", "queue_time",
+  "queue_time_exclusive", "queue_time_overall", "receive_time", "received_recipients",
+  "received_sender", "rejected_header", "rejected_headers", "retry_defer",
+  "return_path_on_delivery", "sender_on_delivery", "sender_verify_fail", "size_reject",
+  "skip_delivery", "smtp_confirmation", "smtp_connection", "smtp_incomplete_transaction",
+  "smtp_mailauth", "smtp_no_mail", "smtp_protocol_error", "smtp_syntax_error", "spf",
+  "spf_verbose", "subject", "tls_certificate_verified", "tls_cipher", "tls_on_connect",
+  "tls_peerdn", "tls_resumption", "tls_sni", "unknown_in_list",
+};
+// clang-format on
+
+static_assert(SortedAndUnique(kMain) && Complete(kMain));
+static_assert(SortedAndUnique(kAuthenticator) && Complete(kAuthenticator));
+static_assert(SortedAndUnique(kRouter) && Complete(kRouter));
+static_assert(SortedAndUnique(kTransport) && Complete(kTransport));
+static_assert(SortedNames(kForeignMain) && SortedNames(kRestrictiveMain));
+static_assert(SortedNames(kForeignAuthenticator) && SortedNames(kRestrictiveAuthenticator));
+static_assert(SortedNames(kForeignRouter) && SortedNames(kRestrictiveRouter));
+static_assert(SortedNames(kForeignTransport) && SortedNames(kRestrictiveTransport));
+static_assert(SortedNames(kLogSelectors));
+
+struct ForeignTable {
+  std::span<const std::string_view> all, restrictive;
+};
+
+ForeignTable TableOf(Scope scope) {
+  switch (scope) {
+    case Scope::kMain:
+      return {kForeignMain, kRestrictiveMain};
+    case Scope::kAuthenticator:
+      return {kForeignAuthenticator, kRestrictiveAuthenticator};
+    case Scope::kRouter:
+      return {kForeignRouter, kRestrictiveRouter};
+    case Scope::kTransport:
+      return {kForeignTransport, kRestrictiveTransport};
+  }
+  return {};
+}
+
+bool Holds(std::span<const std::string_view> names, std::string_view name) {
+  return std::binary_search(names.begin(), names.end(), name);
+}
+
+}  // namespace
+
+std::span<const Row<Main>> MainRows() { return kMain; }
+std::span<const Row<Authenticator>> AuthenticatorRows() { return kAuthenticator; }
+std::span<const Row<Router>> RouterRows() { return kRouter; }
+std::span<const Row<Transport>> TransportRows() { return kTransport; }
+std::span<const std::string_view> LogSelectors() { return kLogSelectors; }
+
+std::string_view CanonicalMainName(std::string_view name) {
+  for (const AliasRow& row : kMainAliases) {
+    if (name == row.name) return row.of;
+  }
+  return name;
+}
+
+Foreign FindForeign(Scope scope, std::string_view name) {
+  ForeignTable table = TableOf(scope);
+  if (!Holds(table.all, name)) return Foreign::kUnknown;
+  return Holds(table.restrictive, name) ? Foreign::kRestrictive : Foreign::kIgnored;
+}
+
+}  // namespace signet::config
