@@ -65,8 +65,8 @@ int MainOption(signet_worker* worker, signet_text name, signet_text* text) noexc
 void WorkerLog(signet_worker* worker, signet_text line) noexcept { worker->Log(View(line)); }
 std::int64_t Now() noexcept { return NowMs(); }
 
-void Spawn(signet_worker* worker, void (*body)(void*), void* context) noexcept {
-  worker->Spawn([body, context]() noexcept { body(context); });
+int Spawn(signet_worker* worker, void (*body)(void*), void* context) noexcept {
+  return worker->Spawn([body, context]() noexcept { body(context); }) ? 1 : 0;
 }
 
 void RunBlocking(signet_worker* worker, void (*body)(void*), void* context) noexcept {

@@ -54,7 +54,7 @@ struct signet_worker {
   virtual ~signet_worker() = default;
   virtual bool MainOption(std::string_view name, std::string_view* text) = 0;
   virtual void Log(std::string_view line) = 0;
-  virtual void Spawn(std::function<void()> body) = 0;
+  virtual bool Spawn(std::function<void()> body) = 0;
   virtual void RunBlocking(const std::function<void()>& body) = 0;
   virtual void RunOnBigStack(const std::function<void()>& body) = 0;
   virtual signet_event* MakeEvent() = 0;

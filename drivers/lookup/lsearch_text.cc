@@ -1,17 +1,13 @@
 #include "drivers/lookup/lsearch_text.h"
 
+#include "drivers/lookup/escape.h"
+
 namespace signet::lsearch {
 namespace {
 
-bool IsBlank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
-bool IsOctal(char c) { return c >= '0' && c <= '7'; }
+using driver::IsBlank;
 
-std::string Lower(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + ('a' - 'A'));
-  return lower;
-}
+std::string Lower(std::string_view text) { return driver::LowerAscii(text); }
 
 std::string_view TrimEnd(std::string_view text) {
   while (!text.empty() && IsBlank(text.back())) text.remove_suffix(1);
@@ -22,50 +18,11 @@ std::string_view TrimStart(std::string_view text) {
   return text;
 }
 
-int HexDigit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-// One escape, `text` starting behind its backslash; returns how many octets it took.
-std::size_t TakeEscape(std::string_view text, std::string* out) {
-  if (text.empty()) return 0;
-  std::size_t used = 0;
-  int value = 0;
-  if (IsOctal(text[0])) {
-    for (; used < 3 && used < text.size() && IsOctal(text[used]); ++used)
-      value = value * 8 + (text[used] - '0');
-    out->push_back(static_cast<char>(value));
-    return used;
-  }
-  if (text[0] == 'x') {
-    for (used = 1; used < 3 && used < text.size() && HexDigit(text[used]) >= 0; ++used)
-      value = value * 16 + HexDigit(text[used]);
-    out->push_back(static_cast<char>(value));
-    return used;
-  }
-  constexpr std::string_view kNames = "nrtbfv", kValues = "\n\r\t\b\f\v";
-  const std::size_t known = kNames.find(text[0]);
-  out->push_back(known == std::string_view::npos ? text[0] : kValues[known]);
-  return 1;
-}
-
-// The key at the start of `line`; returns the rest of the line.
-std::string_view TakeQuotedKey(std::string_view line, std::string* key) {
-  std::size_t i = 1;
-  while (i < line.size() && line[i] != '"') {
-    if (line[i] == '\\')
-      i += 1 + TakeEscape(line.substr(i + 1), key);
-    else
-      key->push_back(line[i++]);
-  }
-  return line.substr(i < line.size() ? i + 1 : i);
-}
-
 std::string_view TakeKey(std::string_view line, std::string* key) {
-  if (!line.empty() && line[0] == '"') return TakeQuotedKey(line, key);
+  if (!line.empty() && line[0] == '"') {
+    driver::TakeQuoted(&line, key);
+    return line;
+  }
   std::size_t end = 0;
   while (end < line.size() && line[end] != ':' && !IsBlank(line[end])) ++end;
   *key = line.substr(0, end);

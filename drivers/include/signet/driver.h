@@ -216,8 +216,9 @@ struct signet_host {
   int64_t (*now_ms)(void);
 
   /* Runs `body` beside the caller, on this worker thread. It starts later, never inside
-   * this call. The worker handle stays valid until all its tasks have ended. */
-  void (*spawn)(struct signet_worker* worker, void (*body)(void* context), void* context);
+   * this call. The worker handle stays valid until all its tasks have ended. Returns 0
+   * where no task can be started (no memory for its stack): `body` is not run then. */
+  int (*spawn)(struct signet_worker* worker, void (*body)(void* context), void* context);
 
   /* Runs `body` on a thread where it may block, and waits for it (waits). `body` may use
    * no host function and nothing that other calls of this worker touch. */

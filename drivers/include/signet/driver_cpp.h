@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 
 namespace signet::driver {
 
@@ -34,17 +35,19 @@ void Blocking(const signet_host* host, signet_worker* worker, F&& f) {
   host->run_blocking(
       worker, [](void* context) noexcept { (*static_cast<Callable*>(context))(); }, &f);
 }
-// Starts a task that owns its callable.
+// Starts a task that owns its callable. False where that is not possible.
 template <typename F>
-void Spawn(const signet_host* host, signet_worker* worker, F f) {
+[[nodiscard]] bool Spawn(const signet_host* host, signet_worker* worker, F f) {
   auto owned = std::make_unique<F>(std::move(f));
-  host->spawn(
+  const int started = host->spawn(
       worker,
       [](void* context) noexcept {
         std::unique_ptr<F> body(static_cast<F*>(context));
         (*body)();
       },
-      owned.release());
+      owned.get());
+  if (started != 0) owned.release();
+  return started != 0;
 }
 
 // Owners of host handles.

@@ -1,0 +1,303 @@
+#include "drivers/lookup/ldap_directory.h"
+
+#include <algorithm>
+
+#include "drivers/lookup/escape.h"
+
+namespace signet::ldap {
+namespace {
+
+using driver::LowerAscii;
+using driver::View;
+
+std::string Option(const signet_host* host, signet_worker* worker, std::string_view name) {
+  signet_text text{};
+  return host->main_option(worker, driver::Text(name), &text) != 0 ? std::string(View(text)) : "";
+}
+
+bool IsTrue(std::string_view text) {
+  const std::string word = LowerAscii(text);
+  return word == "true" || word == "yes" || word == "1";
+}
+
+// Unset, and whatever is not known, means the strict thing.
+bool MustVerify(std::string_view require_cert) {
+  const std::string word = LowerAscii(require_cert);
+  return word != "never" && word != "allow";
+}
+
+Settings ReadSettings(const signet_host* host, signet_worker* worker) {
+  const auto option = [&](std::string_view name) { return Option(host, worker, name); };
+  Settings settings;
+  settings.trouble = ParseServers(option("ldap_default_servers"), &settings.default_servers);
+  const std::string version = option("ldap_version");
+  if (!version.empty() && version != "3")
+    settings.trouble = "ldap_version must be 3, found \"" + version + "\"";
+  settings.start_tls = IsTrue(option("ldap_start_tls"));
+  settings.tls.ca_file = option("ldap_ca_cert_file");
+  settings.tls.ca_directory = option("ldap_ca_cert_dir");
+  settings.tls.certificate_file = option("ldap_cert_file");
+  settings.tls.key_file = option("ldap_cert_key");
+  settings.tls.ciphers = option("ldap_cipher_suite");
+  settings.tls.verify = MustVerify(option("ldap_require_cert"));
+  return settings;
+}
+
+Answer Defer(std::string why) { return {Answer::kDeferred, std::move(why)}; }
+
+bool MeansNoEntry(int code) {
+  return code == kNoSuchObject || code == 33 || code == kInvalidDnSyntax ||
+         code == kAliasDereferencingProblem;
+}
+
+std::string ServerSaid(const SearchEnd& end) {
+  std::string text =
+      "LDAP search failed - error " + std::to_string(end.code) + ": " + CodeText(end.code);
+  if (!end.text.empty()) text += "/" + end.text;
+  if (!end.matched.empty()) text += "/" + end.matched;
+  return text;
+}
+
+// What the server's answer means. Several entries where one is wanted are never one (L3).
+Answer Interpret(const SearchEnd& end, const Query& query, Form form) {
+  if (MeansNoEntry(end.code)) return {Answer::kNotFound, ""};
+  const bool cut = end.code == kSizeLimitExceeded && query.size_limit != 0;
+  if (end.code != kSuccess && !cut) return Defer(ServerSaid(end));
+  if (form != Form::kMany && end.entries.size() > 1)
+    return Defer("LDAP search: more than one entry (" + std::to_string(end.entries.size()) +
+                 ") was returned (filter not specific enough?)");
+  if (end.entries.empty() && end.references)
+    return Defer("LDAP search: the server refers to others, and referrals are not followed");
+  if (end.entries.empty()) return {Answer::kNotFound, ""};
+  if (form != Form::kDn && !HasValues(end.entries)) return {Answer::kNotFound, ""};
+  return {Answer::kFound, FormatEntries(end.entries, form, query.attributes.size())};
+}
+
+// Whether a question to another server could still be answered: it could not where the
+// question is wrong, or where this server did answer.
+bool IsFinal(const SearchEnd& end) {
+  return end.kind == SearchEnd::kBad || end.kind == SearchEnd::kTooLarge ||
+         end.kind == SearchEnd::kStopping;
+}
+
+SearchRequest MakeRequest(const Query& query, Form form, std::int64_t left_ms) {
+  SearchRequest request;
+  request.base = query.base;
+  request.filter = query.filter;
+  request.attributes = form == Form::kDn ? std::vector<std::string>{"1.1"} : query.attributes;
+  request.scope = query.scope;
+  request.dereference = query.dereference;
+  request.size_limit = static_cast<int>(query.size_limit);
+  const auto left_s = static_cast<int>(left_ms / 1000 + 1);
+  request.time_limit_s = query.time_limit_s == 0 ? left_s : static_cast<int>(query.time_limit_s);
+  return request;
+}
+
+// Rule L6: a bind without a password, or with one but no name, proves nothing.
+std::string CheckCredentials(const Query& query) {
+  if (!query.has_user && !query.has_password) return "";
+  if (query.user.empty() || query.password.empty())
+    return "LDAP lookups with USER or PASS need both, and neither empty";
+  return "";
+}
+
+}  // namespace
+
+Directory::Directory(const signet_host* host, signet_worker* worker)
+    : host_(host), worker_(worker), settings_(ReadSettings(host, worker)) {}
+
+Directory::~Directory() {
+  for (const auto& connection : connections_) connection->Kill("the worker is closing");
+}
+
+// --- servers ------------------------------------------------------------------------------
+
+std::string Directory::ServersOf(const Query& query, std::vector<Server>* servers) const {
+  if (!settings_.trouble.empty()) return settings_.trouble;
+  if (query.server)
+    servers->push_back(*query.server);
+  else if (query.servers) {
+    if (std::string why = ParseServers(*query.servers, servers); !why.empty()) return why;
+  } else {
+    *servers = settings_.default_servers;
+  }
+  if (servers->empty())
+    return "no LDAP server: neither the URL, nor SERVERS, nor ldap_default_servers names one";
+  for (Server& server : *servers) {
+    if (query.scheme == "ldapi" && server.unix_path.empty())
+      return "ldapi requires an absolute path (\"" + server.host + "\" given)";
+    if (server.unix_path.empty() && server.port == 0)
+      server.port = query.scheme == "ldaps" ? 636 : 389;
+  }
+  return "";
+}
+
+Security Directory::SecurityOf(const Query& query, const Server& server) const {
+  if (!server.unix_path.empty()) return Security::kClear;
+  if (query.scheme == "ldaps") return Security::kTls;
+  return settings_.start_tls ? Security::kStartTls : Security::kClear;
+}
+
+const Directory::Status* Directory::FindStatus(const Server& server, Security security) const {
+  const auto found = std::find_if(failed_.begin(), failed_.end(), [&](const Status& status) {
+    return status.server == server && status.security == security;
+  });
+  return found == failed_.end() ? nullptr : &*found;
+}
+
+void Directory::NoteSuccess(const Connection& connection) {
+  std::erase_if(failed_, [&](const Status& status) {
+    return status.server == connection.target().server &&
+           status.security == connection.target().security;
+  });
+}
+
+void Directory::NoteFailure(const Connection& connection) {
+  if (!connection.server_failed()) return;
+  NoteSuccess(connection);
+  failed_.push_back({connection.target().server, connection.target().security,
+                     host_->now_ms() + kRetryMs, connection.was_silent(), connection.why()});
+}
+
+// The servers to try: those that did not fail lately; if all did, those whose failure
+// shows at once. A server that fails by silence is not waited for again so soon, or each
+// session would wait for it in turn.
+std::vector<Server> Directory::Order(const std::vector<Server>& servers, Security security,
+                                     std::string* why) const {
+  std::vector<Server> good, quick;
+  const std::int64_t now_ms = host_->now_ms();
+  for (const Server& server : servers) {
+    const Status* status = FindStatus(server, security);
+    if (status == nullptr || status->retry_ms <= now_ms)
+      good.push_back(server);
+    else if (!status->silent)
+      quick.push_back(server);
+    else
+      *why = status->why + " (not tried again yet)";
+  }
+  return good.empty() ? quick : good;
+}
+
+// --- connections ----------------------------------------------------------------------------
+
+Target Directory::MakeTarget(const Query& query, const Server& server) const {
+  return {server, SecurityOf(query, server), query.user, query.password, settings_.tls};
+}
+
+void Directory::DropDead() {
+  std::erase_if(connections_, [](const std::shared_ptr<Connection>& connection) {
+    return connection->state() == Connection::State::kDead;
+  });
+}
+
+// Ends the connection that nobody has used for longest.
+bool Directory::DropIdle() {
+  std::shared_ptr<Connection> oldest;
+  for (const auto& connection : connections_)
+    if (connection->idle() &&
+        (oldest == nullptr || connection->last_used_ms() < oldest->last_used_ms()))
+      oldest = connection;
+  if (oldest == nullptr) return false;
+  oldest->Kill("another connection was wanted more");
+  DropDead();
+  return true;
+}
+
+std::shared_ptr<Connection> Directory::Get(const Target& target, std::string* why) {
+  DropDead();
+  for (const auto& connection : connections_)
+    if (connection->target() == target) return connection;
+  if (connections_.size() >= kConnectionsMax && !DropIdle()) {
+    *why = "more than " + std::to_string(kConnectionsMax) + " LDAP connections are in use";
+    return nullptr;
+  }
+  auto connection = std::make_shared<Connection>(host_, worker_, target);
+  connections_.push_back(connection);
+  connection->Start();
+  return connection;
+}
+
+// --- lookups --------------------------------------------------------------------------------
+
+// One search at one server. A connection that was there before may have died of old age:
+// then once more, on a new one.
+SearchEnd Directory::SearchAt(const Query& query, const SearchRequest& request,
+                              const Server& server, std::int64_t deadline_ms) {
+  const Target target = MakeTarget(query, server);
+  SearchEnd end;
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    const std::shared_ptr<Connection> connection = Get(target, &end.why);
+    if (connection == nullptr) return end;
+    const bool fresh = connection->state() == Connection::State::kOpening;
+    const std::int64_t now_ms = host_->now_ms();
+    const std::int64_t answer_ms =
+        query.network_timeout_s == 0
+            ? kAnswerMs
+            : std::min<std::int64_t>(kAnswerMs, query.network_timeout_s * 1000);
+    const std::int64_t until_ms = now_ms + answer_ms + (fresh ? kConnectMs : 0);
+    end = connection->Search(request, std::min(deadline_ms, until_ms));
+    if (end.kind == SearchEnd::kAnswered) NoteSuccess(*connection);
+    if (end.kind != SearchEnd::kDead) return end;
+    NoteFailure(*connection);
+    if (fresh || host_->now_ms() >= deadline_ms) return end;
+  }
+  return end;
+}
+
+Answer Directory::Find(std::string_view text, Form form, std::int64_t deadline_ms) {
+  Query query;
+  if (std::string why = ParseQuery(text, &query); !why.empty()) return Defer(std::move(why));
+  if (std::string why = CheckCredentials(query); !why.empty()) return Defer(std::move(why));
+  std::vector<Server> servers;
+  if (std::string why = ServersOf(query, &servers); !why.empty()) return Defer(std::move(why));
+  std::string why = "no LDAP server answered";
+  for (const Server& server : Order(servers, SecurityOf(query, servers.front()), &why)) {
+    const std::int64_t left_ms = deadline_ms - host_->now_ms();
+    if (left_ms <= 0) break;
+    const SearchRequest request = MakeRequest(query, form, left_ms);
+    SearchEnd end = SearchAt(query, request, server, deadline_ms);
+    if (end.kind == SearchEnd::kAnswered) {
+      Answer answer = Interpret(end, query, form);
+      const bool several = form != Form::kMany && end.entries.size() > 1;
+      if (answer.kind != Answer::kDeferred || several) return answer;
+      why = std::move(answer.text);
+      continue;
+    }
+    why = end.why.empty() ? "no answer" : std::move(end.why);
+    if (IsFinal(end)) break;
+  }
+  return Defer(std::move(why));
+}
+
+signet_verdict Directory::Authenticate(std::string_view text, std::int64_t deadline_ms,
+                                       std::string* why) {
+  if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) return SIGNET_REJECT;
+  Query query;
+  if (*why = ParseQuery(text, &query); !why->empty()) return SIGNET_DEFER;
+  if (!query.has_user || !query.has_password) {
+    *why = "ldapauth lookups must specify the username and password";
+    return SIGNET_DEFER;
+  }
+  if (query.user.empty() || query.password.empty()) return SIGNET_REJECT;  // rule L6
+  std::vector<Server> servers;
+  if (*why = ServersOf(query, &servers); !why->empty()) return SIGNET_DEFER;
+  *why = "no LDAP server answered";
+  for (const Server& server : Order(servers, SecurityOf(query, servers.front()), why)) {
+    // A connection of its own: binding again would change who asks on a shared one.
+    const auto connection = std::make_shared<Connection>(host_, worker_, MakeTarget(query, server));
+    connections_.push_back(connection);
+    connection->Start();
+    const signet_io opened = connection->WaitOpen(deadline_ms);
+    const bool bound = opened == SIGNET_IO_OK && connection->state() == Connection::State::kReady;
+    *why = bound ? "" : opened == SIGNET_IO_OK ? connection->why() : "timed out";
+    if (opened == SIGNET_IO_OK && !bound) NoteFailure(*connection);
+    connection->Kill("the test is over");
+    DropDead();
+    if (bound) return SIGNET_ACCEPT;
+    if (connection->bind_code() == kInvalidCredentials) return SIGNET_REJECT;
+    if (connection->bind_code() != 0 || opened == SIGNET_IO_CANCELLED) return SIGNET_DEFER;
+  }
+  return SIGNET_DEFER;
+}
+
+}  // namespace signet::ldap
