@@ -29,7 +29,7 @@ CC := $(if $(filter default undefined,$(origin CC)),$(default_cc),$(CC))
 AR := $(if $(filter default,$(origin AR)),ar,$(AR))
 Q := $(if $(V),,@)
 # Targets that build and then do something call make again, on all processors unless told.
-submake = +$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$$(nproc)) VARIANT=$(VARIANT)
+submake = +@$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$$(nproc))
 
 # --- layers: folder, and what it may include -------------------------------------------
 LAYERS := src/base src/engine src/crypto src/facts expand drivers/host src/config src/tls \
@@ -235,7 +235,7 @@ golden: deps
 cov: deps
 	$(submake) VARIANT=cov all test-programs
 	@find build/cov -name '*.gcda' -delete
-	-@$(MAKE) --no-print-directory VARIANT=cov test | tail -n 1
+	-+@$(MAKE) --no-print-directory VARIANT=cov test | tail -n 1
 	@test/support/coverage.sh build/cov $(LAYERS)
 
 # --- fuzzing: one program per test/fuzz/NAME.cc, always in the fuzz variant -----------------------
