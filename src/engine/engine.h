@@ -75,6 +75,10 @@ class Loop {
 // it spawned have ended. For tools and tests. Inside a coroutine it simply runs `f`.
 void RunInLoop(const std::function<void()>& f);
 
+// Memory mappings that one coroutine's stack takes of vm.max_map_count: 0 where the kernel
+// can guard pages without splitting a mapping.
+std::size_t MappingsPerCoroutine();
+
 // --- for code that runs inside a coroutine -------------------------------------------
 
 bool InCoroutine();

@@ -5,6 +5,7 @@
 #include <atomic>
 
 #include "src/base/limits.h"
+#include "src/engine/engine.h"
 
 #ifndef __has_feature
 #define __has_feature(x) 0
@@ -24,8 +25,9 @@ constexpr std::size_t kWholeBytes = limits::kCoroutineGuardBytes + limits::kCoro
 // without splitting the mapping, so that stacks don't use up vm.max_map_count.
 constexpr int kMadviseGuardInstall = 102;
 
+std::atomic<bool> has_guard_pages{true};  // until the kernel says no
+
 bool Guard(void* start) {
-  static std::atomic<bool> has_guard_pages{true};
   if (has_guard_pages.load(std::memory_order_relaxed)) {
     if (::madvise(start, limits::kCoroutineGuardBytes, kMadviseGuardInstall) == 0) return true;
     has_guard_pages.store(false, std::memory_order_relaxed);
@@ -36,6 +38,12 @@ bool Guard(void* start) {
 void Unmap(Stack stack) { ::munmap(stack.bottom - limits::kCoroutineGuardBytes, kWholeBytes); }
 
 }  // namespace
+
+std::size_t MappingsPerCoroutine() {
+  StackPool pool;
+  if (Stack stack = pool.Take(); stack.bottom != nullptr) pool.GiveBack(stack);
+  return has_guard_pages ? 0 : 2;
+}
 
 std::byte* Stack::top() const { return bottom + limits::kCoroutineStackBytes; }
 

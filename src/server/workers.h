@@ -1,0 +1,63 @@
+#ifndef SIGNET_SRC_SERVER_WORKERS_H_
+#define SIGNET_SRC_SERVER_WORKERS_H_
+
+#include <atomic>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "src/base/log.h"
+#include "src/engine/engine.h"
+#include "src/facts/session.h"
+#include "src/server/connections.h"
+#include "src/server/listener.h"
+#include "src/smtp/session.h"
+#include "src/smtp/site.h"
+
+namespace signet::server {
+
+// Workers accept connections and run their sessions: one loop thread per core. This is the
+// only code that knows how sessions are scheduled.
+//
+// Each worker accepts on every listener; the kernel wakes one that is idle. A worker that
+// has clearly more sessions than another hands new ones over. A session stays where it is
+// and keeps the site that it began with; a site's directory connections are closed on a
+// worker when its last session there has ended.
+class Workers {
+ public:
+  // What runs a session; smtp::RunSession except in tests.
+  using Session = std::function<void(engine::Socket, facts::Connection, smtp::SessionContext)>;
+  struct Options {
+    std::size_t threads = 1;
+    std::size_t connections_max = 1;  // whatever smtp_accept_max says
+    Session session;
+  };
+
+  Workers(Options options, Log& log);
+  // Stop() has been called.
+  ~Workers();
+  Workers(const Workers&) = delete;
+  Workers& operator=(const Workers&) = delete;
+
+  // From now on, who is accepted is served by `site`; accepts on those of `listeners` that
+  // are new. Closing a listener ends accepting on it.
+  void Publish(smtp::SitePtr site, const std::vector<ListenerPtr>& listeners);
+  // Sessions end with 421 at their next command.
+  void BeginShutdown();
+  // Cancels every session that is left, and returns when all threads have ended.
+  void Stop();
+
+  std::size_t sessions() const { return connections_.total(); }
+
+ private:
+  friend class Worker;
+  Options options_;
+  Log& log_;
+  Connections connections_;
+  std::atomic<bool> shutting_down_{false};
+  std::vector<std::unique_ptr<class Worker>> workers_;
+};
+
+}  // namespace signet::server
+#endif
