@@ -1,2 +1,53 @@
-// Builds everything, passes it down, returns a status.
-int main() { return 2; }
+#include <unistd.h>
+
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "src/cli/options.h"
+#include "src/crypto/library.h"
+#include "src/server/privileges.h"
+
+namespace {
+
+using namespace signet;
+
+// Libraries have read their variables before main began. Where that matters, because we have
+// rights that whoever started us may not have, the program begins again without them.
+void StartClean(char** argv) {
+  const bool again = server::IsPrivileged() && !server::UnwantedEnvironment().empty();
+  server::CleanEnvironment();
+  if (again) ::execv("/proc/self/exe", argv);
+}
+
+int RunVerb(const cli::Arguments& arguments) {
+  if (arguments.verb == "serve") return cli::RunServe(arguments);
+  if (arguments.verb == "check") return cli::RunCheck(arguments);
+  if (arguments.verb == "expand") return cli::RunExpand(arguments);
+  if (arguments.verb == "version") {
+    std::printf("signet %s\n", std::string(cli::kVersion).c_str());
+    return cli::kGood;
+  }
+  const std::string about = arguments.operands.empty() ? "" : arguments.operands[0];
+  const std::string text = cli::HelpText(about);
+  if (text.empty()) {
+    std::fprintf(stderr, "signet: unknown verb \"%s\"; \"signet help\" lists them\n",
+                 about.c_str());
+    return cli::kUsage;
+  }
+  std::fputs(text.c_str(), stdout);
+  return cli::kGood;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  StartClean(argv);
+  crypto::StartLibrary();
+  auto arguments = cli::ParseArguments(std::vector<std::string>(argv + (argc > 0), argv + argc));
+  if (!arguments) {
+    std::fprintf(stderr, "signet: %s\n", arguments.error().message.c_str());
+    return cli::kUsage;
+  }
+  return RunVerb(arguments.value());
+}

@@ -75,7 +75,8 @@ inline constexpr std::size_t kUpstreamReplyLineBytes = 2048;
 // Engine.
 inline constexpr std::size_t kCoroutineStackBytes = 256 * 1024;  // only touched pages cost
 inline constexpr std::size_t kCoroutineGuardBytes = 64 * 1024;   // GMP allocas up to 32 KiB a frame
-inline constexpr std::size_t kBlockingThreads = 4;
+inline constexpr std::size_t kBlockingThreads = 16;  // a resolver that hangs holds one each
+inline constexpr seconds kShutdownGrace{10};         // SIGTERM: for commands under way
 
 // Chain cache.
 inline constexpr std::size_t kChainCacheEntries = 10'000;

@@ -1,0 +1,293 @@
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <ctime>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "drivers/host/registry.h"
+#include "src/base/limits.h"
+#include "src/cli/options.h"
+#include "src/server/connections.h"
+#include "src/server/listener.h"
+#include "src/server/pid_file.h"
+#include "src/server/privileges.h"
+#include "src/server/signals.h"
+#include "src/server/workers.h"
+#include "src/smtp/session.h"
+#include "src/smtp/site.h"
+
+namespace signet::cli {
+namespace {
+
+using server::Listener;
+
+// How -bd goes to the background: the parent waits until the child serves or has failed, so
+// that a script sees a status that means something.
+class Background {
+ public:
+  // In the child; the parent doesn't return.
+  static Background Enter() {
+    int ends[2];
+    SIGNET_CHECK(::pipe2(ends, O_CLOEXEC) == 0);
+    const pid_t child = ::fork();
+    SIGNET_CHECK(child >= 0);
+    if (child != 0) {
+      ::close(ends[1]);
+      unsigned char status = kUsage;
+      (void)!::read(ends[0], &status, 1);
+      ::_exit(status);
+    }
+    ::close(ends[0]);
+    ::setsid();
+    return Background(ends[1]);
+  }
+  Background() = default;
+  Background(Background&& other) noexcept : to_parent_(std::exchange(other.to_parent_, -1)) {}
+  Background& operator=(Background&& other) noexcept {
+    std::swap(to_parent_, other.to_parent_);
+    return *this;
+  }
+  ~Background() { Tell(kUsage); }
+
+  // Serving has begun: the terminal is let go, but for standard error where the log goes there.
+  void Begun(bool log_to_stderr) {
+    if (to_parent_ < 0) return;
+    const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+    for (int fd = 0; fd < (log_to_stderr ? 2 : 3); ++fd) ::dup2(null, fd);
+    if (null > 2) ::close(null);
+    (void)!::chdir("/");
+    Tell(kGood);
+  }
+  void Tell(ExitStatus status) {
+    if (to_parent_ < 0) return;
+    const unsigned char octet = static_cast<unsigned char>(status);
+    (void)!::write(to_parent_, &octet, 1);
+    ::close(std::exchange(to_parent_, -1));
+  }
+
+ private:
+  explicit Background(int to_parent) : to_parent_(to_parent) {}
+  int to_parent_ = -1;
+};
+
+Log::Paths LogPaths(const config::Main& main) {
+  auto path = [&](const char* which) {
+    std::string text = main.log_file_path.text;
+    const std::size_t at = text.find("%s");
+    if (at != text.npos) text.replace(at, 2, which);
+    return text;
+  };
+  return {path("main"), path("reject"), path("panic")};
+}
+
+// A diagnostic as one log line.
+std::string OneLine(const Diagnostic& diagnostic) {
+  const std::string place = PlaceOf(diagnostic.span);
+  std::string text = place.empty() ? "" : place + ": ";
+  text += diagnostic.severity == Severity::kError ? "error: " : "warning: ";
+  text += diagnostic.message;
+  if (!diagnostic.hint.empty()) text += "; " + diagnostic.hint;
+  return text;
+}
+
+std::size_t ErrorCount(const Diagnostics& diagnostics) {
+  std::size_t count = 0;
+  for (const Diagnostic& d : diagnostics) count += d.severity == Severity::kError;
+  return count;
+}
+
+// Everything that one `signet serve` holds, in the order it comes to be.
+class Server {
+ public:
+  explicit Server(const Arguments& arguments)
+      : arguments_(arguments), registry_(drivers::Registry::MakeBuiltin()) {}
+
+  int Run() {
+    if (arguments_.background && !arguments_.debug) background_ = Background::Enter();
+    const int status = Start();
+    if (status != kGood) {
+      background_.Tell(static_cast<ExitStatus>(status));
+      return status;
+    }
+    while (Handle(signals_.Wait(Deadline::Never()))) {
+    }
+    return kGood;
+  }
+
+ private:
+  int Complain(int status, const std::string& text) {
+    std::fprintf(stderr, "signet: %s\n", text.c_str());
+    return status;
+  }
+
+  // --- starting ------------------------------------------------------------------------
+
+  int Start() {
+    smtp::LoadedSite loaded = Load();
+    for (const Diagnostic& d : loaded.loaded.diagnostics) std::fputs(Render(d).c_str(), stderr);
+    if (loaded.site == nullptr) {
+      return Complain(kUsage, "not started: " + Mistakes(loaded.loaded.diagnostics));
+    }
+    const config::Main& main = loaded.site->config->main;
+    if (!main.timezone.text.empty()) ::setenv("TZ", main.timezone.text.c_str(), 1);
+    ::tzset();
+    log_.emplace(LogPaths(main));
+    log_->SetZone(main.log_timezone);
+    auto opened = OpenFor(*loaded.site);
+    if (!opened) return Complain(kNo, "not started: " + opened.error());
+    if (auto status = BecomeOrdinary(main); status != kGood) return status;
+    StartWorkers(main);
+    Adopt(loaded.site, opened.value());
+    log_->Main(StartLine());
+    background_.Begun(main.log_file_path.text.empty());
+    return kGood;
+  }
+
+  smtp::LoadedSite Load() const {
+    return smtp::LoadSite(arguments_.config_file, arguments_.macros, *registry_,
+                          smtp::LoadTls::kYes);
+  }
+
+  std::string Mistakes(const Diagnostics& diagnostics) const {
+    const std::size_t count = ErrorCount(diagnostics);
+    return std::to_string(count) + (count == 1 ? " error in " : " errors in ") +
+           arguments_.config_file;
+  }
+
+  Result<server::Opened, std::string> OpenFor(const smtp::Site& site) const {
+    auto set =
+        server::ListeningSet(site.config->main, {arguments_.ports, arguments_.tls_on_connect});
+    if (!set) return Err{set.error()};
+    auto opened = server::OpenListeners(set.value(), listeners_);
+    if (opened) return std::move(opened).value();
+    std::string all;
+    for (const std::string& error : opened.error()) all += (all.empty() ? "" : "; ") + error;
+    return Err{"cannot listen on " + all};
+  }
+
+  // The pid file, then no more root.
+  int BecomeOrdinary(const config::Main& main) {
+    const std::string& path =
+        arguments_.pid_file.empty() ? main.pid_file_path.text : arguments_.pid_file;
+    if (!path.empty()) {
+      auto file = server::PidFile::Write(path);
+      if (!file) return Complain(kNo, "not started: " + file.error());
+      pid_file_ = std::move(file).value();
+    }
+    server::ForbidDumpsAndGains();
+    if (!server::IsPrivileged()) return kGood;
+    if (main.signet_user.text.empty()) {
+      log_->Main("Warning: running as root, because signet_user is not set");
+      return kGood;
+    }
+    auto identity = server::FindIdentity(main.signet_user.text, main.signet_group.text);
+    if (!identity) return Complain(kUsage, "not started: " + identity.error());
+    auto dropped = server::DropPrivileges(identity.value());
+    if (!dropped) return Complain(kNo, "not started: giving up root failed: " + dropped.error());
+    return kGood;
+  }
+
+  void StartWorkers(const config::Main& main) {
+    const std::size_t wanted = main.smtp_accept_max > 0
+                                   ? static_cast<std::size_t>(main.smtp_accept_max)
+                                   : limits::kConnectionsMax;
+    const server::Capacity capacity = server::FindCapacity(wanted);
+    if (!capacity.reason.empty()) {
+      log_->Main("Warning: at most " + std::to_string(capacity.connections) +
+                 " connections instead of " + std::to_string(wanted) + ": there are only " +
+                 capacity.reason);
+    }
+    workers_.emplace(server::Workers::Options{std::max(1u, std::thread::hardware_concurrency()),
+                                              capacity.connections, &smtp::RunSession},
+                     *log_);
+  }
+
+  void Adopt(const smtp::SitePtr& site, const server::Opened& opened) {
+    listeners_ = opened.Adopt();
+    workers_->Publish(site, listeners_);
+  }
+
+  std::string StartLine() const {
+    std::vector<server::ListenAddress> bound;
+    for (const server::ListenerPtr& listener : listeners_) bound.push_back(listener->bound());
+    return "signet " + std::string(kVersion) +
+           " daemon started: pid=" + std::to_string(::getpid()) + ", " +
+           server::DescribeListening(bound);
+  }
+
+  // --- running -------------------------------------------------------------------------
+
+  bool Handle(server::Request request) {
+    switch (request) {
+      case server::Request::kNone:
+        return true;
+      case server::Request::kReopen:
+        log_->Reopen();
+        return true;
+      case server::Request::kReload:
+        Reload();
+        return true;
+      case server::Request::kStop:
+        Shutdown();
+        return false;
+    }
+    return true;
+  }
+
+  std::string Pid() const { return "pid " + std::to_string(::getpid()) + ": "; }
+
+  // All or nothing (rule C1): what is wrong is logged, and then nothing has happened.
+  void Reload() {
+    log_->Reopen();
+    smtp::LoadedSite loaded = Load();
+    for (const Diagnostic& d : loaded.loaded.diagnostics) log_->Main(OneLine(d));
+    if (loaded.site == nullptr) {
+      log_->Panic(Pid() + "SIGHUP received: configuration kept as it was, " +
+                  Mistakes(loaded.loaded.diagnostics));
+      return;
+    }
+    auto opened = OpenFor(*loaded.site);
+    if (!opened) {
+      log_->Panic(Pid() + "SIGHUP received: configuration kept as it was, " + opened.error());
+      return;
+    }
+    log_->SetZone(loaded.site->config->main.log_timezone);
+    Adopt(loaded.site, opened.value());
+    log_->Main(Pid() + "SIGHUP received: configuration reloaded");
+  }
+
+  // Sessions end at their next command; after a while, or a second signal, wherever they are.
+  void Shutdown() {
+    log_->Main(Pid() + "shutting down");
+    for (const server::ListenerPtr& listener : listeners_) listener->Close();
+    workers_->BeginShutdown();
+    const Deadline deadline = Deadline::After(limits::kShutdownGrace);
+    constexpr std::chrono::milliseconds kLook{50};
+    while (workers_->sessions() > 0 && !deadline.Passed()) {
+      if (signals_.Wait(Deadline::After(kLook)) == server::Request::kStop) break;
+    }
+    workers_->Stop();
+    log_->Main(Pid() + "ended");
+  }
+
+  const Arguments& arguments_;
+  server::Signals signals_;
+  Background background_;
+  std::unique_ptr<drivers::Registry> registry_;
+  std::optional<Log> log_;
+  server::PidFile pid_file_;
+  std::vector<server::ListenerPtr> listeners_;
+  std::optional<server::Workers> workers_;
+};
+
+}  // namespace
+
+int RunServe(const Arguments& arguments) { return Server(arguments).Run(); }
+
+}  // namespace signet::cli

@@ -1,0 +1,61 @@
+#include "src/server/signals.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include <cerrno>
+#include <chrono>
+#include <ctime>
+
+namespace signet::server {
+namespace {
+
+// All but those that a fault raises in the thread itself.
+sigset_t Blocked() {
+  sigset_t set;
+  ::sigfillset(&set);
+  for (int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS}) {
+    ::sigdelset(&set, fault);
+  }
+  return set;
+}
+
+sigset_t Awaited() {
+  sigset_t set;
+  ::sigemptyset(&set);
+  for (int signal : {SIGHUP, SIGUSR1, SIGTERM, SIGINT}) ::sigaddset(&set, signal);
+  return set;
+}
+
+}  // namespace
+
+Signals::Signals() {
+  ::signal(SIGPIPE, SIG_IGN);
+  // A shell's background job begins with SIGINT ignored; blocked and ignored would be lost.
+  for (int signal : {SIGHUP, SIGUSR1, SIGTERM, SIGINT}) ::signal(signal, SIG_DFL);
+  const sigset_t set = Blocked();
+  ::pthread_sigmask(SIG_SETMASK, &set, nullptr);
+}
+
+Request Signals::Wait(Deadline deadline) {
+  const sigset_t set = Awaited();
+  for (;;) {
+    constexpr std::chrono::milliseconds kLongest = std::chrono::hours(1);
+    const auto left = std::min<std::chrono::milliseconds>(deadline.Remaining(), kLongest);
+    const timespec time{static_cast<time_t>(left.count() / 1000),
+                        static_cast<long>(left.count() % 1000 * 1'000'000)};
+    switch (::sigtimedwait(&set, nullptr, &time)) {
+      case SIGHUP:
+        return Request::kReload;
+      case SIGUSR1:
+        return Request::kReopen;
+      case SIGTERM:
+      case SIGINT:
+        return Request::kStop;
+      default:
+        if (deadline.Passed()) return Request::kNone;
+    }
+  }
+}
+
+}  // namespace signet::server

@@ -1,0 +1,28 @@
+#ifndef SIGNET_SRC_SERVER_SIGNALS_H_
+#define SIGNET_SRC_SERVER_SIGNALS_H_
+
+#include <cstdint>
+
+#include "src/base/clock.h"
+
+namespace signet::server {
+
+enum class Request : std::uint8_t {
+  kNone,    // the deadline passed
+  kReload,  // SIGHUP
+  kReopen,  // SIGUSR1: open the log files again
+  kStop,    // SIGTERM, SIGINT
+};
+
+// Signals as values. Made once, in main's thread, before any other thread: it blocks every
+// signal that can be blocked, which threads made later inherit, so that no handler ever
+// runs on a coroutine's stack.
+class Signals {
+ public:
+  Signals();
+  // The next request; waits until the deadline. Called by one thread.
+  Request Wait(Deadline deadline);
+};
+
+}  // namespace signet::server
+#endif

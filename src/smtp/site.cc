@@ -1,0 +1,131 @@
+#include "src/smtp/site.h"
+
+#include <utility>
+
+#include "expand/expand.h"
+#include "src/config/match.h"
+#include "src/engine/engine.h"
+
+namespace signet::smtp {
+namespace {
+
+// More than a site has certificates for; names that a client chooses cannot reach it, since
+// outsider text is refused in file names (E2), but a lookup's answers could (R7).
+constexpr std::size_t kPoliciesMax = 64;
+
+using Sources = tls::ServerPolicy::Sources;
+
+struct SourceOption {
+  const config::Expanded config::Main::*option;
+  std::string Sources::*member;
+  const char* name;
+};
+constexpr SourceOption kSourceOptions[] = {
+    {&config::Main::tls_certificate, &Sources::certificate_file, "tls_certificate"},
+    {&config::Main::tls_privatekey, &Sources::key_file, "tls_privatekey"},
+    {&config::Main::tls_verify_certificates, &Sources::verify_file, "tls_verify_certificates"},
+    {&config::Main::tls_crl, &Sources::crl_file, "tls_crl"},
+    {&config::Main::tls_require_ciphers, &Sources::priority, "tls_require_ciphers"},
+};
+
+std::string KeyOf(const Sources& sources) {
+  std::string key = sources.resumption ? "resume" : "";
+  for (const SourceOption& option : kSourceOptions) key += '\n' + sources.*option.member;
+  return key;
+}
+
+// The sources where all options are constant, else nothing: such a policy is first made
+// when a session needs it.
+bool ConstantSources(const config::Main& main, Sources* sources) {
+  for (const SourceOption& row : kSourceOptions) {
+    const config::Expanded& option = main.*row.option;
+    if (!option) continue;
+    const std::string* text = option.program->constant();
+    if (text == nullptr) return false;
+    sources->*row.member = *text;
+  }
+  return true;
+}
+
+// Makes the policy that the options mean, so that a key that doesn't fit its certificate is
+// a mistake of the configuration and not of the first client.
+void LoadPolicy(Site& site, Diagnostics* diagnostics) {
+  const config::Main& main = site.config->main;
+  if (!main.tls_certificate) {
+    diagnostics->push_back({Severity::kWarning,
+                            {},
+                            "tls_certificate is not set: no TLS, and so no identities",
+                            "",
+                            {}});
+    return;
+  }
+  Sources sources;
+  if (!ConstantSources(main, &sources)) return;
+  auto policy = tls::ServerPolicy::Make(sources);
+  if (policy)
+    site.policies.emplace(KeyOf(sources), std::move(policy).value());
+  else
+    diagnostics->push_back({Severity::kError, main.tls_certificate.span, policy.error(), "", {}});
+}
+
+std::uint64_t NextGeneration() {
+  static std::atomic<std::uint64_t> last{0};
+  return ++last;
+}
+
+}  // namespace
+
+Result<tls::ServerPolicyPtr, std::string> Site::PolicyFor(const facts::Session& session,
+                                                          expand::Services& services) const {
+  const config::Main& main = config->main;
+  expand::Budget budget;
+  Sources sources;
+  for (const SourceOption& row : kSourceOptions) {
+    const config::Expanded& option = main.*row.option;
+    if (!option) continue;
+    auto outcome = expand::Evaluate(*option.program, session, services, budget);
+    if (!outcome) return Err{std::string(row.name) + ": " + outcome.error().text};
+    sources.*row.member = outcome.value().text;
+  }
+  if (sources.certificate_file.empty()) return Err{std::string("tls_certificate is empty")};
+  if (main.tls_resumption_hosts) {
+    config::MatchContext context{*config, session, services, budget};
+    auto match = config::MatchList(main.tls_resumption_hosts, config::ListKind::kHost,
+                                   session.connection.client_ip, context);
+    if (!match) return Err{"tls_resumption_hosts: " + match.error().text};
+    sources.resumption = match.value();
+  }
+  const std::string key = KeyOf(sources);
+  {
+    std::lock_guard lock(policies_mutex);
+    if (auto found = policies.find(key); found != policies.end()) return found->second;
+  }
+  // Reads files; without the lock, because it waits. Two sessions may do it at once.
+  Result<tls::ServerPolicyPtr, std::string> policy = Err{std::string()};
+  engine::Blocking([&] { policy = tls::ServerPolicy::Make(sources); });
+  if (!policy) return policy;
+  std::lock_guard lock(policies_mutex);
+  if (policies.size() >= kPoliciesMax) policies.clear();
+  return policies.emplace(key, policy.value()).first->second;
+}
+
+LoadedSite LoadSite(const std::string& path, const std::vector<config::Macro>& macros,
+                    const drivers::Registry& registry, LoadTls load_tls) {
+  LoadedSite result;
+  result.loaded = config::Load(path, macros, registry);
+  const std::shared_ptr<config::Config>& config = result.loaded.config;
+  if (config == nullptr) return result;
+  Diagnostics& diagnostics = result.loaded.diagnostics;
+  auto site = std::make_shared<Site>();
+  site->config = config;
+  site->registry = &registry;
+  site->generation = NextGeneration();
+  site->acl = acl::Compile(*config, *config->names, &diagnostics);
+  site->routes = relay::Compile(*config, *config->names, &diagnostics);
+  if (load_tls == LoadTls::kYes) LoadPolicy(*site, &diagnostics);
+  SortBySource(&diagnostics);
+  if (!HasErrors(diagnostics)) result.site = std::move(site);
+  return result;
+}
+
+}  // namespace signet::smtp
