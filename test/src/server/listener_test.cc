@@ -67,7 +67,7 @@ TEST(ListeningSet, MistakesNameTheOptionAndTheItem) {
   EXPECT_EQ(Set(Main("localhost", {"25"})),
             "local_interfaces: expected a numeric address, \"[ip]:port\" or \"ip.port\", found "
             "\"localhost\"");
-  EXPECT_NE(Set(Main("[127.0.0.1]:99999", {"25"})).find("found \"[127.0.0.1]:99999\""),
+  EXPECT_NE(Set(Main("<; [127.0.0.1]:99999", {"25"})).find("found \"[127.0.0.1]:99999\""),
             std::string::npos);
   EXPECT_EQ(Set(Main("127.0.0.1", {})), "daemon_smtp_ports: there is no port to listen on");
   EXPECT_EQ(Set(Main("127.0.0.1", {"25"}), {"x", false}).substr(0, 4), "-oX:");

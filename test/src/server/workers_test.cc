@@ -235,7 +235,7 @@ TEST_F(WorkersTest, RuleC1SessionsKeepTheSiteThatTheyBeganWith) {
   const ListenAddress before = Place();
   Publish({{"127.0.0.1", 0, false}});
   EXPECT_EQ(Place(), before);
-  // Either worker may accept; both know the new site once its acceptance has been seen twice.
+  // Each worker learns of the new site in its own time.
   ASSERT_TRUE(Eventually([&] { return Client(Place()).Line() == "220 site 2"; }));
   old.Say("a");
   EXPECT_EQ(old.Line(), "250");
