@@ -27,9 +27,10 @@ class Program {
   // The text where it has no expansion at all (after escapes are resolved), else nullptr.
   const std::string* constant() const;
 
+  struct Rep;  // known inside the library only
+
  private:
   friend struct ProgramAccess;
-  struct Rep;
   explicit Program(std::unique_ptr<const Rep> rep);
   std::unique_ptr<const Rep> rep_;
 };

@@ -15,7 +15,7 @@ namespace signet::expand {
 struct LookupType {
   int handle = 0;
   std::string_view name;
-  bool single_key = false;   // ${lookup{key}type{file}}; otherwise ${lookup type{query}}
+  bool single_key = false;     // ${lookup{key}type{file}}; otherwise ${lookup type{query}}
   bool absolute_file = false;  // the file name must be absolute
   // The quote operators that make outsider text fit for a query of this type; empty
   // where any text is data (single keys).
@@ -36,15 +36,15 @@ class Names {
 
 struct LookupRequest {
   int handle = 0;
-  std::string_view key;    // single-key types
-  std::string_view query;  // query types: the query; single-key types: the file name
+  std::string_view key;      // single-key types
+  std::string_view query;    // query types: the query; single-key types: the file name
   std::string_view options;  // text after a comma behind the type: "ret=full,cache=no_rd"
 };
 
 // kFound with its value, kNotFound, or kDeferred with a reason for the log.
 struct LookupAnswer {
   enum Kind : std::uint8_t { kFound, kNotFound, kDeferred } kind = kNotFound;
-  std::string text;    // value, or reason
+  std::string text;  // value, or reason
 };
 
 // Services is what an expansion may ask of the world; it may wait. Tests pass a fake.

@@ -25,7 +25,7 @@ using Origins = std::uint8_t;
 
 // Which quote operator produced a run of octets; a query wants the matching one
 // around outsider text (rules L1, L2).
-enum class Quote : std::uint8_t { kNone, kLdapFilter, kLdapDn, kOther };
+enum class Quote : std::uint8_t { kNone, kLdapFilter, kLdapDn, kRegex, kOther };
 
 // A run of a text's octets that share origin and quoting, up to `end`.
 struct Segment {

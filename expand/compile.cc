@@ -1,0 +1,332 @@
+#include "expand/compile.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "expand/lexer.h"
+#include "expand/message.h"
+#include "expand/parser.h"
+#include "expand/query.h"
+#include "src/base/limits.h"
+#include "src/base/text.h"
+
+namespace signet::expand {
+namespace {
+
+std::string_view PhaseName(facts::Phase phase) {
+  switch (phase) {
+    case facts::Phase::kLoad:
+      return "load";
+    case facts::Phase::kConnect:
+      return "connect";
+    case facts::Phase::kTls:
+      return "tls";
+    case facts::Phase::kHelo:
+      return "helo";
+    case facts::Phase::kAuth:
+      return "auth";
+    case facts::Phase::kMail:
+      return "mail";
+    case facts::Phase::kRcpt:
+      return "rcpt";
+    case facts::Phase::kPredata:
+      return "predata";
+    case facts::Phase::kData:
+      return "data";
+    case facts::Phase::kDelivery:
+      return "delivery";
+    case facts::Phase::kQuit:
+      return "quit";
+  }
+  return "";
+}
+
+NodeKind KindOf(AstKind kind) {
+  switch (kind) {
+    case AstKind::kText:
+      return NodeKind::kText;
+    case AstKind::kSequence:
+      return NodeKind::kSequence;
+    case AstKind::kVariable:
+      return NodeKind::kVariable;
+    case AstKind::kCapture:
+      return NodeKind::kCapture;
+    case AstKind::kOperator:
+      return NodeKind::kOperator;
+    case AstKind::kItem:
+      return NodeKind::kItem;
+    case AstKind::kCondition:
+      return NodeKind::kCondition;
+    case AstKind::kHole:
+      return NodeKind::kHole;
+  }
+  return NodeKind::kText;
+}
+
+class Emitter {
+ public:
+  explicit Emitter(CompileContext& context) : context_(context), rep_(context.rep) {}
+
+  NodeId Emit(const AstNode& tree) {
+    if (tree.kind == AstKind::kSequence && tree.children.size() == 1)
+      return Emit(*tree.children.front());
+    Node node;
+    node.kind = KindOf(tree.kind);
+    node.span = tree.span;
+    node.name = tree.name;
+    node.negated = tree.negated;
+    node.keyed = tree.keyed;
+    node.fail = tree.fail;
+    node.numbers[0] = static_cast<std::int64_t>(tree.number);
+    EmitChildren(tree, &node);
+    switch (tree.kind) {
+      case AstKind::kText:
+        node.text = context_.Keep(tree.text);
+        break;
+      case AstKind::kSequence:
+        if (tree.children.empty()) node.kind = NodeKind::kText;
+        break;
+      case AstKind::kVariable:
+        ResolveVariable(&node);
+        break;
+      case AstKind::kOperator:
+        ResolveOperator(&node);
+        break;
+      case AstKind::kItem:
+        FinishItem(tree, &node);
+        break;
+      case AstKind::kCondition:
+        FinishCondition(tree, &node);
+        break;
+      case AstKind::kCapture:
+      case AstKind::kHole:
+        break;
+    }
+    return Append(node);
+  }
+
+ private:
+  NodeId Append(const Node& node) {
+    if (rep_.nodes.size() == limits::kProgramNodes)
+      context_.Error(rep_.span, "expansion is too long: more than " +
+                                    std::to_string(limits::kProgramNodes) + " parts");
+    rep_.nodes.push_back(node);
+    return static_cast<NodeId>(rep_.nodes.size() - 1);
+  }
+
+  void EmitChildren(const AstNode& tree, Node* node) {
+    std::vector<NodeId> ids;
+    bool again = tree.item != nullptr && tree.item->form == ItemForm::kSubstitute &&
+                 tree.kind == AstKind::kItem && tree.children.size() == tree.item->most;
+    std::size_t count = tree.children.size() - (again ? 1 : 0);
+    for (std::size_t i = 0; i < count; ++i) ids.push_back(Emit(*tree.children[i]));
+    if (again) EmitReplacement(*tree.children.back(), tree.depth, node, &ids);
+    node->first_child = static_cast<std::uint32_t>(rep_.children.size());
+    node->child_count = static_cast<std::uint32_t>(ids.size());
+    rep_.children.insert(rep_.children.end(), ids.begin(), ids.end());
+    if (tree.yes != nullptr) node->yes = Emit(*tree.yes);
+    if (tree.no != nullptr) node->no = Emit(*tree.no);
+  }
+
+  // The replacement of `sg` is expanded once before matching and again for each match.
+  // Its own text is known now, so the second time is compiled now; values that the first
+  // time puts in are holes in it, and stay data (rule E1).
+  void EmitReplacement(const AstNode& tree, std::size_t depth, Node* node,
+                       std::vector<NodeId>* ids) {
+    std::string text;
+    std::vector<SourceText::Piece> pieces;
+    std::vector<std::uint32_t> holes;
+    for (const AstPtr& child : tree.children) {
+      auto at = static_cast<std::uint32_t>(text.size());
+      if (child->kind == AstKind::kText) {
+        pieces.push_back({at, child->span, child->span.view() == child->text});
+        text += child->text;
+      } else {
+        holes.push_back(at);
+        ids->push_back(Emit(*child));
+      }
+    }
+    if (pieces.empty()) pieces.push_back({0, tree.span, false});
+    rep_.sources.emplace_back("replacement", std::move(text), std::move(pieces));
+    AstPtr again = Parse(rep_.sources.back().whole(), holes, depth, context_.diagnostics);
+    node->again = Emit(*again);
+    node->holes = static_cast<std::uint32_t>(holes.size());
+  }
+
+  void ResolveVariable(Node* node) {
+    std::string_view name = node->name.view();
+    node->text = context_.Keep(std::string(name));
+    node->variable = FindRow(Variables(), name);
+    if (node->variable == nullptr && name.starts_with("acl_")) {
+      ResolveAclVariable(node);
+    } else if (node->variable == nullptr) {
+      UnknownVariable(*node);
+    }
+    if (node->variable != nullptr && node->variable->since > context_.used_at)
+      context_.Error(node->name, "$" + std::string(name) + " is not set before " +
+                                     std::string(PhaseName(node->variable->since)) +
+                                     "; this is evaluated at " +
+                                     std::string(PhaseName(context_.used_at)));
+  }
+
+  // $acl_c… and $acl_m…: any name behind a digit or an underscore.
+  void ResolveAclVariable(Node* node) {
+    std::string_view name = node->name.view();
+    if (!name.starts_with("acl_c") && !name.starts_with("acl_m"))
+      return context_.Error(node->name,
+                            "unknown variable " + InQuotes(name) +
+                                " (user-defined ACL variables must start acl_c or acl_m)");
+    if (name.size() > 5 && !IsDigit(name[5]) && name[5] != '_')
+      return context_.Error(node->name,
+                            "unknown variable " + InQuotes(name) +
+                                " (6th character of a user-defined ACL variable must be a digit "
+                                "or underscore)");
+    node->variable = FindRow(Variables(), name.substr(0, 5));
+  }
+
+  void UnknownVariable(const Node& node) {
+    std::string_view name = node.name.view();
+    if (IsHeaderName(name))
+      return context_.Error(node.name,
+                            "message headers (" + InQuotes(name) +
+                                ") are not available: the message is passed on as it arrives");
+    if (const ElsewhereRow* row = FindElsewhere("variable", name))
+      return context_.Error(node.name,
+                            "variable " + InQuotes(name) + " " + std::string(row->reason));
+    context_.Error(node.name, "unknown variable " + InQuotes(name), DidYouMean(name, Variables()));
+  }
+
+  void ResolveOperator(Node* node) {
+    std::string_view name = node->name.view();
+    std::string_view argument;  // data() == nullptr: none
+    node->op = FindRow(Operators(), name);
+    if (node->op == nullptr) {
+      std::size_t cut = name.find('_');
+      node->op = FindRow(Operators(), name.substr(0, cut));
+      if (cut != std::string_view::npos) argument = name.substr(cut + 1);
+    }
+    if (node->op == nullptr) return UnknownOperator(*node);
+    if (node->op->argument == nullptr) {
+      if (argument.data() != nullptr)
+        context_.Error(node->name, "unknown operator " + InQuotes(name) + " (" +
+                                       InQuotes(node->op->name) + " does not take an argument)");
+      return;
+    }
+    std::string wrong = node->op->argument(context_, name, argument, node);
+    if (!wrong.empty()) context_.Error(node->name, std::move(wrong));
+  }
+
+  void UnknownOperator(const Node& node) {
+    std::string_view name = node.name.view();
+    std::string_view base = name.substr(0, name.find('_'));
+    for (std::string_view n : {name, base})
+      if (const ElsewhereRow* row = FindElsewhere("operator", n))
+        return context_.Error(node.name,
+                              "operator " + InQuotes(name) + " " + std::string(row->reason));
+    context_.Error(node.name, "unknown operator " + InQuotes(name), DidYouMean(name, Operators()));
+  }
+
+  void FinishItem(const AstNode& tree, Node* node) {
+    node->item = tree.item;
+    node->text = context_.Keep(tree.text);
+    // A part that did not parse has been reported already.
+    if (tree.item != nullptr && tree.item->check != nullptr && Complete(tree))
+      tree.item->check(context_, node);
+  }
+
+  void FinishCondition(const AstNode& tree, Node* node) {
+    node->condition = tree.condition;
+    if (tree.condition->check != nullptr && tree.children.size() >= tree.condition->count)
+      tree.condition->check(context_, node);
+  }
+
+  static bool Complete(const AstNode& tree) { return tree.children.size() >= tree.item->least; }
+
+  CompileContext& context_;
+  Program::Rep& rep_;
+};
+
+}  // namespace
+
+void CompileContext::Error(SourceSpan span, std::string message, std::string hint) {
+  diagnostics->push_back({Severity::kError, span, std::move(message), std::move(hint), {}});
+}
+
+void CompileContext::Warn(SourceSpan span, std::string message, std::string hint) {
+  diagnostics->push_back({Severity::kWarning, span, std::move(message), std::move(hint), {}});
+}
+
+const std::string_view* CompileContext::ConstantText(NodeId id) const {
+  const Node& node = rep.node(id);
+  return node.kind == NodeKind::kText ? &node.text : nullptr;
+}
+
+const Regex* CompileContext::CompileRegex(SourceSpan span, std::string_view pattern) {
+  auto compiled = Regex::Compile(pattern, Regex::Jit::kYes);
+  if (!compiled.ok()) {
+    Error(span, "regular expression error in " + InQuotes(pattern) + ": " + compiled.error());
+    return nullptr;
+  }
+  rep.regexes.push_back(std::move(compiled).value());
+  return rep.regexes.back().get();
+}
+
+std::string_view CompileContext::Keep(std::string text) {
+  if (text.empty()) return {};
+  return rep.texts.emplace_back(std::move(text));
+}
+
+void CompileContext::CheckQuery(NodeId query, const LookupType& type) {
+  const Node& node = rep.node(query);
+  const bool cased = node.kind == NodeKind::kOperator && node.op != nullptr &&
+                     node.op->takes == Takes::kEachElement;
+  if (node.kind == NodeKind::kSequence || cased) {
+    for (std::size_t n = 0; n < node.child_count; ++n) CheckQuery(rep.child(node, n), type);
+    return;
+  }
+  if (node.kind != NodeKind::kVariable || node.variable == nullptr ||
+      node.variable->origins == kFromAdministrator)
+    return;
+  Segment run{1, node.variable->origins};
+  std::string wrong = FindUnquoted({"x", {&run, 1}}, type);
+  const bool ldap =
+      std::find(type.accepts.begin(), type.accepts.end(), Quote::kLdapFilter) != type.accepts.end();
+  if (ldap)
+    wrong = "text from " + std::string(NameOfOrigin(run.origins)) + " in a query of type \"" +
+            std::string(type.name) +
+            "\" is not quoted: use ${quote_ldap:...} in a filter, ${quote_ldap_dn:...} in a DN";
+  if (!wrong.empty()) Error(node.span, std::move(wrong));
+}
+
+NodeId EmitProgram(const AstNode& tree, CompileContext& context) {
+  return Emitter(context).Emit(tree);
+}
+
+// --- the way in ---------------------------------------------------------------------------
+
+ProgramPtr Compile(SourceSpan part, facts::Phase used_at, const Names& names,
+                   Diagnostics* diagnostics) {
+  auto rep = std::make_unique<Program::Rep>();
+  rep->span = part;
+  Diagnostics found;
+  AstPtr tree = Parse(part, {}, 0, &found);
+  CompileContext context{*rep, names, used_at, &found};
+  rep->root = EmitProgram(*tree, context);
+  const Node& root = rep->node(rep->root);
+  rep->is_constant = root.kind == NodeKind::kText;
+  if (rep->is_constant) rep->constant = root.text;
+  const bool good = !HasErrors(found);
+  SortBySource(&found);
+  diagnostics->insert(diagnostics->end(), found.begin(), found.end());
+  return good ? ProgramAccess::Make(std::move(rep)) : nullptr;
+}
+
+Program::Program(std::unique_ptr<const Rep> rep) : rep_(std::move(rep)) {}
+Program::~Program() = default;
+SourceSpan Program::span() const { return rep_->span; }
+const std::string* Program::constant() const {
+  return rep_->is_constant ? &rep_->constant : nullptr;
+}
+
+}  // namespace signet::expand

@@ -1,0 +1,16 @@
+#ifndef SIGNET_EXPAND_COMPILE_H_
+#define SIGNET_EXPAND_COMPILE_H_
+
+#include "expand/ast.h"
+#include "expand/program.h"
+
+namespace signet::expand {
+
+// Turns a tree into nodes: resolves names, reads arguments of operators, runs the rows'
+// checks. Reports everything that is wrong; what it emits then is not to be evaluated.
+//
+//   Returns  the node of the tree's root.
+NodeId EmitProgram(const AstNode& tree, CompileContext& context);
+
+}  // namespace signet::expand
+#endif

@@ -1,0 +1,263 @@
+#include <algorithm>
+#include <string>
+
+#include "expand/evaluate.h"
+#include "expand/ip_address.h"
+#include "expand/number.h"
+#include "expand/query.h"
+#include "expand/table.h"
+#include "src/base/text.h"
+
+// What may stand behind `if` and inside filter, forany, forall, and, or: functions, then
+// the table.
+namespace signet::expand {
+namespace {
+
+// --- comparing --------------------------------------------------------------------------------
+
+// Both texts of a condition.
+bool Both(Evaluation& e, const Node& node, Datum* a, Datum* b) {
+  return e.Child(node, 0, a) && e.Child(node, 1, b);
+}
+
+int Compare(std::string_view a, std::string_view b) { return a.compare(b); }
+
+int CompareFolded(std::string_view a, std::string_view b) {
+  std::size_t common = std::min(a.size(), b.size());
+  for (std::size_t i = 0; i < common; ++i) {
+    auto x = static_cast<unsigned char>(ToLower(a[i]));
+    auto y = static_cast<unsigned char>(ToLower(b[i]));
+    if (x != y) return x < y ? -1 : 1;
+  }
+  return a.size() == b.size() ? 0 : a.size() < b.size() ? -1 : 1;
+}
+
+constexpr bool IsEqual(int order) { return order == 0; }
+constexpr bool IsLess(int order) { return order < 0; }
+constexpr bool IsLessOrEqual(int order) { return order <= 0; }
+constexpr bool IsGreater(int order) { return order > 0; }
+constexpr bool IsGreaterOrEqual(int order) { return order >= 0; }
+
+template <int (*kCompare)(std::string_view, std::string_view), bool (*kHolds)(int)>
+bool RunCompare(Evaluation& e, const Node& node, bool* holds) {
+  Datum a, b;
+  if (!Both(e, node, &a, &b)) return false;
+  return *holds = kHolds(kCompare(a.text, b.text)), true;
+}
+
+bool NumberOf(Evaluation& e, const Node& node, const Datum& text, std::int64_t* number) {
+  auto read = ReadComparisonNumber(text.text);
+  if (!read.ok()) return e.FailPermanently(node, read.error());
+  return *number = read.value(), true;
+}
+
+template <bool (*kHolds)(int)>
+bool RunNumbers(Evaluation& e, const Node& node, bool* holds) {
+  Datum a, b;
+  std::int64_t x = 0, y = 0;
+  if (!Both(e, node, &a, &b) || !NumberOf(e, node, a, &x) || !NumberOf(e, node, b, &y))
+    return false;
+  return *holds = kHolds(x < y ? -1 : x > y ? 1 : 0), true;
+}
+
+// --- logic ------------------------------------------------------------------------------------
+
+template <bool kDecisive>
+bool RunGroup(Evaluation& e, const Node& node, bool* holds) {
+  *holds = !kDecisive;
+  for (std::size_t n = 0; n < node.child_count && *holds != kDecisive; ++n)
+    if (!e.Test(e.program.child(node, n), holds)) return false;
+  return true;
+}
+
+bool RunDef(Evaluation& e, const Node& node, bool* holds) {
+  Datum value;
+  if (!e.Child(node, 0, &value)) return false;
+  return *holds = value.of_certificate_kind ? value.certificate != nullptr : !value.text.empty(),
+         true;
+}
+
+bool RunBool(Evaluation& e, const Node& node, bool* holds) {
+  Datum value;
+  if (!e.Child(node, 0, &value)) return false;
+  std::string_view text = Trim(value.text);
+  if (text.empty() || EqualsIgnoreCase(text, "no") || EqualsIgnoreCase(text, "false"))
+    return *holds = false, true;
+  if (EqualsIgnoreCase(text, "yes") || EqualsIgnoreCase(text, "true")) return *holds = true, true;
+  if (IsPlainInteger(text)) return *holds = !IsZero(text), true;
+  return e.FailPermanently(node, "unrecognised boolean value " + InQuotes(value.text));
+}
+
+bool RunBoolLax(Evaluation& e, const Node& node, bool* holds) {
+  Datum value;
+  if (!e.Child(node, 0, &value)) return false;
+  std::string_view text = Trim(value.text);
+  return *holds = text != "-" && LaxTruth(text), true;
+}
+
+// --- lists ------------------------------------------------------------------------------------
+
+template <int (*kCompare)(std::string_view, std::string_view)>
+bool RunInList(Evaluation& e, const Node& node, bool* holds) {
+  Datum subject, list;
+  Elements elements(&e.arena);
+  char separator;
+  if (!Both(e, node, &subject, &list) || !e.ElementsOf(node, list, &elements, &separator))
+    return false;
+  auto found = std::find_if(elements.begin(), elements.end(), [&](const Text& element) {
+    return kCompare(subject.text, element.text) == 0;
+  });
+  *holds = found != elements.end();
+  if (*holds) e.value = Datum(*found);
+  return true;
+}
+
+// forany stops at the first element for which the test holds, forall at the first for
+// which it does not. Neither holds for an empty list.
+template <bool kStopsAt>
+bool RunForEach(Evaluation& e, const Node& node, bool* holds) {
+  Datum list;
+  Elements elements(&e.arena);
+  char separator;
+  if (!e.Child(node, 0, &list) || !e.ElementsOf(node, list, &elements, &separator)) return false;
+  Datum outer = e.item;
+  *holds = false;
+  bool good = true;
+  for (const Text& element : elements) {
+    e.item = Datum(element);
+    good = e.Test(e.program.child(node, 1), holds);
+    if (!good || *holds == kStopsAt) break;
+  }
+  e.item = outer;
+  return good;
+}
+
+// --- patterns ---------------------------------------------------------------------------------
+
+void CheckMatch(CompileContext& context, Node* node) {
+  NodeId pattern = context.Child(*node, 1);
+  if (const std::string_view* text = context.ConstantText(pattern))
+    node->regex = context.CompileRegex(context.rep.node(pattern).span, *text);
+}
+
+bool RunMatch(Evaluation& e, const Node& node, bool* holds) {
+  Datum subject, pattern;
+  if (!e.Child(node, 0, &subject)) return false;
+  std::unique_ptr<const Regex> made;
+  if (node.regex == nullptr && (!e.Child(node, 1, &pattern) || !e.MakeRegex(node, pattern, &made)))
+    return false;
+  const Regex& regex = node.regex != nullptr ? *node.regex : *made;
+  std::vector<Regex::Group> groups;
+  if (!e.MatchRegex(node, regex, subject, 0, Regex::Mode::kAnywhere, &groups, holds)) return false;
+  if (*holds) e.SetCaptures(subject, groups);
+  return true;
+}
+
+// --- addresses --------------------------------------------------------------------------------
+
+bool IsIpv4(std::string_view text) {
+  auto address = IpAddress::Parse(text);
+  return address.has_value() && address->is_v4();
+}
+bool IsAnyIp(std::string_view text) { return IsIpv4(text) || IsIpv6WithZone(text); }
+
+template <bool (*kHolds)(std::string_view)>
+bool RunText(Evaluation& e, const Node& node, bool* holds) {
+  Datum text;
+  if (!e.Child(node, 0, &text)) return false;
+  return *holds = kHolds(text.text), true;
+}
+
+// --- directories ------------------------------------------------------------------------------
+
+void CheckLdapAuth(CompileContext& context, Node* node) {
+  const LookupType* type = context.names.FindLookup("ldap");
+  if (type == nullptr)
+    return context.Error(node->name, "\"ldapauth\" needs the lookup type \"ldap\"");
+  LookupType kept = *type;
+  kept.name = context.Keep(std::string(type->name));
+  node->lookup = &context.rep.lookups.emplace_back(std::move(kept));
+  context.CheckQuery(context.Child(*node, 0), *node->lookup);
+}
+
+bool RunLdapAuth(Evaluation& e, const Node& node, bool* holds) {
+  Datum query;
+  *holds = false;
+  if (!e.Child(node, 0, &query)) return false;
+  std::string unquoted = FindUnquoted(query, *node.lookup);
+  if (!unquoted.empty()) return e.FailTemporarily(node, std::move(unquoted));
+  if (query.text.empty()) return true;
+  LookupAnswer answer;
+  if (!e.Ask(
+          node, [&] { return e.services.AuthenticateBy(node.lookup->handle, query.text); },
+          &answer))
+    return false;
+  if (answer.kind == LookupAnswer::kDeferred)
+    return e.FailDeferred(node, "ldapauth: " + answer.text);
+  return *holds = answer.kind == LookupAnswer::kFound, true;
+}
+
+using enum ConditionForm;
+// clang-format off
+constexpr ConditionRow kConditions[] = {
+  {"<",        kTexts,        2, &RunNumbers<&IsLess>,           nullptr, "the first number is less"},
+  {"<=",       kTexts,        2, &RunNumbers<&IsLessOrEqual>,    nullptr, "the first number is not greater"},
+  {"=",        kTexts,        2, &RunNumbers<&IsEqual>,          nullptr, "the numbers are equal"},
+  {"==",       kTexts,        2, &RunNumbers<&IsEqual>,          nullptr, "the numbers are equal"},
+  {">",        kTexts,        2, &RunNumbers<&IsGreater>,        nullptr, "the first number is greater"},
+  {">=",       kTexts,        2, &RunNumbers<&IsGreaterOrEqual>, nullptr, "the first number is not less"},
+  {"and",      kGroup,        0, &RunGroup<false>,               nullptr, "all conditions hold; looks no further than the first that does not"},
+  {"bool",     kTexts,        1, &RunBool,                       nullptr, "a text that says true: yes, true, an integer but 0; a doubtful one fails"},
+  {"bool_lax", kTexts,        1, &RunBoolLax,                    nullptr, "a text that is not empty, 0, no or false"},
+  {"def",      kName,         0, &RunDef,                        nullptr, "a variable has a value"},
+  {"eq",       kTexts,        2, &RunCompare<&Compare, &IsEqual>,                nullptr, "the texts are the same"},
+  {"eqi",      kTexts,        2, &RunCompare<&CompareFolded, &IsEqual>,          nullptr, "the texts are the same but for the case of ASCII letters"},
+  {"forall",   kListThenTest, 2, &RunForEach<false>,             nullptr, "a condition holds for all elements of a list that has some"},
+  {"forany",   kListThenTest, 2, &RunForEach<true>,              nullptr, "a condition holds for an element of a list"},
+  {"ge",       kTexts,        2, &RunCompare<&Compare, &IsGreaterOrEqual>,       nullptr, "the first text does not sort before the second"},
+  {"gei",      kTexts,        2, &RunCompare<&CompareFolded, &IsGreaterOrEqual>, nullptr, "the same, without the case of ASCII letters"},
+  {"gt",       kTexts,        2, &RunCompare<&Compare, &IsGreater>,              nullptr, "the first text sorts behind the second"},
+  {"gti",      kTexts,        2, &RunCompare<&CompareFolded, &IsGreater>,        nullptr, "the same, without the case of ASCII letters"},
+  {"inlist",   kTexts,        2, &RunInList<&Compare>,           nullptr, "a text is an element of a list"},
+  {"inlisti",  kTexts,        2, &RunInList<&CompareFolded>,     nullptr, "the same, without the case of ASCII letters"},
+  {"isip",     kTexts,        1, &RunText<&IsAnyIp>,             nullptr, "a text is an IP address"},
+  {"isip4",    kTexts,        1, &RunText<&IsIpv4>,              nullptr, "a text is an IPv4 address"},
+  {"isip6",    kTexts,        1, &RunText<&IsIpv6WithZone>,      nullptr, "a text is an IPv6 address"},
+  {"ldapauth", kTexts,        1, &RunLdapAuth,            &CheckLdapAuth, "a directory accepts a DN and a password"},
+  {"le",       kTexts,        2, &RunCompare<&Compare, &IsLessOrEqual>,          nullptr, "the first text does not sort behind the second"},
+  {"lei",      kTexts,        2, &RunCompare<&CompareFolded, &IsLessOrEqual>,    nullptr, "the same, without the case of ASCII letters"},
+  {"lt",       kTexts,        2, &RunCompare<&Compare, &IsLess>,                 nullptr, "the first text sorts before the second"},
+  {"lti",      kTexts,        2, &RunCompare<&CompareFolded, &IsLess>,           nullptr, "the same, without the case of ASCII letters"},
+  {"match",    kTexts,        2, &RunMatch,                  &CheckMatch, "a text matches a regular expression; sets $0, $1, ..."},
+  {"or",       kGroup,        0, &RunGroup<true>,                nullptr, "a condition holds; looks no further than the first that does"},
+};
+// clang-format on
+static_assert(SortedAndUnique(kConditions), "keep kConditions in order of name");
+static_assert(Named(kConditions), "a row needs a name and a manual line");
+
+}  // namespace
+
+std::span<const ConditionRow> Conditions() { return kConditions; }
+
+// --- truth
+// ----------------------------------------------------------------------------------------
+
+Truth AclTruth(std::string_view text) {
+  if (text.empty() || EqualsIgnoreCase(text, "no") || EqualsIgnoreCase(text, "false"))
+    return Truth::kFalse;
+  if (EqualsIgnoreCase(text, "yes") || EqualsIgnoreCase(text, "true")) return Truth::kTrue;
+  if (!IsPlainInteger(text)) return Truth::kInvalid;
+  return IsZero(text) ? Truth::kFalse : Truth::kTrue;
+}
+
+Truth AuthTruth(std::string_view text) {
+  for (std::string_view no : {"", "0", "no", "false"})
+    if (EqualsIgnoreCase(text, no)) return Truth::kFalse;
+  for (std::string_view yes : {"1", "yes", "true"})
+    if (EqualsIgnoreCase(text, yes)) return Truth::kTrue;
+  return Truth::kInvalid;
+}
+
+bool LaxTruth(std::string_view text) { return AuthTruth(text) != Truth::kFalse; }
+
+}  // namespace signet::expand

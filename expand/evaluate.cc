@@ -1,0 +1,324 @@
+#include "expand/evaluate.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+
+#include "expand/query.h"
+
+namespace signet::expand {
+namespace {
+
+// Room for the usual expansion, so that it needs no heap.
+constexpr std::size_t kFirstBlockBytes = 2048;
+
+// Looking at the clock costs more than most nodes.
+constexpr std::size_t kStepsPerLookAtTheClock = 1024;
+
+std::size_t RunsIn(const Text& t) {
+  return t.text.empty() ? 0 : std::max<std::size_t>(1, t.segments.size());
+}
+
+}  // namespace
+
+void* Arena::do_allocate(std::size_t bytes, std::size_t alignment) {
+  spent_ = spent_ || bytes > budget_.output_bytes;
+  budget_.output_bytes -= spent_ ? budget_.output_bytes : bytes;
+  return buffer_.allocate(bytes, alignment);
+}
+
+bool Evaluation::Fail(FailureKind kind, const Node& node, std::string text) {
+  if (!failed_) failure_ = Failure{kind, node.span, std::move(text), false};
+  failed_ = true;
+  return false;
+}
+
+bool Evaluation::FailDeferred(const Node& node, std::string text) {
+  Fail(FailureKind::kTemporary, node, std::move(text));
+  failure_.lookup_deferred = true;
+  return false;
+}
+
+bool Evaluation::Step(const Node& node) {
+  if (budget.steps == 0) return FailTemporarily(node, "too many steps in one expansion");
+  --budget.steps;
+  if (arena.spent()) return FailTemporarily(node, "too much output in one expansion");
+  if (budget.steps % kStepsPerLookAtTheClock == 0 && budget.deadline.Passed())
+    return FailTemporarily(node, "expansion took too long");
+  return true;
+}
+
+bool Evaluation::Child(const Node& node, std::size_t n, Datum* out) {
+  return Eval(program.child(node, n), out);
+}
+
+bool Evaluation::Eval(NodeId id, Datum* out) {
+  const Node& node = program.node(id);
+  if (!Step(node)) return false;
+  switch (node.kind) {
+    case NodeKind::kText:
+      *out = Datum(node.text);
+      return true;
+    case NodeKind::kSequence:
+      return Join(node, out);
+    case NodeKind::kVariable:
+      return ReadVariable(node, out);
+    case NodeKind::kOperator:
+      return RunOperatorNode(node, out);
+    case NodeKind::kItem:
+      return node.item->run(*this, node, out);
+    case NodeKind::kHole:
+      *out = holes[static_cast<std::size_t>(node.numbers[0])];
+      return true;
+    case NodeKind::kCapture: {
+      auto n = static_cast<std::size_t>(node.numbers[0]);
+      *out = n < captures.size() ? Datum(captures[n]) : Datum();
+      return true;
+    }
+    case NodeKind::kCondition:
+      break;
+  }
+  SIGNET_CHECK(false);
+}
+
+bool Evaluation::Test(NodeId id, bool* holds) {
+  const Node& node = program.node(id);
+  if (!Step(node) || !node.condition->run(*this, node, holds)) return false;
+  if (node.negated) *holds = !*holds;
+  return true;
+}
+
+// Joins the children's octets, and their origins with them.
+bool Evaluation::Join(const Node& node, Datum* out) {
+  auto* parts =
+      static_cast<Text*>(arena.allocate(sizeof(Text) * (node.child_count + 1), alignof(Text)));
+  std::size_t size = 0, runs = 0;
+  bool outsiders = false;
+  for (std::size_t n = 0; n < node.child_count; ++n) {
+    Datum part;
+    if (!Child(node, n, &part)) return false;
+    parts[n] = part;
+    size += part.text.size();
+    runs += RunsIn(part);
+    outsiders = outsiders || !part.segments.empty();
+  }
+  char* octets = Octets(size);
+  Segment* segments =
+      outsiders ? static_cast<Segment*>(arena.allocate(sizeof(Segment) * runs, alignof(Segment)))
+                : nullptr;
+  std::size_t at = 0, run = 0;
+  for (std::size_t n = 0; n < node.child_count; ++n) {
+    const Text& part = parts[n];
+    if (part.text.empty()) continue;
+    std::memcpy(octets + at, part.text.data(), part.text.size());
+    if (outsiders && part.segments.empty())
+      segments[run++] = {static_cast<std::uint32_t>(at + part.text.size())};
+    for (Segment s : part.segments) {
+      s.end += static_cast<std::uint32_t>(at);
+      segments[run++] = s;
+    }
+    at += part.text.size();
+  }
+  *out = Datum(Text{{octets, size}, {segments, run}});
+  return true;
+}
+
+bool Evaluation::ReadVariable(const Node& node, Datum* out) {
+  if (!session.overrides.empty()) {
+    auto found = session.overrides.find(node.text);
+    if (found != session.overrides.end()) return *out = FromValue(found->second), true;
+  }
+  return node.variable->get(*this, node, out);
+}
+
+bool Evaluation::RunOperatorNode(const Node& node, Datum* out) {
+  Datum subject;
+  if (!Child(node, 0, &subject)) return false;
+  if (node.op->takes == Takes::kEachElement && subject.list != nullptr)
+    return RunEachElement(node, subject, out);
+  *out = Datum();
+  return node.op->run(*this, node, subject, out);
+}
+
+bool Evaluation::RunEachElement(const Node& node, const Datum& subject, Datum* out) {
+  Elements done(&arena);
+  for (const Text& element : subject.list->elements) {
+    Datum result;
+    if (!Step(node) || !node.op->run(*this, node, Datum(element), &result)) return false;
+    done.push_back(result);
+  }
+  *out = MakeList(done, subject.list->separator, ListStyle::kFields);
+  return true;
+}
+
+// --- making values ----------------------------------------------------------------------
+
+std::string_view Evaluation::Copy(std::string_view octets) {
+  char* copy = Octets(octets.size());
+  std::memcpy(copy, octets.data(), octets.size());
+  return {copy, octets.size()};
+}
+
+Datum Evaluation::From(std::string_view octets, Origins origins, Quote quote) {
+  Datum datum(octets);
+  if (octets.empty() || (origins == kFromAdministrator && quote == Quote::kNone)) return datum;
+  auto* segment = static_cast<Segment*>(arena.allocate(sizeof(Segment), alignof(Segment)));
+  *segment = {static_cast<std::uint32_t>(octets.size()), origins, quote};
+  datum.segments = {segment, 1};
+  return datum;
+}
+
+Datum Evaluation::Decimal(std::int64_t number) {
+  char* octets = Octets(24);
+  auto done = std::to_chars(octets, octets + 24, number);
+  return Datum(std::string_view(octets, static_cast<std::size_t>(done.ptr - octets)));
+}
+
+Datum Evaluation::MakeList(std::span<const Text> elements, char separator, ListStyle style) {
+  auto* copy =
+      static_cast<Text*>(arena.allocate(sizeof(Text) * (elements.size() + 1), alignof(Text)));
+  std::copy(elements.begin(), elements.end(), copy);
+  auto* list = static_cast<ListData*>(arena.allocate(sizeof(ListData), alignof(ListData)));
+  *list = ListData{{copy, elements.size()}, separator};
+  Datum datum(Display(elements, separator, style, &arena));
+  datum.list = list;
+  return datum;
+}
+
+bool Evaluation::ElementsOf(const Node& node, const Datum& list, Elements* elements,
+                            char* separator) {
+  bool fits = true;
+  if (list.list != nullptr) {
+    *separator = list.list->separator;
+    fits = list.list->elements.size() <= budget.list_elements;
+    elements->assign(list.list->elements.begin(), list.list->elements.end());
+  } else {
+    fits = Split(list, budget.list_elements, &arena, elements, separator);
+  }
+  return fits || FailTemporarily(node, "list has too many elements");
+}
+
+Datum Evaluation::FromValue(const Value& value) {
+  Datum datum(Text{value.text, value.segments});
+  if (!value.is_list) return datum;
+  Elements elements(&arena);
+  elements.reserve(value.elements.size());
+  for (const std::string& e : value.elements) elements.push_back(From(e, value.element_origins));
+  auto* copy =
+      static_cast<Text*>(arena.allocate(sizeof(Text) * (elements.size() + 1), alignof(Text)));
+  std::copy(elements.begin(), elements.end(), copy);
+  auto* list = static_cast<ListData*>(arena.allocate(sizeof(ListData), alignof(ListData)));
+  *list = ListData{{copy, elements.size()}, value.separator};
+  datum.list = list;
+  return datum;
+}
+
+Value Evaluation::ToValue(const Datum& datum) const {
+  Value value;
+  value.text = datum.text;
+  value.segments.assign(datum.segments.begin(), datum.segments.end());
+  if (datum.list == nullptr) return value;
+  value.is_list = true;
+  value.separator = datum.list->separator;
+  for (const Text& element : datum.list->elements) {
+    value.elements.emplace_back(element.text);
+    value.element_origins |= element.origins();
+  }
+  return value;
+}
+
+void Evaluation::SetCaptures(const Text& subject, const std::vector<Regex::Group>& groups) {
+  auto* texts = static_cast<Text*>(arena.allocate(sizeof(Text) * groups.size(), alignof(Text)));
+  for (std::size_t n = 0; n < groups.size(); ++n)
+    texts[n] = groups[n].begin == Regex::kUnset
+                   ? Text{}
+                   : PartOf(subject, groups[n].begin, groups[n].end, &arena);
+  captures = {texts, groups.size()};
+}
+
+// --- patterns and lookups -----------------------------------------------------------------
+
+bool Evaluation::MakeRegex(const Node& node, const Text& pattern,
+                           std::unique_ptr<const Regex>* made) {
+  for (const Segment& run : pattern.segments)
+    if ((run.origins & kOutsiders) != 0 && run.quote != Quote::kRegex)
+      return FailTemporarily(node,
+                             "text from " + std::string(NameOfOrigin(run.origins)) +
+                                 " in a regular expression is not quoted: use ${rxquote:...}");
+  auto compiled = Regex::Compile(pattern.text, Regex::Jit::kNo);
+  if (!compiled.ok())
+    return FailPermanently(
+        node, "regular expression error in " + InQuotes(pattern.text) + ": " + compiled.error());
+  *made = std::move(compiled).value();
+  return true;
+}
+
+bool Evaluation::MatchRegex(const Node& node, const Regex& regex, const Text& subject,
+                            std::size_t from, Regex::Mode mode, std::vector<Regex::Group>* groups,
+                            bool* matches) {
+  std::string why;
+  Regex::Outcome outcome = regex.Match(subject.text, from, mode, groups, &why);
+  if (outcome == Regex::Outcome::kLimit)
+    return FailTemporarily(node, "regular expression gave up: " + why);
+  return *matches = outcome == Regex::Outcome::kMatch, true;
+}
+
+bool Evaluation::MayAsk(const Node& node) {
+  if (budget.lookups == 0) return FailTemporarily(node, "too many lookups in one session");
+  if (budget.deadline.Passed()) return FailTemporarily(node, "expansion took too long");
+  --budget.lookups;
+  return true;
+}
+
+bool Evaluation::Tail(const Node& node, bool success, const Datum* found, Datum* out) {
+  if (success) {
+    if (node.yes == kNoNode) return *out = found != nullptr ? *found : Datum("true"), true;
+    if (found != nullptr) value = *found;
+    return Eval(node.yes, out);
+  }
+  if (node.no != kNoNode) return Eval(node.no, out);
+  if (node.fail) {
+    std::string name(node.item->name);
+    return Fail(FailureKind::kForced, node, "\"" + name + "\" failed and \"fail\" requested");
+  }
+  *out = Datum();
+  return true;
+}
+
+Text Substring(Evaluation& evaluation, const Text& text, std::int64_t start,
+               std::optional<std::int64_t> length) {
+  auto size = static_cast<std::int64_t>(text.text.size());
+  std::int64_t begin = start, end = size;
+  if (start < 0) {
+    begin = size + start;
+    // Without a length: what lies before the point.
+    if (!length.has_value())
+      return PartOf(text, 0, begin < 0 ? 0 : static_cast<std::size_t>(begin), &evaluation.arena);
+    // What lies before the text is taken off the length.
+    if (begin < 0) length = std::max<std::int64_t>(*length + begin, 0);
+    begin = std::max<std::int64_t>(begin, 0);
+  }
+  if (begin >= size) return {};
+  if (length.has_value()) end = std::min(size, begin + *length);
+  return PartOf(text, static_cast<std::size_t>(begin), static_cast<std::size_t>(end),
+                &evaluation.arena);
+}
+
+// --- the way in --------------------------------------------------------------------------
+
+Outcome Evaluate(const Program& program, const facts::Session& session, Services& services,
+                 Budget& budget) {
+  const Program::Rep& rep = ProgramAccess::Of(program);
+  if (rep.is_constant) return Value(rep.constant);
+  alignas(16) char block[kFirstBlockBytes];
+  Arena arena(block, sizeof block, budget);
+  Evaluation evaluation(rep, session, services, budget, arena);
+  Datum result;
+  if (!evaluation.Eval(rep.root, &result)) return Err{evaluation.failure()};
+  if (arena.spent())
+    return Err{
+        Failure{FailureKind::kTemporary, rep.span, "too much output in one expansion", false}};
+  return evaluation.ToValue(result);
+}
+
+}  // namespace signet::expand

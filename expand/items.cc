@@ -1,0 +1,610 @@
+#include <algorithm>
+#include <string>
+
+#include "expand/cert_fields.h"
+#include "expand/evaluate.h"
+#include "expand/number.h"
+#include "expand/query.h"
+#include "expand/table.h"
+#include "src/base/text.h"
+
+// ${name{…}…}: functions, then the table.
+namespace signet::expand {
+namespace {
+
+// --- if -----------------------------------------------------------------------------------------
+
+bool RunIf(Evaluation& e, const Node& node, Datum* out) {
+  Scope scope(e);
+  bool holds = false;
+  return e.Test(e.program.child(node, 0), &holds) && e.Tail(node, holds, nullptr, out);
+}
+
+// --- lookup -------------------------------------------------------------------------------------
+
+// What stands behind the name of a lookup type.
+struct TypeWord {
+  std::string_view name;
+  std::string_view options;  // without the comma
+  enum Default : std::uint8_t { kNone, kStar, kStarAt } otherwise = kNone;
+};
+
+TypeWord ReadTypeWord(std::string_view word) {
+  TypeWord type;
+  std::size_t comma = word.find(',');
+  type.name = word.substr(0, comma);
+  if (comma != std::string_view::npos) type.options = word.substr(comma + 1);
+  if (type.name.ends_with("*@")) {
+    type.name.remove_suffix(2);
+    type.otherwise = TypeWord::kStarAt;
+  } else if (type.name.ends_with("*")) {
+    type.name.remove_suffix(1);
+    type.otherwise = TypeWord::kStar;
+  }
+  return type;
+}
+
+bool HasOption(std::string_view options, std::string_view option) {
+  while (!options.empty()) {
+    std::size_t comma = std::min(options.find(','), options.size());
+    if (options.substr(0, comma) == option) return true;
+    options.remove_prefix(std::min(comma + 1, options.size()));
+  }
+  return false;
+}
+
+void CheckLookup(CompileContext& context, Node* node) {
+  TypeWord word = ReadTypeWord(node->text);
+  if (word.name.starts_with("partial"))
+    return context.Error(node->name,
+                         "partial matching (" + InQuotes(word.name) + ") is not available yet");
+  const LookupType* type = context.names.FindLookup(word.name);
+  if (type == nullptr)
+    return context.Error(node->name, "unknown lookup type " + InQuotes(word.name),
+                         DidYouMean(word.name, context.names.LookupNames()));
+  if (type->single_key && !node->keyed)
+    return context.Error(node->name,
+                         "missing {key} for single-key " + InQuotes(word.name) + " lookup");
+  if (!type->single_key && node->keyed)
+    return context.Error(node->name, "a single key was given for lookup type " +
+                                         InQuotes(word.name) +
+                                         ", which is not a single-key lookup type");
+  if (!type->single_key && word.otherwise != TypeWord::kNone)
+    return context.Error(
+        node->name,
+        "defaults using \"*\" or \"*@\" are not permitted for lookup type " + InQuotes(word.name));
+  LookupType kept = *type;
+  kept.name = context.Keep(std::string(type->name));
+  node->lookup = &context.rep.lookups.emplace_back(std::move(kept));
+  node->text = word.options;
+  node->numbers[0] = word.otherwise;
+  NodeId last = context.Child(*node, node->child_count - 1);
+  if (!type->single_key) return context.CheckQuery(last, *node->lookup);
+  if (const std::string_view* file = context.ConstantText(last);
+      file != nullptr && type->absolute_file && !file->starts_with('/'))
+    context.Error(context.rep.node(last).span, "file name " + InQuotes(*file) + " is not absolute");
+}
+
+// The file of a single-key lookup is the administrator's; a query's outside text is quoted.
+bool MayUse(Evaluation& e, const Node& node, const Datum& source) {
+  if (!node.lookup->single_key) {
+    std::string unquoted = FindUnquoted(source, *node.lookup);
+    return unquoted.empty() || e.FailTemporarily(node, std::move(unquoted));
+  }
+  Origins from = source.origins() & kOutsiders;
+  if (from != 0)
+    return e.FailTemporarily(
+        node, "text from " + std::string(NameOfOrigin(from)) + " in the file name of a lookup");
+  if (node.lookup->absolute_file && !source.text.starts_with('/'))
+    return e.FailPermanently(node, "file name " + InQuotes(source.text) + " is not absolute");
+  return true;
+}
+
+// The keys to try, in order: the key itself, then "*@domain", then "*".
+void KeysToTry(Evaluation& e, const Node& node, const Datum& key, Elements* keys) {
+  keys->push_back(key);
+  if (node.numbers[0] == TypeWord::kStarAt) {
+    std::size_t at = key.text.rfind('@');
+    if (at != std::string_view::npos)
+      keys->push_back({e.Copy("*" + std::string(key.text.substr(at))), {}});
+  }
+  if (node.numbers[0] != TypeWord::kNone) keys->push_back({"*", {}});
+}
+
+bool Defer(Evaluation& e, const Node& node, std::string_view asked, const std::string& why) {
+  return e.FailDeferred(node,
+                        "lookup of " + InQuotes(WithoutPasswords(asked)) + " gave DEFER: " + why);
+}
+
+bool AskFor(Evaluation& e, const Node& node, const Datum& key, const Datum& source,
+            LookupAnswer* answer) {
+  Elements keys(&e.arena);
+  KeysToTry(e, node, key, &keys);
+  for (const Text& k : keys) {
+    LookupRequest request{node.lookup->handle, k.text, source.text, node.text};
+    if (!e.Ask(
+            node, [&] { return e.services.Lookup(request); }, answer))
+      return false;
+    if (answer->kind == LookupAnswer::kFound) return true;
+    if (answer->kind == LookupAnswer::kDeferred)
+      return Defer(e, node, node.keyed ? k.text : source.text, answer->text);
+  }
+  return true;
+}
+
+bool RunLookup(Evaluation& e, const Node& node, Datum* out) {
+  Scope scope(e);
+  Datum key, source;
+  if (node.keyed && !e.Child(node, 0, &key)) return false;
+  if (!e.Child(node, node.keyed ? 1 : 0, &source) || !MayUse(e, node, source)) return false;
+  LookupAnswer answer;
+  // An empty key or query is never found.
+  const bool asks = !(node.keyed ? key.text : source.text).empty();
+  if (asks && !AskFor(e, node, key, source, &answer)) return false;
+  const bool found = answer.kind == LookupAnswer::kFound;
+  Datum value;
+  if (found && node.keyed && HasOption(node.text, "ret=key"))
+    value = Datum(Text{key.text, key.segments});
+  else if (found)
+    value = e.From(e.Copy(answer.text), kFromDirectory);
+  return e.Tail(node, found, &value, out);
+}
+
+// --- certextract --------------------------------------------------------------------------------
+
+void CheckCertExtract(CompileContext& context, Node* node) {
+  const Node& variable = context.rep.node(context.Child(*node, 1));
+  if (variable.kind != NodeKind::kVariable)
+    return context.Error(variable.span,
+                         "second argument of \"certextract\" must be a certificate variable");
+  if (variable.variable != nullptr && variable.variable->kind != VariableKind::kCertificate)
+    return context.Error(variable.span, InQuotes(variable.text) + " is not a certificate");
+  NodeId field = context.Child(*node, 0);
+  const std::string_view* text = context.ConstantText(field);
+  if (text == nullptr) return;
+  FieldRequest request = ReadField(*text);
+  node->field = request.row;
+  node->modifiers = request.modifiers;
+  node->text = request.oid;
+  if (request.row == nullptr && request.oid.empty())
+    return context.Error(context.rep.node(field).span,
+                         "bad field selector " + InQuotes(Trim(*text)) + " for certextract",
+                         DidYouMean(request.name, CertFields()));
+  if (!request.unknown.empty())
+    context.Warn(context.rep.node(field).span, "unknown modifier " + InQuotes(request.unknown) +
+                                                   "; it and what follows it is ignored");
+  if (request.row != nullptr && request.name != request.row->name)
+    context.Warn(context.rep.node(field).span, "certificate field " + InQuotes(request.name) +
+                                                   " is taken as " + InQuotes(request.row->name));
+}
+
+bool RunCertExtract(Evaluation& e, const Node& node, Datum* out) {
+  Scope scope(e);
+  Datum variable, value;
+  if (!e.Child(node, 1, &variable)) return false;
+  // Absent is "not found", whatever the field.
+  if (variable.certificate == nullptr) return e.Tail(node, false, &value, out);
+  FieldRequest request{node.field, node.modifiers, node.text, "", ""};
+  if (request.row == nullptr && request.oid.empty()) {
+    Datum field;
+    if (!e.Child(node, 0, &field)) return false;
+    request = ReadField(field.text);
+    if (request.row == nullptr && request.oid.empty())
+      return e.FailPermanently(
+          node, "bad field selector " + InQuotes(Trim(field.text)) + " for certextract");
+  }
+  bool found = true;
+  if (request.row == nullptr)
+    ExtensionDump(e, *variable.certificate, request.oid, &value, &found);
+  else if (!request.row->run(e, node, *variable.certificate, request.modifiers, &value, &found))
+    return false;
+  return e.Tail(node, found, &value, out);
+}
+
+// --- extract ------------------------------------------------------------------------------------
+
+bool IsNumberedKey(std::string_view key) { return ReadFieldNumber(key).has_value(); }
+
+// The texts behind an extract's first: one of data for a key, two for a number; then yes
+// and no. Returns what is wrong with their count, or "".
+std::string CountExtract(const Node& node, bool numbered) {
+  std::size_t own = numbered ? 3 : 2;
+  if (node.child_count < own)
+    return "missing '{' for argument " + std::to_string(node.child_count + 1) + " of extract";
+  if (node.child_count > own + (node.fail ? 1 : 2)) return "too many arguments for \"extract\"";
+  if (node.fail && node.child_count == own)
+    return "\"fail\" of \"extract\" needs a 'yes' string before it";
+  return "";
+}
+
+void CheckExtract(CompileContext& context, Node* node) {
+  const std::string_view* key = context.ConstantText(context.Child(*node, 0));
+  if (key == nullptr) return;
+  std::string_view trimmed = Trim(*key);
+  if (trimmed.empty())
+    return context.Error(node->span, "first argument of \"extract\" must not be empty");
+  std::string wrong = CountExtract(*node, IsNumberedKey(trimmed));
+  if (!wrong.empty()) context.Error(node->span, std::move(wrong));
+}
+
+// The tail of an extract, whose texts were read as arguments.
+bool ExtractTail(Evaluation& e, const Node& node, std::size_t own, bool found, const Datum& value,
+                 Datum* out) {
+  Node tail = node;
+  if (node.child_count > own) tail.yes = e.program.child(node, own);
+  if (node.child_count > own + 1) tail.no = e.program.child(node, own + 1);
+  return e.Tail(tail, found, &value, out);
+}
+
+// A value in double quotes, from behind the opening one: escapes as in the language.
+std::string ReadQuotedValue(std::string_view text, std::size_t* at) {
+  std::string value;
+  for (; *at < text.size() && text[*at] != '"'; ++*at) {
+    char c = text[*at];
+    if (c != '\\' || *at + 1 == text.size()) {
+      value += c;
+      continue;
+    }
+    c = text[++*at];
+    constexpr std::string_view kNames = "nrtbfv", kOctets = "\n\r\t\b\f\v";
+    auto hex = [&](std::size_t i) {
+      return i < text.size() &&
+             std::string_view("0123456789abcdefABCDEF").find(text[i]) != std::string_view::npos;
+    };
+    if (std::size_t n = kNames.find(c); n != std::string_view::npos) {
+      value += kOctets[n];
+    } else if (c == 'x' || (c >= '0' && c <= '7')) {
+      int octet = c == 'x' ? 0 : c - '0';
+      for (int digits = 0; digits < 2; ++digits) {
+        bool takes = c == 'x'
+                         ? hex(*at + 1)
+                         : *at + 1 < text.size() && text[*at + 1] >= '0' && text[*at + 1] <= '7';
+        if (!takes) break;
+        char d = ToLower(text[++*at]);
+        octet = octet * (c == 'x' ? 16 : 8) + (IsDigit(d) ? d - '0' : d - 'a' + 10);
+      }
+      value += static_cast<char>(octet & 0xff);
+    } else {
+      value += c;
+    }
+  }
+  return value;
+}
+
+// name=value, name = value or name value, between white space.
+bool FindKeyed(Evaluation& e, const Datum& data, std::string_view key, Datum* value) {
+  std::string_view text = data.text;
+  std::size_t at = 0;
+  auto skip = [&] {
+    while (at < text.size() && IsSpace(text[at])) ++at;
+  };
+  for (skip(); at < text.size(); skip()) {
+    std::size_t name = at;
+    while (at < text.size() && text[at] != '=' && !IsSpace(text[at])) ++at;
+    std::size_t name_end = at;
+    skip();
+    if (at < text.size() && text[at] == '=') {
+      ++at;
+      skip();
+    }
+    const bool wanted = EqualsIgnoreCase(text.substr(name, name_end - name), key);
+    if (at < text.size() && text[at] == '"') {
+      ++at;
+      std::string quoted = ReadQuotedValue(text, &at);
+      if (at < text.size()) ++at;
+      if (wanted) return *value = e.From(e.Copy(quoted), data.origins()), true;
+      continue;
+    }
+    std::size_t begin = at;
+    while (at < text.size() && !IsSpace(text[at])) ++at;
+    if (wanted) return *value = Datum(PartOf(data, begin, at, &e.arena)), true;
+  }
+  return false;
+}
+
+// The n-th of the fields between separators; 0 is the whole, negative counts from the end.
+bool FindNumbered(Evaluation& e, const Datum& text, std::string_view separators, std::int64_t n,
+                  Datum* value) {
+  if (n == 0) return *value = Datum(Text{text.text, text.segments}), true;
+  auto is_separator = [&](char c) { return separators.find(c) != std::string_view::npos; };
+  auto count = 1 + std::count_if(text.text.begin(), text.text.end(), is_separator);
+  if (n < 0) n += count + 1;
+  if (n < 1 || n > count) return false;
+  std::size_t begin = 0, end = 0;
+  for (;; begin = end + 1) {
+    end = begin;
+    while (end < text.text.size() && !is_separator(text.text[end])) ++end;
+    if (--n == 0) return *value = Datum(PartOf(text, begin, end, &e.arena)), true;
+  }
+}
+
+bool RunExtract(Evaluation& e, const Node& node, Datum* out) {
+  Scope scope(e);
+  Datum key, data, separators, value;
+  if (!e.Child(node, 0, &key)) return false;
+  std::string_view name = Trim(key.text);
+  if (name.empty())
+    return e.FailPermanently(node, "first argument of \"extract\" must not be empty");
+  auto number = ReadFieldNumber(name);
+  std::string wrong = CountExtract(node, number.has_value());
+  if (!wrong.empty()) return e.FailPermanently(node, std::move(wrong));
+  if (!number.has_value()) {
+    if (!e.Child(node, 1, &data)) return false;
+    bool found = FindKeyed(e, data, name, &value);
+    return ExtractTail(e, node, 2, found, value, out);
+  }
+  if (!e.Child(node, 1, &separators) || !e.Child(node, 2, &data)) return false;
+  bool found = FindNumbered(e, data, separators.text, *number, &value);
+  return ExtractTail(e, node, 3, found, value, out);
+}
+
+// --- lists --------------------------------------------------------------------------------------
+
+bool RunListExtract(Evaluation& e, const Node& node, Datum* out) {
+  Scope scope(e);
+  Datum number, list, value;
+  Elements elements(&e.arena);
+  char separator;
+  if (!e.Child(node, 0, &number) || !e.Child(node, 1, &list)) return false;
+  std::string_view digits = Trim(number.text);
+  if (digits.empty())
+    return e.FailPermanently(node, "first argument of \"listextract\" must not be empty");
+  auto n = ReadFieldNumber(digits);
+  if (!n.has_value())
+    return e.FailPermanently(node, "first argument of \"listextract\" must be numeric");
+  if (!e.ElementsOf(node, list, &elements, &separator)) return false;
+  auto count = static_cast<std::int64_t>(elements.size());
+  std::int64_t index = *n < 0 ? *n + count : *n - 1;
+  const bool found = *n != 0 && index >= 0 && index < count;
+  if (found) value = Datum(elements[static_cast<std::size_t>(index)]);
+  return e.Tail(node, found, &value, out);
+}
+
+bool RunListQuote(Evaluation& e, const Node& node, Datum* out) {
+  Datum separator, text;
+  if (!e.Child(node, 0, &separator) || !e.Child(node, 1, &text)) return false;
+  if (text.text.empty()) return *out = Datum(" "), true;
+  if (separator.text.empty()) return *out = Datum(Text{text.text, text.segments}), true;
+  Text element = text;
+  return *out = Datum(Display({&element, 1}, separator.text.front(), ListStyle::kFields, &e.arena)),
+         true;
+}
+
+// What map, filter and reduce have in common: their list, and $item put back.
+class EachItem {
+ public:
+  EachItem(Evaluation& e) : evaluation_(e), outer_(e.item), elements(&e.arena) {}
+  ~EachItem() { evaluation_.item = outer_; }
+  EachItem(const EachItem&) = delete;
+  EachItem& operator=(const EachItem&) = delete;
+  bool Read(const Node& node) {
+    Datum list;
+    return evaluation_.Child(node, 0, &list) &&
+           evaluation_.ElementsOf(node, list, &elements, &separator);
+  }
+
+ private:
+  Evaluation& evaluation_;
+  Datum outer_;
+
+ public:
+  Elements elements;
+  char separator = ':';
+};
+
+bool RunMap(Evaluation& e, const Node& node, Datum* out) {
+  EachItem each(e);
+  if (!each.Read(node)) return false;
+  for (Text& element : each.elements) {
+    Datum result;
+    e.item = Datum(element);
+    if (!e.Child(node, 1, &result)) return false;
+    element = result;
+  }
+  return *out = e.MakeList(each.elements, each.separator, ListStyle::kBuilt), true;
+}
+
+bool RunFilter(Evaluation& e, const Node& node, Datum* out) {
+  EachItem each(e);
+  if (!each.Read(node)) return false;
+  Elements kept(&e.arena);
+  for (const Text& element : each.elements) {
+    bool holds = false;
+    e.item = Datum(element);
+    if (!e.Test(e.program.child(node, 1), &holds)) return false;
+    if (holds) kept.push_back(element);
+  }
+  return *out = e.MakeList(kept, each.separator, ListStyle::kBuilt), true;
+}
+
+bool RunReduce(Evaluation& e, const Node& node, Datum* out) {
+  EachItem each(e);
+  Datum value;
+  if (!each.Read(node) || !e.Child(node, 1, &value)) return false;
+  Datum outer = e.value;
+  bool good = true;
+  e.value = value;
+  for (const Text& element : each.elements) {
+    Datum next;
+    e.item = Datum(element);
+    good = e.Child(node, 2, &next);
+    if (!good) break;
+    e.value = next;
+  }
+  *out = e.value;
+  e.value = outer;
+  return good;
+}
+
+// --- parts of texts -----------------------------------------------------------------------------
+
+bool ItemNumber(Evaluation& e, const Node& node, std::size_t n, Sign sign, std::int64_t* number) {
+  Datum text;
+  if (!e.Child(node, n, &text)) return false;
+  auto read = ReadItemNumber(text.text, sign, node.item->name);
+  if (!read.ok()) return e.FailPermanently(node, read.error());
+  return *number = read.value(), true;
+}
+
+bool RunLengthItem(Evaluation& e, const Node& node, Datum* out) {
+  std::int64_t length = 0;
+  Datum text;
+  if (!ItemNumber(e, node, 0, Sign::kNone, &length) || !e.Child(node, 1, &text)) return false;
+  return *out = Datum(Substring(e, text, 0, length)), true;
+}
+
+bool RunSubstrItem(Evaluation& e, const Node& node, Datum* out) {
+  std::int64_t start = 0, length = 0;
+  const bool has_length = node.child_count == 3;
+  Datum text;
+  if (!ItemNumber(e, node, 0, Sign::kAllowed, &start)) return false;
+  if (has_length && !ItemNumber(e, node, 1, Sign::kNone, &length)) return false;
+  if (!e.Child(node, node.child_count - 1, &text)) return false;
+  return *out = Datum(Substring(e, text, start, has_length ? std::optional(length) : std::nullopt)),
+         true;
+}
+
+bool RunTr(Evaluation& e, const Node& node, Datum* out) {
+  Datum text, from, to;
+  if (!e.Child(node, 0, &text) || !e.Child(node, 1, &from) || !e.Child(node, 2, &to)) return false;
+  *out = Datum(Text{text.text, text.segments});
+  if (to.text.empty()) return true;
+  char* octets = e.Octets(text.text.size());
+  std::transform(text.text.begin(), text.text.end(), octets, [&](char c) {
+    std::size_t at = from.text.rfind(c);
+    return at == std::string_view::npos ? c : to.text[std::min(at, to.text.size() - 1)];
+  });
+  out->text = {octets, text.text.size()};
+  return true;
+}
+
+// --- sg -----------------------------------------------------------------------------------------
+
+void CheckSg(CompileContext& context, Node* node) {
+  NodeId pattern = context.Child(*node, 1);
+  if (const std::string_view* text = context.ConstantText(pattern))
+    node->regex = context.CompileRegex(context.rep.node(pattern).span, *text);
+}
+
+// One substitution: what has been put together so far, and where in the subject it is.
+class Substitution {
+ public:
+  Substitution(Evaluation& e, const Node& node, const Datum& subject)
+      : e_(e), node_(node), subject_(subject), parts_(&e.arena) {}
+
+  bool Run(const Regex& regex) {
+    std::vector<Regex::Group> groups;
+    auto mode = Regex::Mode::kAnywhere;
+    while (at_ <= subject_.text.size()) {
+      bool matches = false;
+      if (!e_.MatchRegex(node_, regex, subject_, at_, mode, &groups, &matches)) return false;
+      if (!matches || groups[0].begin == Regex::kUnset) {
+        if (mode == Regex::Mode::kAnywhere || at_ >= subject_.text.size()) break;
+        // Behind an empty match nothing begins here: the octet stays, look behind it.
+        Keep(at_, at_ + 1);
+        ++at_;
+        mode = Regex::Mode::kAnywhere;
+        continue;
+      }
+      Keep(at_, groups[0].begin);
+      if (!Replace(groups)) return false;
+      // A lookbehind with \K may give a match that ends where the search began.
+      const bool advances = groups[0].end > at_;
+      at_ = groups[0].end > at_ ? groups[0].end : at_;
+      mode = advances && groups[0].begin < groups[0].end ? Regex::Mode::kAnywhere
+                                                         : Regex::Mode::kAfterEmpty;
+    }
+    Keep(at_, subject_.text.size());
+    return true;
+  }
+
+  // The parts joined.
+  Datum Result() {
+    std::size_t size = 0, runs = 0;
+    for (const Text& p : parts_) {
+      size += p.text.size();
+      runs += p.segments.size() + 1;
+    }
+    char* octets = e_.Octets(size);
+    auto* segments =
+        static_cast<Segment*>(e_.arena.allocate(sizeof(Segment) * (runs + 1), alignof(Segment)));
+    std::size_t at = 0, run = 0;
+    bool outsiders = false;
+    for (const Text& p : parts_) {
+      std::copy(p.text.begin(), p.text.end(), octets + at);
+      outsiders = outsiders || !p.segments.empty();
+      if (p.segments.empty() && !p.text.empty())
+        segments[run++] = {static_cast<std::uint32_t>(at + p.text.size())};
+      for (Segment s : p.segments) {
+        s.end += static_cast<std::uint32_t>(at);
+        segments[run++] = s;
+      }
+      at += p.text.size();
+    }
+    return Datum(Text{{octets, size}, {segments, outsiders ? run : 0}});
+  }
+
+ private:
+  void Keep(std::size_t begin, std::size_t end) {
+    if (begin < end) parts_.push_back(PartOf(subject_, begin, end, &e_.arena));
+  }
+  bool Replace(const std::vector<Regex::Group>& groups) {
+    Datum replacement;
+    e_.SetCaptures(subject_, groups);
+    if (!e_.Eval(node_.again, &replacement)) return false;
+    parts_.push_back(replacement);
+    return true;
+  }
+
+  Evaluation& e_;
+  const Node& node_;
+  const Datum& subject_;
+  Elements parts_;
+  std::size_t at_ = 0;
+};
+
+bool RunSg(Evaluation& e, const Node& node, Datum* out) {
+  Scope scope(e);
+  Datum subject, pattern;
+  if (!e.Child(node, 0, &subject)) return false;
+  std::unique_ptr<const Regex> made;
+  if (node.regex == nullptr && (!e.Child(node, 1, &pattern) || !e.MakeRegex(node, pattern, &made)))
+    return false;
+  std::pmr::vector<Datum> holes(node.holes, &e.arena);
+  for (std::size_t n = 0; n < node.holes; ++n)
+    if (!e.Child(node, 2 + n, &holes[n])) return false;
+  std::span<const Datum> outer = e.holes;
+  e.holes = holes;
+  Substitution substitution(e, node, subject);
+  bool good = substitution.Run(node.regex != nullptr ? *node.regex : *made);
+  e.holes = outer;
+  if (good) *out = substitution.Result();
+  return good;
+}
+
+using enum ItemForm;
+// clang-format off
+constexpr ItemRow kItems[] = {
+  {"certextract", kCertificateTail, 2, 2, &RunCertExtract, &CheckCertExtract, "a field of a certificate"},
+  {"extract",     kExtract,         2, 5, &RunExtract,     &CheckExtract,     "a field by its name, or by its number between separators"},
+  {"filter",      kListThenTest,    2, 2, &RunFilter,      nullptr,           "the elements of a list for which a condition holds"},
+  {"if",          kCondition,       1, 1, &RunIf,          nullptr,           "one text or another, by a condition"},
+  {"length",      kArguments,       2, 2, &RunLengthItem,  nullptr,           "at most so many octets from the front"},
+  {"listextract", kArgumentsTail,   2, 2, &RunListExtract, nullptr,           "an element of a list by its number"},
+  {"listquote",   kArguments,       2, 2, &RunListQuote,   nullptr,           "a text made fit to be one element: the separator is doubled"},
+  {"lookup",      kLookup,          1, 2, &RunLookup,      &CheckLookup,      "what a file or a directory answers"},
+  {"map",         kArguments,       2, 2, &RunMap,         nullptr,           "a list with each element replaced by a text made from $item"},
+  {"reduce",      kArguments,       3, 3, &RunReduce,      nullptr,           "one value made from all elements, with $value and $item"},
+  {"sg",          kSubstitute,      3, 3, &RunSg,          &CheckSg,          "every match of a regular expression replaced"},
+  {"substr",      kArguments,       2, 3, &RunSubstrItem,  nullptr,           "from an offset, for a length; negative counts from the end"},
+  {"tr",          kArguments,       3, 3, &RunTr,          nullptr,           "octets replaced one for one"},
+};
+// clang-format on
+static_assert(SortedAndUnique(kItems), "keep kItems in order of name");
+static_assert(Named(kItems), "a row needs a name and a manual line");
+
+}  // namespace
+
+std::span<const ItemRow> Items() { return kItems; }
+
+}  // namespace signet::expand

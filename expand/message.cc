@@ -1,0 +1,20 @@
+#include "expand/message.h"
+
+#include "src/base/log.h"
+#include "src/base/source.h"
+
+namespace signet::expand {
+
+std::string InQuotes(std::string_view text) {
+  constexpr std::size_t kMostShown = 200;
+  std::string shown = Printable(text.substr(0, kMostShown));
+  if (text.size() > kMostShown) shown += "...";
+  return "\"" + shown + "\"";
+}
+
+std::string DidYouMean(std::string_view wrong, const std::vector<std::string_view>& candidates) {
+  std::string_view near = SuggestName(wrong, candidates);
+  return near.empty() ? "" : "did you mean " + InQuotes(near) + "?";
+}
+
+}  // namespace signet::expand

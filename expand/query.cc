@@ -1,0 +1,151 @@
+#include "expand/query.h"
+
+#include <algorithm>
+
+#include "src/base/text.h"
+
+namespace signet::expand {
+namespace {
+
+// Where in an LDAP query an octet stands: in front of the URL are settings, then come
+// host, base DN, attributes, scope and filter, with "?" between them.
+enum class Place : std::uint8_t {
+  kUserSetting,
+  kPasswordSetting,
+  kSetting,
+  kHost,
+  kDn,
+  kMiddle,
+  kFilter
+};
+
+Place PlaceIn(std::string_view before) {
+  std::size_t scheme = before.rfind("://");
+  if (scheme == std::string_view::npos) {
+    std::size_t blank = before.find_last_of(" \t\r\n");
+    std::string_view setting = blank == std::string_view::npos ? before : before.substr(blank + 1);
+    // A quoted value may hold blanks: go back to the setting that opened it.
+    if (std::count(before.begin(), before.end(), '"') % 2 == 1) {
+      std::string_view open = before.substr(0, before.rfind('"'));
+      blank = open.find_last_of(" \t\r\n");
+      setting = blank == std::string_view::npos ? open : open.substr(blank + 1);
+    }
+    if (StartsWithIgnoreCase(setting, "user=")) return Place::kUserSetting;
+    if (StartsWithIgnoreCase(setting, "pass=")) return Place::kPasswordSetting;
+    return Place::kSetting;
+  }
+  std::string_view url = before.substr(scheme + 3);
+  auto marks = std::count(url.begin(), url.end(), '?');
+  if (marks >= 3) return Place::kFilter;
+  if (marks > 0) return Place::kMiddle;
+  return url.find('/') == std::string_view::npos ? Place::kHost : Place::kDn;
+}
+
+Quote WantedAt(Place place) {
+  switch (place) {
+    case Place::kUserSetting:
+    case Place::kDn:
+      return Quote::kLdapDn;
+    case Place::kFilter:
+      return Quote::kLdapFilter;
+    case Place::kPasswordSetting:
+      return Quote::kOther;
+    case Place::kSetting:
+    case Place::kHost:
+    case Place::kMiddle:
+      return Quote::kNone;
+  }
+  return Quote::kNone;
+}
+
+std::string_view OperatorFor(Quote quote) {
+  switch (quote) {
+    case Quote::kLdapFilter:
+      return "quote_ldap";
+    case Quote::kLdapDn:
+      return "quote_ldap_dn";
+    case Quote::kRegex:
+      return "rxquote";
+    case Quote::kOther:
+      return "quote";
+    case Quote::kNone:
+      return "";
+  }
+  return "";
+}
+
+bool Accepts(const LookupType& type, Quote quote) {
+  return std::find(type.accepts.begin(), type.accepts.end(), quote) != type.accepts.end();
+}
+
+std::string Unfit(const Segment& run, std::string_view type, std::string_view remedy) {
+  return "text from " + std::string(NameOfOrigin(run.origins)) + " in a query of type \"" +
+         std::string(type) + "\" " + std::string(remedy);
+}
+
+}  // namespace
+
+std::string_view NameOfOrigin(Origins origins) {
+  if (origins & kFromClient) return "the client";
+  if (origins & kFromCertificate) return "the certificate";
+  if (origins & kFromUpstream) return "the upstream server";
+  if (origins & kFromDirectory) return "a lookup";
+  return "the configuration";
+}
+
+std::string FindUnquoted(const Text& query, const LookupType& type) {
+  const bool ldap = Accepts(type, Quote::kLdapFilter) && Accepts(type, Quote::kLdapDn);
+  // Only the administrator's octets say where the parts of the query are.
+  std::string form(query.text);
+  std::size_t begin = 0;
+  for (const Segment& run : query.segments) {
+    if ((run.origins & kOutsiders) != 0)
+      std::fill(form.begin() + static_cast<std::ptrdiff_t>(begin), form.begin() + run.end, 'x');
+    begin = run.end;
+  }
+  begin = 0;
+  for (const Segment& run : query.segments) {
+    std::size_t at = begin;
+    begin = run.end;
+    if ((run.origins & kOutsiders) == 0) continue;
+    if (!ldap) {
+      if (run.quote != Quote::kNone && Accepts(type, run.quote)) continue;
+      std::string_view op = type.accepts.empty() ? "" : OperatorFor(type.accepts.front());
+      return Unfit(run, type.name,
+                   op.empty() ? "cannot be made fit for it"
+                              : "is not quoted: use ${" + std::string(op) + ":...}");
+    }
+    Quote wanted = WantedAt(PlaceIn(std::string_view(form).substr(0, at)));
+    if (wanted == Quote::kNone)
+      return Unfit(run, type.name, "stands where neither a DN nor a filter is");
+    if (run.quote != wanted)
+      return Unfit(run, type.name,
+                   "is not quoted: use ${" + std::string(OperatorFor(wanted)) + ":...}");
+  }
+  return "";
+}
+
+std::string WithoutPasswords(std::string_view query) {
+  std::string shown;
+  for (std::size_t i = 0; i < query.size();) {
+    bool begins =
+        (i == 0 || IsSpace(query[i - 1])) && StartsWithIgnoreCase(query.substr(i), "pass=");
+    if (!begins) {
+      shown += query[i++];
+      continue;
+    }
+    shown += query.substr(i, 5);
+    shown += "***";
+    i += 5;
+    if (i < query.size() && query[i] == '"') {
+      for (++i; i < query.size() && query[i] != '"'; ++i)
+        if (query[i] == '\\') ++i;
+      i = std::min(i + 1, query.size());
+    } else {
+      while (i < query.size() && !IsSpace(query[i])) ++i;
+    }
+  }
+  return shown;
+}
+
+}  // namespace signet::expand

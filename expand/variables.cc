@@ -1,0 +1,276 @@
+#include <cstdint>
+#include <ctime>
+#include <string>
+
+#include "expand/evaluate.h"
+#include "expand/table.h"
+#include "src/crypto/certificate.h"
+
+// $name: functions, then the table. Everything is read from the facts of the session.
+namespace signet::expand {
+namespace {
+
+using facts::Phase;
+using facts::Session;
+
+// --- text of the session ------------------------------------------------------------------------
+
+// A member of the session, with the origins of its row.
+template <const std::string& (*kRead)(const Session&)>
+bool GetText(Evaluation& e, const Node& node, Datum* out) {
+  return *out = e.From(kRead(e.session), node.variable->origins), true;
+}
+
+const std::string& PrimaryHostname(const Session& s) { return s.primary_hostname; }
+const std::string& ActiveHostname(const Session& s) { return s.active_hostname; }
+const std::string& ClientIp(const Session& s) { return s.connection.client_ip; }
+const std::string& LocalIp(const Session& s) { return s.connection.local_ip; }
+const std::string& HeloName(const Session& s) { return s.helo; }
+const std::string& HostName(const Session& s) { return s.host_name; }
+const std::string& Sender(const Session& s) { return s.envelope.sender; }
+const std::string& SenderLocalPart(const Session& s) { return s.envelope.sender_local_part; }
+const std::string& SenderDomain(const Session& s) { return s.envelope.sender_domain; }
+const std::string& LocalPart(const Session& s) { return s.envelope.current.local_part; }
+const std::string& Domain(const Session& s) { return s.envelope.current.domain; }
+const std::string& MessageId(const Session& s) { return s.envelope.message_id; }
+const std::string& AuthenticatedSender(const Session& s) { return s.envelope.authenticated_sender; }
+const std::string& Authenticator(const Session& s) { return s.auth.authenticator; }
+const std::string& FailId(const Session& s) { return s.auth.fail_id; }
+const std::string& TlsCipher(const Session& s) { return s.tls.cipher; }
+const std::string& TlsCipherStd(const Session& s) { return s.tls.cipher_std; }
+const std::string& TlsVersion(const Session& s) { return s.tls.version; }
+const std::string& TlsSni(const Session& s) { return s.tls.sni; }
+const std::string& SmtpCommand(const Session& s) { return s.smtp_command; }
+const std::string& SmtpCommandArgument(const Session& s) { return s.smtp_command_argument; }
+const std::string& AclVerifyMessage(const Session& s) { return s.acl_verify_message; }
+
+bool GetAuthenticator(Evaluation& e, const Node&, Datum* out) {
+  // The name of one that succeeded, or nothing.
+  *out = e.session.auth.result == facts::AuthResult::kAuthenticated
+             ? Datum(Authenticator(e.session))
+             : Datum();
+  return true;
+}
+
+// One element of any list, whatever it holds: an identity is never structure (rule I7).
+Datum Identity(Evaluation& e, const std::string& text, Origins origins) {
+  Datum datum(text);
+  if (text.empty()) return datum;
+  auto* segment = static_cast<Segment*>(e.arena.allocate(sizeof(Segment), alignof(Segment)));
+  *segment = {static_cast<std::uint32_t>(text.size()), origins};
+  segment->atom = true;
+  datum.segments = {segment, 1};
+  return datum;
+}
+
+bool GetAuthenticatedId(Evaluation& e, const Node&, Datum* out) {
+  const facts::Auth& auth = e.session.auth;
+  *out = auth.result == facts::AuthResult::kAuthenticated ? Identity(e, auth.id, auth.id_origins)
+                                                          : Datum();
+  return true;
+}
+
+bool GetFailId(Evaluation& e, const Node&, Datum* out) {
+  return *out = Identity(e, FailId(e.session), e.session.auth.id_origins | kFromClient), true;
+}
+
+// --- numbers ------------------------------------------------------------------------------------
+
+template <std::int64_t (*kRead)(const Session&)>
+bool GetNumber(Evaluation& e, const Node&, Datum* out) {
+  return *out = e.Decimal(kRead(e.session)), true;
+}
+
+std::int64_t ClientPort(const Session& s) { return s.connection.client_port; }
+std::int64_t LocalPort(const Session& s) { return s.connection.local_port; }
+std::int64_t RecipientsCount(const Session& s) {
+  return static_cast<std::int64_t>(s.envelope.recipients.size());
+}
+std::int64_t TlsBits(const Session& s) { return s.tls.bits; }
+std::int64_t TlsVerified(const Session& s) { return s.tls.verified && s.tls.peer != nullptr; }
+std::int64_t TlsOcsp(const Session& s) { return s.tls.ocsp; }
+std::int64_t TlsResumption(const Session& s) { return s.tls.resumption; }
+std::int64_t AclArguments(const Session& s) { return static_cast<std::int64_t>(s.acl_args.size()); }
+
+// What was received so far, or what the client declared.
+std::int64_t MessageSize(const Session& s) {
+  const facts::Envelope& e = s.envelope;
+  return static_cast<std::int64_t>(e.message_size != 0 ? e.message_size : e.declared_size);
+}
+
+// --- certificates -------------------------------------------------------------------------------
+
+Datum CertificateDatum(const crypto::Certificate* certificate) {
+  Datum datum(certificate != nullptr ? std::string_view("<cert>") : std::string_view());
+  datum.certificate = certificate;
+  datum.of_certificate_kind = true;
+  return datum;
+}
+
+bool GetPeerCert(Evaluation& e, const Node&, Datum* out) {
+  return *out = CertificateDatum(e.session.tls.peer.get()), true;
+}
+
+bool GetOurCert(Evaluation& e, const Node&, Datum* out) {
+  return *out = CertificateDatum(e.session.tls.own.get()), true;
+}
+
+bool GetPeerDn(Evaluation& e, const Node&, Datum* out) {
+  const crypto::Certificate* peer = e.session.tls.peer.get();
+  *out = peer != nullptr ? e.From(peer->subject_text(), kFromCertificate) : Datum();
+  return true;
+}
+
+// --- what was stored, and what the evaluation itself knows ---------------------------------------
+
+const Value* Find(const std::map<std::string, Value, std::less<>>& values, std::string_view name) {
+  auto found = values.find(name);
+  return found == values.end() ? nullptr : &found->second;
+}
+
+bool GetAclConnection(Evaluation& e, const Node& node, Datum* out) {
+  const Value* value = Find(e.session.acl_c, node.text);
+  return *out = value != nullptr ? e.FromValue(*value) : Datum(), true;
+}
+
+bool GetAclMessage(Evaluation& e, const Node& node, Datum* out) {
+  const Value* value = Find(e.session.acl_m, node.text);
+  return *out = value != nullptr ? e.FromValue(*value) : Datum(), true;
+}
+
+// The digit at the end of $auth3, $acl_arg3, counted from 0.
+std::size_t LastDigit(const Node& node) { return static_cast<std::size_t>(node.text.back() - '1'); }
+
+bool GetAuthVariable(Evaluation& e, const Node& node, Datum* out) {
+  return *out = e.FromValue(e.session.auth_vars[LastDigit(node)]), true;
+}
+
+bool GetAclArgument(Evaluation& e, const Node& node, Datum* out) {
+  std::size_t n = LastDigit(node);
+  const auto& arguments = e.session.acl_args;
+  return *out = n < arguments.size() ? e.FromValue(arguments[n]) : Datum(), true;
+}
+
+bool GetValue(Evaluation& e, const Node&, Datum* out) { return *out = e.value, true; }
+bool GetItem(Evaluation& e, const Node&, Datum* out) { return *out = e.item, true; }
+
+bool GetReceivedProtocol(Evaluation& e, const Node&, Datum* out) {
+  return *out = Datum(e.Copy(e.session.ReceivedProtocol())), true;
+}
+
+// --- time
+// -----------------------------------------------------------------------------------------
+
+enum class Zone : bool { kLocal, kUtc };
+
+Datum Time(Evaluation& e, const char* format, Zone zone) {
+  auto when = static_cast<std::time_t>(e.services.Now());
+  std::tm parts{};
+  if ((zone == Zone::kUtc ? gmtime_r(&when, &parts) : localtime_r(&when, &parts)) == nullptr)
+    return Datum();
+  char text[64];
+  return Datum(e.Copy({text, std::strftime(text, sizeof text, format, &parts)}));
+}
+
+bool GetEpoch(Evaluation& e, const Node&, Datum* out) {
+  return *out = e.Decimal(e.services.Now()), true;
+}
+bool GetTodLog(Evaluation& e, const Node&, Datum* out) {
+  return *out = Time(e, "%Y-%m-%d %H:%M:%S", Zone::kLocal), true;
+}
+bool GetTodFull(Evaluation& e, const Node&, Datum* out) {
+  return *out = Time(e, "%a, %d %b %Y %H:%M:%S %z", Zone::kLocal), true;
+}
+bool GetTodZulu(Evaluation& e, const Node&, Datum* out) {
+  return *out = Time(e, "%Y%m%d%H%M%SZ", Zone::kUtc), true;
+}
+bool GetTodZone(Evaluation& e, const Node&, Datum* out) {
+  return *out = Time(e, "%z", Zone::kLocal), true;
+}
+bool GetTodLogfile(Evaluation& e, const Node&, Datum* out) {
+  return *out = Time(e, "%Y%m%d", Zone::kLocal), true;
+}
+bool GetTodBsdInbox(Evaluation& e, const Node&, Datum* out) {
+  return *out = Time(e, "%a %b %e %H:%M:%S %Y", Zone::kLocal), true;
+}
+
+using enum VariableKind;
+// clang-format off
+constexpr VariableRow kVariables[] = {
+  // name                         kind          since            origins            get
+  {"acl_arg1",                    kText,        Phase::kConnect, kFromAdministrator, &GetAclArgument, "the first argument of the ACL that was called"},
+  {"acl_arg2",                    kText,        Phase::kConnect, kFromAdministrator, &GetAclArgument, "the second argument of the ACL that was called"},
+  {"acl_arg3",                    kText,        Phase::kConnect, kFromAdministrator, &GetAclArgument, "the third argument of the ACL that was called"},
+  {"acl_arg4",                    kText,        Phase::kConnect, kFromAdministrator, &GetAclArgument, "the fourth argument of the ACL that was called"},
+  {"acl_arg5",                    kText,        Phase::kConnect, kFromAdministrator, &GetAclArgument, "the fifth argument of the ACL that was called"},
+  {"acl_arg6",                    kText,        Phase::kConnect, kFromAdministrator, &GetAclArgument, "the sixth argument of the ACL that was called"},
+  {"acl_arg7",                    kText,        Phase::kConnect, kFromAdministrator, &GetAclArgument, "the seventh argument of the ACL that was called"},
+  {"acl_arg8",                    kText,        Phase::kConnect, kFromAdministrator, &GetAclArgument, "the eighth argument of the ACL that was called"},
+  {"acl_arg9",                    kText,        Phase::kConnect, kFromAdministrator, &GetAclArgument, "the ninth argument of the ACL that was called"},
+  {"acl_c",                       kText,        Phase::kConnect, kFromAdministrator, &GetAclConnection, "$acl_c_NAME: what an ACL set, for the whole connection"},
+  {"acl_m",                       kText,        Phase::kConnect, kFromAdministrator, &GetAclMessage,  "$acl_m_NAME: what an ACL set, for one message"},
+  {"acl_narg",                    kNumber,      Phase::kConnect, kFromAdministrator, &GetNumber<&AclArguments>, "how many arguments the ACL was called with"},
+  {"acl_verify_message",          kText,        Phase::kConnect, kFromAdministrator, &GetText<&AclVerifyMessage>, "why a `verify` condition failed"},
+  {"auth1",                       kText,        Phase::kAuth,    kFromAdministrator, &GetAuthVariable, "the authenticator's first parameter"},
+  {"auth2",                       kText,        Phase::kAuth,    kFromAdministrator, &GetAuthVariable, "the authenticator's second parameter"},
+  {"auth3",                       kText,        Phase::kAuth,    kFromAdministrator, &GetAuthVariable, "the authenticator's third parameter"},
+  {"auth4",                       kText,        Phase::kAuth,    kFromAdministrator, &GetAuthVariable, "the authenticator's fourth parameter"},
+  {"authenticated_fail_id",       kText,        Phase::kAuth,    kFromAdministrator, &GetFailId,      "the identity that an authenticator refused"},
+  {"authenticated_id",            kText,        Phase::kAuth,    kFromAdministrator, &GetAuthenticatedId, "who the client is; one list element, whatever it holds"},
+  {"authenticated_sender",        kText,        Phase::kMail,    kFromClient,        &GetText<&AuthenticatedSender>, "the accepted AUTH= of MAIL"},
+  {"domain",                      kText,        Phase::kRcpt,    kFromClient,        &GetText<&Domain>, "the recipient's domain"},
+  {"item",                        kText,        Phase::kLoad,    kFromAdministrator, &GetItem,        "the element at hand in map, filter, reduce, forany, forall"},
+  {"local_part",                  kText,        Phase::kRcpt,    kFromClient,        &GetText<&LocalPart>, "the recipient's local part"},
+  {"message_exim_id",             kText,        Phase::kMail,    kFromAdministrator, &GetText<&MessageId>, "the message's identifier in the log"},
+  {"message_id",                  kText,        Phase::kMail,    kFromAdministrator, &GetText<&MessageId>, "old name of $message_exim_id"},
+  {"message_size",                kNumber,      Phase::kMail,    kFromAdministrator, &GetNumber<&MessageSize>, "octets of the message; before DATA, what the client declared"},
+  {"primary_hostname",            kText,        Phase::kLoad,    kFromAdministrator, &GetText<&PrimaryHostname>, "this host's name"},
+  {"received_ip_address",         kText,        Phase::kConnect, kFromAdministrator, &GetText<&LocalIp>, "the address that the client connected to"},
+  {"received_port",               kNumber,      Phase::kConnect, kFromAdministrator, &GetNumber<&LocalPort>, "the port that the client connected to"},
+  {"received_protocol",           kText,        Phase::kConnect, kFromAdministrator, &GetReceivedProtocol, "smtp, esmtp, esmtps, esmtpsa"},
+  {"recipients_count",            kNumber,      Phase::kMail,    kFromAdministrator, &GetNumber<&RecipientsCount>, "how many recipients were accepted"},
+  {"sender_address",              kText,        Phase::kMail,    kFromClient,        &GetText<&Sender>, "the sender of MAIL; empty for <>"},
+  {"sender_address_domain",       kText,        Phase::kMail,    kFromClient,        &GetText<&SenderDomain>, "the sender's domain"},
+  {"sender_address_local_part",   kText,        Phase::kMail,    kFromClient,        &GetText<&SenderLocalPart>, "the sender's local part"},
+  {"sender_helo_name",            kText,        Phase::kHelo,    kFromClient,        &GetText<&HeloName>, "what the client said in EHLO"},
+  {"sender_host_address",         kText,        Phase::kConnect, kFromAdministrator, &GetText<&ClientIp>, "the client's address"},
+  {"sender_host_authenticated",   kText,        Phase::kAuth,    kFromAdministrator, &GetAuthenticator, "the name of the authenticator that succeeded"},
+  {"sender_host_name",            kText,        Phase::kConnect, kFromClient,        &GetText<&HostName>, "the client's name, where it was looked up"},
+  {"sender_host_port",            kNumber,      Phase::kConnect, kFromAdministrator, &GetNumber<&ClientPort>, "the client's port"},
+  {"smtp_active_hostname",        kText,        Phase::kConnect, kFromAdministrator, &GetText<&ActiveHostname>, "the name that was given to the client"},
+  {"smtp_command",                kText,        Phase::kHelo,    kFromClient,        &GetText<&SmtpCommand>, "the command line at hand"},
+  {"smtp_command_argument",       kText,        Phase::kHelo,    kFromClient,        &GetText<&SmtpCommandArgument>, "what stands behind the command"},
+  {"tls_bits",                    kNumber,      Phase::kConnect, kFromAdministrator, &GetNumber<&TlsBits>, "old name of $tls_in_bits"},
+  {"tls_certificate_verified",    kNumber,      Phase::kConnect, kFromAdministrator, &GetNumber<&TlsVerified>, "old name of $tls_in_certificate_verified"},
+  {"tls_cipher",                  kText,        Phase::kConnect, kFromAdministrator, &GetText<&TlsCipher>, "old name of $tls_in_cipher"},
+  {"tls_in_bits",                 kNumber,      Phase::kConnect, kFromAdministrator, &GetNumber<&TlsBits>, "bits of the session's key; 0 without TLS"},
+  {"tls_in_certificate_verified", kNumber,      Phase::kConnect, kFromAdministrator, &GetNumber<&TlsVerified>, "1 where the client's certificate was verified, else 0"},
+  {"tls_in_cipher",               kText,        Phase::kConnect, kFromAdministrator, &GetText<&TlsCipher>, "version, suite and bits; empty without TLS"},
+  {"tls_in_cipher_std",           kText,        Phase::kConnect, kFromAdministrator, &GetText<&TlsCipherStd>, "the suite's standard name"},
+  {"tls_in_ocsp",                 kNumber,      Phase::kConnect, kFromAdministrator, &GetNumber<&TlsOcsp>, "how far OCSP went: 0 not asked for"},
+  {"tls_in_ourcert",              kCertificate, Phase::kConnect, kFromAdministrator, &GetOurCert,     "the certificate that we sent"},
+  {"tls_in_peercert",             kCertificate, Phase::kConnect, kFromAdministrator, &GetPeerCert,    "the certificate that the client sent"},
+  {"tls_in_peerdn",               kText,        Phase::kConnect, kFromCertificate,   &GetPeerDn,      "the subject of the client's certificate"},
+  {"tls_in_resumption",           kNumber,      Phase::kConnect, kFromAdministrator, &GetNumber<&TlsResumption>, "whether the session was resumed, as bits"},
+  {"tls_in_sni",                  kText,        Phase::kConnect, kFromClient,        &GetText<&TlsSni>, "the server name that the client asked for"},
+  {"tls_in_ver",                  kText,        Phase::kConnect, kFromAdministrator, &GetText<&TlsVersion>, "TLS1.3, TLS1.2; empty without TLS"},
+  {"tls_peerdn",                  kText,        Phase::kConnect, kFromCertificate,   &GetPeerDn,      "old name of $tls_in_peerdn"},
+  {"tls_sni",                     kText,        Phase::kConnect, kFromClient,        &GetText<&TlsSni>, "old name of $tls_in_sni"},
+  {"tod_bsdinbox",                kText,        Phase::kLoad,    kFromAdministrator, &GetTodBsdInbox, "the time as in mailbox separators"},
+  {"tod_epoch",                   kNumber,      Phase::kLoad,    kFromAdministrator, &GetEpoch,       "seconds since 1970"},
+  {"tod_full",                    kText,        Phase::kLoad,    kFromAdministrator, &GetTodFull,     "the time as in message headers"},
+  {"tod_log",                     kText,        Phase::kLoad,    kFromAdministrator, &GetTodLog,      "the time as in the log"},
+  {"tod_logfile",                 kText,        Phase::kLoad,    kFromAdministrator, &GetTodLogfile,  "the date as in names of log files"},
+  {"tod_zone",                    kText,        Phase::kLoad,    kFromAdministrator, &GetTodZone,     "the time zone, +0000"},
+  {"tod_zulu",                    kText,        Phase::kLoad,    kFromAdministrator, &GetTodZulu,     "the time in UTC, 20261120142703Z"},
+  {"value",                       kText,        Phase::kLoad,    kFromAdministrator, &GetValue,       "what a lookup, an extraction or a list condition found"},
+};
+// clang-format on
+static_assert(SortedAndUnique(kVariables), "keep kVariables in order of name");
+static_assert(Named(kVariables), "a row needs a name and a manual line");
+
+}  // namespace
+
+std::span<const VariableRow> Variables() { return kVariables; }
+
+}  // namespace signet::expand

@@ -1,0 +1,53 @@
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <set>
+#include <sstream>
+
+#include "expand/expand.h"
+#include "expand/table.h"
+#include "test/support/golden.h"
+
+// Every case of test/expand/golden and every example of the manual is a test of its own.
+// With SIGNET_GOLDEN=rewrite in the environment the expectations are rewritten instead
+// (`make golden`); then look at the difference.
+namespace signet::test {
+namespace {
+
+constexpr char kDirectory[] = "test/expand/golden";
+constexpr char kManual[] = "doc/expansion.md";
+
+const std::vector<GoldenCase>& Cases() {
+  static const std::vector<GoldenCase> cases = [] {
+    setenv("TZ", "UTC", 1);
+    std::vector<GoldenCase> all = ReadGoldenDirectory(kDirectory);
+    for (GoldenCase& golden : ReadGoldenFile(kManual)) all.push_back(std::move(golden));
+    if (std::getenv("SIGNET_GOLDEN") != nullptr) RewriteGolden(all);
+    return all;
+  }();
+  return cases;
+}
+
+class Golden : public testing::TestWithParam<GoldenCase> {};
+
+std::string NameOfCase(const testing::TestParamInfo<GoldenCase>& info) { return info.param.Name(); }
+
+TEST_P(Golden, GivesWhatItSays) {
+  EXPECT_EQ(RunGolden(GetParam()), ExpectedOf(GetParam()))
+      << GetParam().file << ":" << GetParam().line << "\n  " << GetParam().Find("expand");
+}
+
+INSTANTIATE_TEST_SUITE_P(Case, Golden, testing::ValuesIn(Cases()), NameOfCase);
+
+TEST(Tables, EveryRowHasAManualLine) {
+  for (std::string table : {"operator", "condition", "item", "variable", "cert_field"}) {
+    EXPECT_FALSE(expand::AllRows(table).empty()) << table;
+    for (std::string_view row : expand::AllRows(table))
+      EXPECT_FALSE(expand::RowManual(table, row).empty()) << table << " " << row;
+  }
+}
+
+}  // namespace
+}  // namespace signet::test

@@ -1,0 +1,67 @@
+#include "test/support/fake_world.h"
+
+namespace signet::test {
+namespace {
+
+expand::LookupType QueryType(int handle, std::string_view name, std::vector<Quote> accepts) {
+  expand::LookupType type;
+  type.handle = handle;
+  type.name = name;
+  type.accepts = std::move(accepts);
+  return type;
+}
+
+}  // namespace
+
+FakeNames::FakeNames() {
+  expand::LookupType lsearch;
+  lsearch.name = "lsearch";
+  lsearch.single_key = true;
+  lsearch.absolute_file = true;
+  types_.push_back(lsearch);
+  int handle = 0;
+  for (std::string_view name : {"ldap", "ldapm", "ldapdn"})
+    types_.push_back(
+        QueryType(++handle, name, {Quote::kLdapFilter, Quote::kLdapDn, Quote::kOther}));
+  types_.push_back(QueryType(++handle, "passwd", {}));
+}
+
+const expand::LookupType* FakeNames::FindLookup(std::string_view name) const {
+  for (const expand::LookupType& type : types_)
+    if (type.name == name) return &type;
+  return nullptr;
+}
+
+std::vector<std::string_view> FakeNames::LookupNames() const {
+  std::vector<std::string_view> names;
+  for (const expand::LookupType& type : types_) names.push_back(type.name);
+  return names;
+}
+
+std::optional<SourceSpan> FakeNames::FindNamedList(std::string_view kind,
+                                                   std::string_view name) const {
+  for (const auto& [key, text] : lists_)
+    if ((kind.empty() || key.first == kind) && key.second == name) return text->whole();
+  return std::nullopt;
+}
+
+void FakeNames::AddList(std::string kind, std::string name, std::string text) {
+  auto source = std::make_unique<SourceText>(name, std::move(text));
+  lists_[{std::move(kind), std::move(name)}] = std::move(source);
+}
+
+expand::LookupAnswer FakeServices::Lookup(const expand::LookupRequest& request) {
+  std::string question(request.query);
+  if (!request.key.empty()) question = std::string(request.key) + " " + question;
+  asked.push_back(question);
+  auto found = answers.find(question);
+  return found != answers.end() ? found->second : expand::LookupAnswer{};
+}
+
+expand::LookupAnswer FakeServices::AuthenticateBy(int, std::string_view query) {
+  asked.emplace_back(query);
+  auto found = answers.find(query);
+  return found != answers.end() ? found->second : expand::LookupAnswer{};
+}
+
+}  // namespace signet::test

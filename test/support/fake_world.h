@@ -1,0 +1,49 @@
+#ifndef SIGNET_TEST_SUPPORT_FAKE_WORLD_H_
+#define SIGNET_TEST_SUPPORT_FAKE_WORLD_H_
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "expand/services.h"
+#include "src/base/source.h"
+
+namespace signet::test {
+
+// FakeNames knows the lookup types lsearch (single key), ldap, ldapm, ldapdn and
+// passwd, and the named lists that a test gives it.
+class FakeNames : public expand::Names {
+ public:
+  FakeNames();
+  const expand::LookupType* FindLookup(std::string_view name) const override;
+  std::vector<std::string_view> LookupNames() const override;
+  std::optional<SourceSpan> FindNamedList(std::string_view kind,
+                                          std::string_view name) const override;
+  // `kind`: "domainlist" and so on.
+  void AddList(std::string kind, std::string name, std::string text);
+
+ private:
+  std::vector<expand::LookupType> types_;
+  std::map<std::pair<std::string, std::string>, std::unique_ptr<SourceText>> lists_;
+};
+
+// FakeServices answers lookups from what a test told it and remembers what was asked.
+class FakeServices : public expand::Services {
+ public:
+  expand::LookupAnswer Lookup(const expand::LookupRequest& request) override;
+  expand::LookupAnswer AuthenticateBy(int lookup_handle, std::string_view query) override;
+  std::int64_t Now() override { return now; }
+
+  // By the query, or by "key file" of a single-key lookup.
+  std::map<std::string, expand::LookupAnswer, std::less<>> answers;
+  std::vector<std::string> asked;
+  std::int64_t now = 1795184823;  // Fri, 20 Nov 2026 14:27:03 +0000
+};
+
+}  // namespace signet::test
+#endif

@@ -1,0 +1,291 @@
+#include "test/support/golden.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <ostream>
+#include <sstream>
+
+#include "expand/expand.h"
+#include "expand/table.h"
+#include "src/base/codec.h"
+#include "src/base/text.h"
+#include "test/support/fake_world.h"
+
+namespace signet::test {
+namespace {
+
+bool IsExpectation(std::string_view key) {
+  return key == "result" || key == "error" || key == "fails" || key == "warning";
+}
+
+std::string ReadFile(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::ostringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+std::string Unescaped(std::string_view text) {
+  std::string octets;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '\\' || i + 1 == text.size()) {
+      octets += text[i];
+      continue;
+    }
+    char c = text[++i];
+    if (c == 'x' && i + 2 < text.size() + 0 && DecodeHex(text.substr(i + 1, 2)).has_value()) {
+      octets += *DecodeHex(text.substr(i + 1, 2));
+      i += 2;
+    } else {
+      octets += c == 'n' ? '\n' : c == 't' ? '\t' : c == 'r' ? '\r' : c;
+    }
+  }
+  return octets;
+}
+
+facts::Phase PhaseNamed(std::string_view name) {
+  constexpr std::pair<std::string_view, facts::Phase> kPhases[] = {
+      {"load", facts::Phase::kLoad}, {"connect", facts::Phase::kConnect},
+      {"helo", facts::Phase::kHelo}, {"auth", facts::Phase::kAuth},
+      {"mail", facts::Phase::kMail}, {"rcpt", facts::Phase::kRcpt}};
+  for (const auto& [n, phase] : kPhases)
+    if (n == name) return phase;
+  return facts::Phase::kData;
+}
+
+// The world of one case, and what it gives in it.
+class Run {
+ public:
+  explicit Run(const GoldenCase& golden)
+      : golden_(golden), text_("golden", std::string(golden.Find("expand"))) {
+    session_.primary_hostname = "gw.example.net";
+    session_.active_hostname = "gw.example.net";
+    names_.AddList("domainlist", "d_local", "one.test : *.two.test : !three.test : +d_extra");
+    names_.AddList("domainlist", "d_extra", "<; four.test ; five:colon");
+    names_.AddList("hostlist", "h_lan", "10.0.0.0/8 : 192.0.2.1");
+    for (const auto& [key, value] : golden.lines) Apply(key, value);
+    program_ = expand::Compile(text_.whole(), phase_, names_, &diagnostics_);
+  }
+
+  std::string Result() {
+    std::string text;
+    for (const Diagnostic& d : diagnostics_) {
+      SourceLocation at = text_.Locate(d.span);
+      if (d.severity == Severity::kWarning || program_ == nullptr)
+        text += std::string(d.severity == Severity::kError ? "error   " : "warning ") +
+                std::to_string(at.line) + ":" + std::to_string(at.column) + ": " +
+                Escaped(d.message + (d.hint.empty() ? "" : "; " + d.hint)) + "\n";
+    }
+    if (program_ == nullptr) return text;
+    expand::Budget budget;
+    auto outcome = expand::Evaluate(*program_, session_, services_, budget);
+    if (outcome.ok()) {
+      std::string result = Escaped(outcome.value().text);
+      return text + (result.empty() ? "result\n" : "result  " + result + "\n");
+    }
+    const Failure& f = outcome.error();
+    std::string_view kind = f.kind == FailureKind::kForced      ? "forced"
+                            : f.kind == FailureKind::kTemporary ? "temporary"
+                                                                : "permanent";
+    return text + "fails   " + std::string(kind) + ": " + Escaped(f.text) + "\n";
+  }
+
+  std::string Dumped() const { return program_ != nullptr ? expand::Dump(*program_) : ""; }
+
+ private:
+  void Apply(std::string_view key, std::string_view value) {
+    std::size_t equals = value.rfind(" = ");
+    if (key == "set" || key == "element") equals = value.find(" =");
+    std::string name(value.substr(0, equals));
+    std::string text;
+    if (equals != std::string_view::npos && value.size() > equals + 3)
+      text = Unescaped(value.substr(equals + 3));
+    if (key == "set") session_.overrides[name] = Value(text, OriginsOf(name));
+    if (key == "element") AddElement(name, text);
+    if (key == "phase") phase_ = PhaseNamed(value);
+    if (key == "lookup") services_.answers[name] = Answer(text);
+    if (key == "cert") {
+      auto certificate = crypto::Certificate::FromPem(ReadFile(std::string(value)));
+      if (certificate.ok()) session_.tls.peer = certificate.value();
+      session_.tls.verified = session_.tls.active = true;
+    }
+  }
+
+  // A named list in a text is what the tests of the row cover, not what it holds.
+  static Origins OriginsOf(std::string_view name) {
+    const expand::VariableRow* row = expand::FindRow(expand::Variables(), name);
+    return row != nullptr ? row->origins : Origins{kFromClient};
+  }
+
+  void AddElement(const std::string& name, const std::string& text) {
+    Value& value = session_.overrides[name];
+    value.is_list = true;
+    value.element_origins = kFromCertificate;
+    value.elements.push_back(text);
+    std::string shown;
+    for (std::size_t i = 0; i < value.elements.size(); ++i) {
+      if (i > 0) shown += value.separator;
+      for (char c : value.elements[i]) shown += c == ':' ? std::string("::") : std::string(1, c);
+    }
+    value.segments = {{static_cast<std::uint32_t>(shown.size()), kFromCertificate}};
+    value.text = shown;
+  }
+
+  static expand::LookupAnswer Answer(const std::string& text) {
+    if (text.starts_with("found"))
+      return {expand::LookupAnswer::kFound, text.size() > 6 ? text.substr(6) : ""};
+    if (text.starts_with("defer ")) return {expand::LookupAnswer::kDeferred, text.substr(6)};
+    return {};
+  }
+
+  const GoldenCase& golden_;
+  SourceText text_;
+  FakeNames names_;
+  FakeServices services_;
+  facts::Session session_;
+  facts::Phase phase_ = facts::Phase::kData;
+  Diagnostics diagnostics_;
+  expand::ProgramPtr program_;
+};
+
+}  // namespace
+
+std::string Escaped(std::string_view octets) {
+  std::string text;
+  const bool utf8 = IsValidUtf8(octets);
+  for (std::size_t i = 0; i < octets.size(); ++i) {
+    char c = octets[i];
+    const bool edge_blank = c == ' ' && (i == 0 || i + 1 == octets.size());
+    if (c == '\n') {
+      text += "\\n";
+    } else if (c == '\t') {
+      text += "\\t";
+    } else if (c == '\r') {
+      text += "\\r";
+    } else if (c == '\\') {
+      text += "\\\\";
+    } else if (IsControl(c) || edge_blank || (!utf8 && static_cast<unsigned char>(c) >= 0x80)) {
+      text += "\\x" + HexLower({&c, 1});
+    } else {
+      text += c;
+    }
+  }
+  return text;
+}
+
+std::string_view GoldenCase::Find(std::string_view key) const {
+  for (const auto& [k, value] : lines)
+    if (k == key) return value;
+  return {};
+}
+
+std::string GoldenCase::Name() const {
+  std::string name = std::filesystem::path(file).stem().string() + "_" + std::to_string(line);
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return !IsAlnum(c); }, '_');
+  return name;
+}
+
+void PrintTo(const GoldenCase& golden, std::ostream* out) {
+  *out << golden.file << ":" << golden.line << ": " << golden.Find("expand");
+}
+
+std::vector<GoldenCase> ReadGoldenFile(const std::string& path) {
+  std::vector<GoldenCase> cases;
+  GoldenCase current;
+  std::istringstream in(ReadFile(path));
+  const bool manual = path.ends_with(".md");
+  bool inside = !manual;
+  auto finish = [&] {
+    if (!current.lines.empty()) cases.push_back(std::move(current));
+    current = {};
+  };
+  std::string line;
+  for (std::size_t number = 1; std::getline(in, line); ++number) {
+    if (manual && line.starts_with("```")) {
+      finish();
+      inside = line == "```golden";
+      continue;
+    }
+    if (!inside) continue;
+    if (line.empty()) {
+      finish();
+      continue;
+    }
+    if (line.front() == '#') continue;
+    if (current.lines.empty()) {
+      current.file = path;
+      current.line = number;
+    }
+    std::size_t key = std::min(line.find(' '), line.size());
+    std::size_t value = std::min(line.find_first_not_of(' ', key), line.size());
+    // Blanks at the front of a text to be expanded count from the ninth column on.
+    if (line.starts_with("expand  ")) value = std::min<std::size_t>(8, line.size());
+    current.lines.emplace_back(line.substr(0, key), line.substr(value));
+    current.raw.emplace_back(number, line);
+  }
+  finish();
+  return cases;
+}
+
+std::vector<GoldenCase> ReadGoldenDirectory(const std::string& directory) {
+  std::vector<std::string> paths;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(directory, error))
+    if (entry.path().extension() == ".golden") paths.push_back(entry.path().string());
+  std::sort(paths.begin(), paths.end());
+  std::vector<GoldenCase> cases;
+  for (const std::string& path : paths)
+    for (GoldenCase& golden : ReadGoldenFile(path)) cases.push_back(std::move(golden));
+  return cases;
+}
+
+std::string RunGolden(const GoldenCase& golden) { return Run(golden).Result(); }
+
+std::string DumpOf(const GoldenCase& golden) { return Run(golden).Dumped(); }
+
+std::string ExpectedOf(const GoldenCase& golden) {
+  std::string text;
+  for (const auto& [number, line] : golden.raw) {
+    std::size_t key = std::min(line.find(' '), line.size());
+    std::size_t value = std::min(line.find_first_not_of(' ', key), line.size());
+    std::string name = line.substr(0, key);
+    if (!IsExpectation(name)) continue;
+    if (value < line.size()) name.resize(8, ' ');
+    text += name + line.substr(value) + "\n";
+  }
+  return text;
+}
+
+void RewriteGolden(const std::vector<GoldenCase>& cases) {
+  std::map<std::string, std::map<std::size_t, std::string>> changes;  // "" deletes a line
+  for (const GoldenCase& golden : cases) {
+    std::string actual = RunGolden(golden);
+    if (actual == ExpectedOf(golden)) continue;
+    auto& lines = changes[golden.file];
+    std::size_t last = golden.line;
+    for (const auto& [number, line] : golden.raw) {
+      if (IsExpectation(line.substr(0, line.find(' '))))
+        lines[number] = "";
+      else
+        last = number;
+    }
+    std::string kept;
+    for (const auto& [number, line] : golden.raw)
+      if (number == last) kept = line;
+    lines[last] = kept + "\n" + actual;
+  }
+  for (const auto& [path, lines] : changes) {
+    std::istringstream in(ReadFile(path));
+    std::string text, line;
+    for (std::size_t number = 1; std::getline(in, line); ++number) {
+      auto change = lines.find(number);
+      text += change == lines.end() ? line + "\n" : change->second;
+    }
+    std::ofstream(path, std::ios::binary) << text;
+  }
+}
+
+}  // namespace signet::test
