@@ -7,7 +7,7 @@
 #   make bench      measure beside Exim, print ratios
 #   make deps       install the Debian packages that are missing
 #   make install    to DESTDIR/PREFIX;  installcheck, uninstall
-#   make golden     rewrite golden expectations;  fuzz, fuzz-run, cov, dist, clean
+#   make golden     rewrite golden expectations;  format, fuzz, fuzz-run, cov, dist, clean
 #
 # VARIANT=release|debug|asan|tsan|cov|fuzz   V=1 shows commands   WERROR=1 for us
 MAKEFLAGS += --no-builtin-rules
@@ -224,7 +224,8 @@ check-layers:
 	   $(foreach v,$(filter third_party.%,$(.VARIABLES)),echo "header $(v:third_party.%=%) $($(v))";) } \
 	 | test/support/check_layers.sh
 check-format: deps-style
-	@git ls-files -- '*.cc' '*.h' '*.c' | xargs -r clang-format-14 --dry-run -Werror
+	@git ls-files -- '*.cc' '*.h' '*.c' | xargs -r -P $$(nproc) -n 10 clang-format-14 --dry-run -Werror 2>&1 \
+	 | sed -n 's/^\([^:]*\):[0-9:]* error: .*/\1: not formatted (clang-format-14 -i)/p' | sort -u | { ! grep .; }
 check-rules:
 	@test/support/check_rules.sh doc/security.md
 .PHONY: test test-cabi check check-layers check-format check-rules
@@ -292,6 +293,9 @@ uninstall:
 installcheck:
 	$(MAKE) --no-print-directory install DESTDIR= PREFIX=$(CURDIR)/$(B)/installed DRIVER_DIR=$(CURDIR)/$(B)/installed/lib/signet >/dev/null
 	test/support/installcheck.sh $(CURDIR)/$(B)/installed
+format: deps-style
+	@git ls-files -- '*.cc' '*.h' '*.c' | xargs -r -P $$(nproc) -n 10 clang-format-14 -i
+.PHONY: format
 dist:
 	@mkdir -p build
 	git archive --prefix=signet/ -o build/signet.tar.gz HEAD
