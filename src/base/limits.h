@@ -21,6 +21,11 @@ inline constexpr std::size_t kSubjectMaxAttributes = 64;
 inline constexpr std::size_t kNameConstraintWork = 10'000;  // constraints × names
 inline constexpr std::size_t kIdentityMaxBytes = 512;
 
+// TLS.
+inline constexpr std::size_t kTlsFileMaxBytes = 64 * 1024 * 1024;  // a PEM file; CRLs are large
+inline constexpr std::size_t kTlsHandshakeMaxBytes = 128 * 1024;   // all that a client may send (T8)
+inline constexpr int kTlsWarningsMax = 8;  // warning alerts that are put up with, per call
+
 // Expansion: what the evaluator may spend (rule E3).
 inline constexpr std::size_t kExpandDepth = 100;                // nesting, refused by the parser
 inline constexpr std::size_t kProgramNodes = 100'000;           // nodes of one program

@@ -37,6 +37,9 @@ struct Tls {
   int resumption = 0;       // bit mask as $tls_in_resumption
   int ocsp = 0;
   bool verified = false;    // computed for this session, now (rules I1, T4, T12)
+  // Not verified, and not for want of trust: the issuer's revocation list cannot be used
+  // at the moment, so that identities of that issuer are deferred (rule C3).
+  bool verify_deferred = false;
   std::string verify_reason;  // why not, for the log
   crypto::CertificatePtr peer;  // the certificate whose key signed the handshake
   crypto::CertificatePtr own;

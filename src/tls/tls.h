@@ -35,11 +35,11 @@ enum class ClientCertificate : std::uint8_t { kIgnore, kRequest, kRequire };
 class ServerPolicy {
  public:
   struct Sources {
-    std::string certificate_file;   // PEM, chain included; several: colon list
-    std::string key_file;           // "" = same file
-    std::string verify_file;        // PEM of client CAs, file or directory; "" = nobody verifies
+    std::string certificate_file;  // PEM, chain included; several: colon list
+    std::string key_file;          // "" = same file
+    std::string verify_file;       // PEM of client CAs, file or directory; "" = nobody verifies
     std::string crl_file;
-    std::string priority;           // "" = the built-in priority string
+    std::string priority;  // "" = the built-in priority string
     bool resumption = false;
   };
   // Errors: which file or string is wrong, and why (C2, C4: a key that group or others
@@ -58,10 +58,10 @@ using ServerPolicyPtr = std::shared_ptr<const ServerPolicy>;
 
 struct Accepted {
   std::unique_ptr<Stream> stream;
-  facts::Tls facts;   // complete: chain verified now, resumed or not
+  facts::Tls facts;  // complete: chain verified now, resumed or not
 };
 struct HandshakeFailure {
-  std::string detail;   // as in the log: "(gnutls_handshake): No certificate was found."
+  std::string detail;  // as in the log: "(gnutls_handshake): No certificate was found."
   bool certificate_refused = false;  // handshake done, certificate not accepted (kRequire)
 };
 
@@ -74,7 +74,8 @@ Result<Accepted, HandshakeFailure> Accept(engine::Socket socket, ServerPolicyPtr
 
 // Client side, for directories (ldaps, StartTLS) and later for upstreams.
 struct ClientOptions {
-  std::string verify_name;    // host name or IP that the peer's certificate must have; "" with verify=false
+  std::string
+      verify_name;  // host name or IP that the peer's certificate must have; "" with verify=false
   std::string ca_file, ca_directory, certificate_file, key_file, priority;
   bool verify = true;
 };

@@ -1,0 +1,267 @@
+#include <gnutls/gnutls.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <ctime>
+
+#include "src/base/text.h"
+#include "src/crypto/digest.h"
+#include "src/tls/layer.h"
+#include "src/tls/policy.h"
+#include "src/tls/tls.h"
+
+namespace signet::tls {
+namespace {
+
+// Bits of $tls_in_resumption.
+enum Resumption : int {
+  kSupported = 1,
+  kClientAskedForTicket = 2,
+  kClientOfferedSession = 4,
+  kTicketIssued = 8,
+  kResumed = 16,
+};
+
+std::string Replace(std::string text, char from, char to) {
+  std::replace(text.begin(), text.end(), from, to);
+  return text;
+}
+
+// The groups of a session description "(TLS1.3)-(ECDHE-X25519)-(AES-256-GCM)".
+std::vector<std::string> GroupsOf(std::string_view description) {
+  std::vector<std::string> groups;
+  for (;;) {
+    const std::size_t open = description.find('(');
+    const std::size_t close = description.find(')');
+    if (open == description.npos || close == description.npos || close < open) return groups;
+    groups.emplace_back(description.substr(open + 1, close - open - 1));
+    description.remove_prefix(close + 1);
+  }
+}
+
+void DescribeCipher(gnutls_session_t session, facts::Tls* facts) {
+  facts->bits = static_cast<int>(8 * gnutls_cipher_get_key_size(gnutls_cipher_get(session)));
+  char* description = gnutls_session_get_desc(session);
+  const auto groups = GroupsOf(description != nullptr ? description : "");
+  gnutls_free(description);
+  if (groups.empty()) return;
+  facts->version = groups[0].substr(0, groups[0].find('-'));
+  facts->cipher = groups[0] + ":";
+  for (std::size_t i = 1; i < groups.size(); ++i)
+    facts->cipher += (i > 1 ? "__" : "") + Replace(groups[i], '-', '_');
+  facts->cipher += ":" + std::to_string(facts->bits);
+}
+
+// The library's names of TLS 1.3 suites are IANA's; older ones lack "WITH" and, for
+// ChaCha20, the hash.
+std::string StandardCipherName(gnutls_session_t session) {
+  const char* name = gnutls_ciphersuite_get(session);
+  if (name == nullptr) return "";
+  std::string text = name;
+  if (gnutls_protocol_get_version(session) >= GNUTLS_TLS1_3) return text;
+  const char* exchange = gnutls_kx_get_name(gnutls_kx_get(session));
+  const std::string prefix = "TLS_" + Replace(exchange != nullptr ? exchange : "", '-', '_') + "_";
+  if (text.starts_with(prefix)) text.insert(prefix.size(), "WITH_");
+  if (text.ends_with("POLY1305")) text += "_SHA256";
+  if (text.ends_with("_SHA1")) text.pop_back();
+  return text;
+}
+
+// A host name in the letters of RFC 1123, with the underscores that people use.
+bool IsHostName(std::string_view name) {
+  if (name.empty() || name.size() > 253) return false;
+  std::size_t label = 0;  // octets of the label so far
+  for (char c : name) {
+    if (c == '.' ? label == 0 : !IsAlnum(c) && c != '-' && c != '_') return false;
+    label = c == '.' ? 0 : label + 1;
+    if (label > 63) return false;
+  }
+  return true;
+}
+
+// Rule T9: what is no host name is no SNI.
+std::string ServerNameOf(gnutls_session_t session) {
+  std::array<char, 256> name{};
+  std::size_t size = name.size();
+  unsigned type = 0;
+  if (gnutls_server_name_get(session, name.data(), &size, &type, 0) < 0) return "";
+  std::string_view text(name.data(), size);
+  if (text.ends_with('\0')) text.remove_suffix(1);
+  return type == GNUTLS_NAME_DNS && IsHostName(text) ? std::string(text) : std::string();
+}
+
+// What the client asked for and what a ticket is bound to, from its first message.
+struct Hello {
+  const PolicyParts* policy = nullptr;
+  ClientCertificate mode = ClientCertificate::kIgnore;
+  int fd = -1;
+  std::string server_name;  // octets of the extension, not checked
+  int resumption = kSupported;
+};
+
+std::string LocalAddress(int fd) {
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  if (getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) return "";
+  const auto* octets = reinterpret_cast<const char*>(&address);
+  return std::string(octets, std::min<std::size_t>(size, sizeof address));
+}
+
+int OnExtension(void* context, unsigned type, const unsigned char* data, unsigned size) {
+  constexpr unsigned kServerName = 0, kSessionTicket = 35, kPreSharedKey = 41, kPskModes = 45;
+  auto* hello = static_cast<Hello*>(context);
+  if (type == kServerName) hello->server_name.assign(reinterpret_cast<const char*>(data), size);
+  if (type == kSessionTicket || type == kPskModes) hello->resumption |= kClientAskedForTicket;
+  if (type == kPreSharedKey || (type == kSessionTicket && size > 0))
+    hello->resumption |= kClientOfferedSession;
+  return 0;
+}
+
+// Rule T4: a ticket opens only with the key that listener, SNI, client-certificate policy
+// and this very policy object give. Any other is as good as none: a full handshake.
+std::string TicketKey(const Hello& hello) {
+  std::string input = "ticket";
+  input += static_cast<char>(hello.mode);
+  const std::string address = LocalAddress(hello.fd);
+  input += std::to_string(address.size()) + ":" + address + hello.server_name;
+  const std::string_view secret = hello.policy->ticket_secret.Reveal();
+  return crypto::HmacSha256(secret, input + "\x01") + crypto::HmacSha256(secret, input + "\x02");
+}
+
+int OnClientHello(gnutls_session_t session, unsigned, unsigned, unsigned,
+                  const gnutls_datum_t* message) {
+  auto* hello = static_cast<Hello*>(gnutls_session_get_ptr(session));
+  hello->server_name.clear();
+  hello->resumption = kSupported;
+  const int rc =
+      gnutls_ext_raw_parse(hello, OnExtension, message, GNUTLS_EXT_RAW_FLAG_TLS_CLIENT_HELLO);
+  if (rc < 0) return rc;
+  std::string key = TicketKey(*hello);
+  const gnutls_datum_t datum = {reinterpret_cast<unsigned char*>(key.data()),
+                                static_cast<unsigned>(key.size())};
+  const int enabled = gnutls_session_ticket_enable_server(session, &datum);
+  explicit_bzero(key.data(), key.size());
+  return enabled;
+}
+
+unsigned FlagsOf(const PolicyParts& policy) {
+  return GNUTLS_SERVER | (policy.resumption ? GNUTLS_NO_AUTO_SEND_TICKET : GNUTLS_NO_TICKETS);
+}
+
+void SetUp(gnutls_session_t session, const PolicyParts& policy, ClientCertificate mode,
+           Hello* hello) {
+  gnutls_priority_set(session, policy.priority.get());
+  gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, policy.credentials.get());
+  // No CA names: a list would be long, tell strangers whom we trust, and keep some clients
+  // from sending what they have. (1 switches it off.)
+  gnutls_certificate_send_x509_rdn_sequence(session, 1);
+  gnutls_certificate_server_set_request(
+      session, mode == ClientCertificate::kIgnore    ? GNUTLS_CERT_IGNORE
+               : mode == ClientCertificate::kRequire ? GNUTLS_CERT_REQUIRE
+                                                     : GNUTLS_CERT_REQUEST);
+  // Rule T13: who names protocols and ours is not among them is in the wrong place.
+  static char smtp[] = "smtp", esmtp[] = "esmtp";
+  const gnutls_datum_t protocols[] = {{reinterpret_cast<unsigned char*>(smtp), 4},
+                                      {reinterpret_cast<unsigned char*>(esmtp), 5}};
+  gnutls_alpn_set_protocols(session, protocols, 2, GNUTLS_ALPN_MANDATORY);
+  if (!policy.resumption) return;
+  gnutls_session_set_ptr(session, hello);
+  gnutls_handshake_set_hook_function(session, GNUTLS_HANDSHAKE_CLIENT_HELLO, GNUTLS_HOOK_PRE,
+                                     OnClientHello);
+}
+
+// The certificates that the peer sent, or that its ticket holds: leaf first.
+std::vector<std::string_view> PeerChain(gnutls_session_t session) {
+  std::vector<std::string_view> chain;
+  if (gnutls_certificate_type_get2(session, GNUTLS_CTYPE_PEERS) != GNUTLS_CRT_X509) return chain;
+  unsigned count = 0;
+  const gnutls_datum_t* list = gnutls_certificate_get_peers(session, &count);
+  for (unsigned i = 0; list != nullptr && i < count; ++i)
+    chain.emplace_back(reinterpret_cast<const char*>(list[i].data), list[i].size);
+  return chain;
+}
+
+crypto::CertificatePtr OwnCertificate(gnutls_session_t session, const PolicyParts& policy) {
+  const gnutls_datum_t* ours = gnutls_certificate_get_ours(session);
+  if (ours == nullptr) return nullptr;
+  const std::string_view der(reinterpret_cast<const char*>(ours->data), ours->size);
+  for (const crypto::CertificatePtr& certificate : policy.own)
+    if (certificate->der() == der) return certificate;
+  return nullptr;
+}
+
+// Runs after every handshake, resumed or not: `verified` is computed, never restored (T4).
+void VerifyPeer(gnutls_session_t session, const PolicyParts& policy, facts::Tls* facts) {
+  const auto chain = PeerChain(session);
+  crypto::ChainStatus status =
+      policy.trust->Verify(chain, crypto::Purpose::kTlsClient, std::time(nullptr));
+  facts->peer = std::move(status.leaf);
+  facts->verified = status.verified && facts->peer != nullptr;
+  facts->verify_deferred = status.temporary;
+  facts->verify_reason = std::move(status.reason);
+}
+
+void Fill(gnutls_session_t session, const PolicyParts& policy, ClientCertificate mode,
+          const Hello& hello, facts::Tls* facts) {
+  facts->active = true;
+  DescribeCipher(session, facts);
+  facts->cipher_std = StandardCipherName(session);
+  facts->sni = ServerNameOf(session);
+  facts->own = OwnCertificate(session, policy);
+  facts->resumption = hello.resumption;
+  if (gnutls_session_is_resumed(session) != 0)
+    facts->resumption |= kClientOfferedSession | kResumed;
+  if (mode != ClientCertificate::kIgnore) VerifyPeer(session, policy, facts);
+}
+
+// TLS 1.2 sends its ticket within the handshake; TLS 1.3 waits for us.
+void SendTicket(gnutls_session_t session, facts::Tls* facts) {
+  if (gnutls_protocol_get_version(session) < GNUTLS_TLS1_3) {
+    if (facts->resumption & kClientAskedForTicket) facts->resumption |= kTicketIssued;
+    return;
+  }
+  if (gnutls_session_ticket_send(session, 1, 0) >= 0) facts->resumption |= kTicketIssued;
+}
+
+HandshakeFailure RefuseCertificate(Layer* layer, const facts::Tls& facts) {
+  layer->Refuse(facts.peer == nullptr ? GNUTLS_E_CERTIFICATE_REQUIRED : GNUTLS_E_CERTIFICATE_ERROR);
+  return {"(certificate verification failed): " + facts.verify_reason, true};
+}
+
+}  // namespace
+
+Result<Accepted, HandshakeFailure> Accept(engine::Socket socket, ServerPolicyPtr policy,
+                                          ClientCertificate mode, Deadline deadline) {
+  engine::SetPriority(engine::Priority::kHandshake);
+  const PolicyParts& rep = TlsInternals::Of(*policy);
+  auto layer = std::make_unique<Layer>(std::move(socket), FlagsOf(rep), policy);
+  gnutls_session_t session = layer->session();
+  Hello hello{&rep, mode, layer->socket()->fd(), {}, kSupported};
+  SetUp(session, rep, mode, &hello);
+
+  const Layer::End end = layer->Handshake(deadline);
+  gnutls_session_set_ptr(session, nullptr);
+  if (!end.ok()) {
+    const bool no_certificate =
+        end.code == GNUTLS_E_NO_CERTIFICATE_FOUND || end.code == GNUTLS_E_CERTIFICATE_REQUIRED;
+    return Err{HandshakeFailure{end.text, no_certificate}};
+  }
+  Accepted accepted;
+  facts::Tls& facts = accepted.facts;
+  engine::OnThreadStack([&] { Fill(session, rep, mode, hello, &facts); });
+  if (gnutls_protocol_get_version(session) < GNUTLS_TLS1_2) {
+    layer->Refuse(GNUTLS_E_UNSUPPORTED_VERSION_PACKET);
+    return Err{HandshakeFailure{"(gnutls_handshake): protocol version too old"}};
+  }
+  // A resumed session may come from a listener that asked nobody: GnuTLS lets it pass.
+  if (mode == ClientCertificate::kRequire && !facts.verified)
+    return Err{RefuseCertificate(layer.get(), facts)};
+  if (rep.resumption) engine::OnThreadStack([&] { SendTicket(session, &facts); });
+  accepted.stream = std::move(layer);
+  return accepted;
+}
+
+}  // namespace signet::tls

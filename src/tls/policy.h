@@ -1,0 +1,66 @@
+#ifndef SIGNET_SRC_TLS_POLICY_H_
+#define SIGNET_SRC_TLS_POLICY_H_
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "src/base/secret.h"
+#include "src/tls/tls.h"
+
+struct gnutls_certificate_credentials_st;
+struct gnutls_priority_st;
+
+// Inside of src/tls only.
+namespace signet::tls {
+
+// Handles of the library, given back when dropped.
+class Credentials {
+ public:
+  Credentials();
+  ~Credentials();
+  Credentials(const Credentials&) = delete;
+  Credentials& operator=(const Credentials&) = delete;
+  gnutls_certificate_credentials_st* get() const { return handle_; }
+  // A PEM chain with its key, checked as a pair (C2). "" or what is wrong.
+  std::string Add(const std::string& chain_pem, const SecretText& key_pem);
+
+ private:
+  gnutls_certificate_credentials_st* handle_ = nullptr;
+};
+
+class Priority {
+ public:
+  Priority() = default;
+  ~Priority();
+  Priority(const Priority&) = delete;
+  Priority& operator=(const Priority&) = delete;
+  gnutls_priority_st* get() const { return handle_; }
+  // `text` "" means `otherwise`; versions below TLS 1.2 are taken out of any (T7).
+  // "" or what is wrong.
+  std::string Set(const std::string& text, std::string_view otherwise);
+
+ private:
+  gnutls_priority_st* handle_ = nullptr;
+};
+
+extern const std::string_view kServerPriority;
+extern const std::string_view kClientPriority;
+
+struct PolicyParts {
+  Credentials credentials;
+  Priority priority;
+  crypto::TrustStorePtr trust;
+  std::vector<crypto::CertificatePtr> own;  // leaf of each pair
+  bool resumption = false;
+  SecretText ticket_secret;  // of this policy object, so that a reload ends all tickets
+};
+
+struct ServerPolicy::Rep : PolicyParts {};
+
+struct TlsInternals {
+  static const PolicyParts& Of(const ServerPolicy& policy) { return *policy.rep_; }
+};
+
+}  // namespace signet::tls
+#endif
