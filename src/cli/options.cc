@@ -20,15 +20,20 @@ struct VerbRow {
 
 // clang-format off
 constexpr VerbRow kVerbs[] = {
-  {"check", "signet check [-C FILE] [-D NAME=VALUE] [-bP [OPTION…]]",
+  {"check", "signet check [-C FILE] [-D NAME=VALUE] [-bP [OPTION…] | --table]",
    "compile the configuration, print every mistake",
    "Reads the configuration as serve would, keys and trust files included, and prints every\n"
    "mistake with its place. Status 0 where it is good, 2 where it isn't.\n"
-   "With -bP it prints the effective settings instead, or those named.\n"},
-  {"expand", "signet expand [-C FILE] [--cert PEM] [--set NAME=VALUE] [STRING…]",
+   "With -bP it prints the effective settings instead, or those named: an option, +LIST,\n"
+   "routers, \"router NAME\", router_list (likewise transport and authenticator), macros,\n"
+   "\"macro NAME\", config_file. Values that were set with \"hide\" are not shown.\n"},
+  {"expand", "signet expand [-C FILE] [-D NAME=VALUE] [--cert PEM] [--set NAME=VALUE] [STRING…]",
    "expand strings, with a real certificate if you like",
    "Expands each STRING, or each line of standard input, and prints the result, or \"Failed:\"\n"
-   "and why. Lines \"set NAME = VALUE\" set a variable. Status 1 where anything failed.\n"},
+   "and why; mistakes are shown with their place on standard error. Named lists, macros and\n"
+   "lookups are those of the configuration. \"set NAME = VALUE\" sets a variable, \"NAME = text\"\n"
+   "defines a macro. The certificate of --cert is verified as a client's would be, for\n"
+   "$tls_in_certificate_verified. Status 1 where anything failed.\n"},
   {"help", "signet help [VERB]",
    "explain the verbs", "Prints what there is.\n"},
   {"serve", "signet serve [-C FILE] [-D NAME=VALUE] [-oX LIST] [-oP FILE] [-tls-on-connect] [-d]",
@@ -75,6 +80,9 @@ constexpr OptionRow kOptions[] = {
    [](Arguments& a, std::string_view) { a.print_options = true; }, "same as -bP"},
   {"--set", Takes::kValue, "expand", "", "NAME=VALUE",
    [](Arguments& a, std::string_view v) { AddSetting(a, v); }, "a variable's value"},
+  {"--table", Takes::kNothing, "check", "", "",
+   [](Arguments& a, std::string_view) { a.print_table = true; },
+   "print every option there is: scope, name, type, default, meaning"},
   {"-C", Takes::kValue, "check expand serve", "", "FILE",
    [](Arguments& a, std::string_view v) { a.config_file = v; },
    "configuration file; default /etc/signet/signet.conf"},

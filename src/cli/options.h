@@ -41,6 +41,7 @@ struct Arguments {
   // check
   bool print_options = false;  // -bP, --print [OPTION…]; names in operands
   bool print_version = false;  // -bV
+  bool print_table = false;    // --table: every option there is
 
   // expand (also explain and cert, when they come)
   std::string certificate_file;                               // --cert PEM: $tls_in_peercert

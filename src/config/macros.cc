@@ -53,6 +53,11 @@ void MacroTable::AddBuiltin(std::string name) {
   entries_.push_back({std::move(name), "y", From::kBuiltin, {}});
 }
 
+void MacroTable::AddKnown(const Macro& macro) {
+  bool builtin = macro.name.starts_with('_');
+  entries_.push_back({macro.name, macro.text, builtin ? From::kBuiltin : From::kFile, {}});
+}
+
 void MacroTable::AddCommandLine(const Macro& macro, Diagnostics* diagnostics) {
   std::string shown = "\"" + macro.name + "\"";
   if (macro.name.empty() || !IsUpper(macro.name[0]) ||
@@ -67,7 +72,7 @@ void MacroTable::AddCommandLine(const Macro& macro, Diagnostics* diagnostics) {
   if (Find(macro.name)) {
     return Report(diagnostics, {}, "macro " + shown + " is defined twice on the command line");
   }
-  entries_.push_back({macro.name, macro.text, From::kCommandLine, {}});
+  entries_.push_back({macro.name, std::string(Trim(macro.text)), From::kCommandLine, {}});
 }
 
 std::size_t MacroTable::DefinitionName(std::string_view line) {

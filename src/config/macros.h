@@ -17,6 +17,8 @@ class MacroTable {
   void AddBuiltin(std::string name);
   // A macro of the command line: later definitions of its name are ignored.
   void AddCommandLine(const Macro& macro, Diagnostics* diagnostics);
+  // A macro of a configuration that was read before (Config::macros).
+  void AddKnown(const Macro& macro);
   // A logical line that starts with an upper-case letter: NAME = text, NAME == text.
   void Define(SourceSpan line, Diagnostics* diagnostics);
 

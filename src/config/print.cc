@@ -1,6 +1,8 @@
-#include <algorithm>
+#include "src/config/print.h"
 
-#include "src/config/config.h"
+#include <map>
+#include <type_traits>
+
 #include "src/config/options.h"
 #include "src/config/scalars.h"
 
@@ -173,7 +175,98 @@ std::optional<std::string> PrintMacros(const Config& config, std::string_view na
   return text;
 }
 
+// --- the table --------------------------------------------------------------------------
+
+std::string_view TypeOfList(ListKind kind) {
+  switch (kind) {
+    case ListKind::kHost:
+      return "host list, expanded";
+    case ListKind::kDomain:
+      return "domain list, expanded";
+    case ListKind::kLocalPart:
+      return "local part list, expanded";
+    case ListKind::kAddress:
+      return "address list, expanded";
+    case ListKind::kString:
+      break;
+  }
+  return "string list, expanded";
+}
+
+template <typename T>
+std::string_view TypeOf(const Row<T>& row) {
+  if (row.list) return TypeOfList(*row.list);
+  return std::visit(
+      [](auto member) -> std::string_view {
+        using Type = decltype(member);
+        if constexpr (std::is_same_v<Type, bool T::*>) return "boolean";
+        if constexpr (std::is_same_v<Type, std::int64_t T::*>) return "integer";
+        if constexpr (std::is_same_v<Type, std::chrono::milliseconds T::*>) return "time";
+        if constexpr (std::is_same_v<Type, std::vector<std::string> T::*>) return "list";
+        if constexpr (std::is_same_v<Type, Expanded T::*>) return "string, expanded";
+        if constexpr (std::is_same_v<Type, AclWhen>) return "ACL, expanded";
+        return "string";
+      },
+      row.member);
+}
+
+std::string_view TypeOf(drivers::OptionKind kind) {
+  switch (kind) {
+    case drivers::OptionKind::kText:
+      return "string";
+    case drivers::OptionKind::kExpanded:
+      return "string, expanded";
+    case drivers::OptionKind::kNumber:
+      return "integer";
+    case drivers::OptionKind::kBoolean:
+      return "boolean";
+    case drivers::OptionKind::kTimeMs:
+      return "time";
+    case drivers::OptionKind::kSecret:
+      return "secret";
+  }
+  return "";
+}
+
+std::string TableLine(std::string_view scope, std::string_view name, std::string_view type,
+                      std::string_view default_text, std::string_view manual) {
+  std::string line;
+  for (std::string_view part : {scope, name, type, default_text}) {
+    line += std::string(part) + '\t';
+  }
+  return line + std::string(manual) + '\n';
+}
+
+template <typename T>
+std::string TableLines(std::string_view noun, std::span<const Row<T>> rows) {
+  std::string lines;
+  for (const Row<T>& row : rows) {
+    std::string scope =
+        std::string(noun) + (row.driver.empty() ? "" : " ") + std::string(row.driver);
+    lines += TableLine(scope, row.name, TypeOf(row), row.default_text, row.manual);
+  }
+  return lines;
+}
+
+std::string TableLines(const std::string& scope, const std::vector<drivers::OptionRow>& rows) {
+  std::string lines;
+  for (const drivers::OptionRow& row : rows) {
+    lines += TableLine(scope, row.name, TypeOf(row.kind), row.default_text, row.manual);
+  }
+  return lines;
+}
+
 }  // namespace
+
+std::string OptionTable(const drivers::Registry& registry) {
+  std::string text = TableLines("main", MainRows());
+  for (const auto& driver : registry.lookups()) text += TableLines("main", driver->main_options);
+  text += TableLines("authenticator", AuthenticatorRows());
+  for (const auto& driver : registry.auths()) {
+    text += TableLines("authenticator " + driver->name, driver->options);
+  }
+  return text + TableLines("router", RouterRows()) + TableLines("transport", TransportRows());
+}
 
 std::optional<std::string> PrintOptions(const Config& config, std::string_view what) {
   if (what.starts_with('+')) return PrintList(config, what.substr(1));

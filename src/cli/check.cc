@@ -1,0 +1,75 @@
+#include <cstdio>
+
+#include "src/cli/options.h"
+#include "src/cli/report.h"
+#include "src/config/print.h"
+#include "src/smtp/site.h"
+
+namespace signet::cli {
+namespace {
+
+std::string Version(const drivers::Registry& registry, const std::string& config_file) {
+  std::string text = "Signet version " + std::string(kVersion) + "\nLookups:";
+  for (const auto& driver : registry.lookups()) text += ' ' + driver->name;
+  text += "\nAuthenticators:";
+  for (const auto& driver : registry.auths()) text += ' ' + driver->name;
+  return text + "\nRouters: accept manualroute\nTransports: appendfile smtp\n" +
+         "Configuration file is " + config_file + '\n';
+}
+
+// "router NAME" comes as two words; everything else is one.
+std::vector<std::string> Questions(const std::vector<std::string>& words) {
+  std::vector<std::string> questions;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    const std::string& word = words[i];
+    bool pair =
+        word == "router" || word == "transport" || word == "authenticator" || word == "macro";
+    if (pair && i + 1 < words.size()) {
+      questions.push_back(word + ' ' + words[++i]);
+    } else {
+      questions.push_back(word);
+    }
+  }
+  if (questions.empty()) questions.emplace_back();
+  return questions;
+}
+
+// -bP: needs the configuration only, not the keys that it names.
+int PrintSettings(const Arguments& arguments, const drivers::Registry& registry) {
+  config::Loaded loaded = config::Load(arguments.config_file, arguments.macros, registry);
+  PrintDiagnostics(loaded.diagnostics);
+  if (!loaded.config) return kUsage;
+  int status = kGood;
+  for (const std::string& question : Questions(arguments.operands)) {
+    std::optional<std::string> text = config::PrintOptions(*loaded.config, question);
+    if (text) {
+      if (!PrintText(*text)) return kNo;
+      continue;
+    }
+    std::fprintf(stderr, "signet: \"%s\" is not a known option\n", question.c_str());
+    status = kNo;
+  }
+  return status;
+}
+
+}  // namespace
+
+int RunCheck(const Arguments& arguments) {
+  std::unique_ptr<drivers::Registry> registry = drivers::Registry::MakeBuiltin();
+  if (arguments.print_table) {
+    return PrintText(config::OptionTable(*registry)) ? kGood : kNo;
+  }
+  if (arguments.print_options) return PrintSettings(arguments, *registry);
+  if (arguments.print_version) PrintText(Version(*registry, arguments.config_file));
+  smtp::LoadedSite loaded =
+      smtp::LoadSite(arguments.config_file, arguments.macros, *registry, smtp::LoadTls::kYes);
+  PrintDiagnostics(loaded.loaded.diagnostics);
+  std::string summary = CountDiagnostics(loaded.loaded.diagnostics);
+  if (!loaded.site) {
+    std::fprintf(stderr, "%s: not usable: %s\n", arguments.config_file.c_str(), summary.c_str());
+    return kUsage;
+  }
+  return PrintText(arguments.config_file + ": good, " + summary + '\n') ? kGood : kNo;
+}
+
+}  // namespace signet::cli

@@ -1,0 +1,120 @@
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <iostream>
+
+#include "src/base/text.h"
+#include "src/cli/expander.h"
+#include "src/cli/options.h"
+#include "src/cli/peer.h"
+#include "src/cli/report.h"
+#include "src/engine/engine.h"
+#include "src/smtp/services.h"
+
+namespace signet::cli {
+namespace {
+
+// Without -C, a host without a configuration can expand strings all the same.
+config::Loaded LoadConfig(const Arguments& arguments, const drivers::Registry& registry) {
+  const std::string& file = arguments.config_file;
+  if (file == kDefaultConfigFile && access(file.c_str(), F_OK) != 0 && errno == ENOENT) {
+    return config::LoadText("no configuration", "", arguments.macros, registry);
+  }
+  return config::Load(file, arguments.macros, registry);
+}
+
+bool Say(const Expander::Answer& answer, int* status) {
+  std::fwrite(answer.diagnostics.data(), 1, answer.diagnostics.size(), stderr);
+  if (answer.failed) *status = kNo;
+  return PrintText(answer.text + '\n');
+}
+
+// A line of standard input; one that ends in a backslash goes on in the next.
+bool ReadLine(std::string* line) {
+  line->clear();
+  std::string part;
+  bool any = false;
+  while (std::getline(std::cin, part)) {
+    any = true;
+    while (!part.empty() && IsSpace(part.back())) part.pop_back();
+    std::size_t start = 0;
+    while (!line->empty() && start < part.size() && IsSpace(part[start])) ++start;
+    line->append(part, start);
+    if (line->empty() || line->back() != '\\') break;
+    line->pop_back();
+  }
+  return any;
+}
+
+int ExpandLines(Expander& expander) {
+  bool prompt = isatty(STDIN_FILENO) != 0;
+  int status = kGood;
+  std::string line;
+  for (std::size_t number = 1;; ++number) {
+    if (prompt) PrintText("> ");
+    if (!ReadLine(&line)) break;
+    if (Trim(line).empty()) continue;
+    if (!Say(expander.Take("line " + std::to_string(number), line), &status)) return kNo;
+  }
+  if (prompt) PrintText("\n");
+  return status;
+}
+
+int ExpandOperands(Expander& expander, const std::vector<std::string>& operands) {
+  int status = kGood;
+  for (std::size_t i = 0; i < operands.size(); ++i) {
+    std::string name = "argument " + std::to_string(i + 1);
+    if (!Say(expander.Take(name, operands[i]), &status)) return kNo;
+  }
+  return status;
+}
+
+int Complain(const std::string& what) {
+  std::fprintf(stderr, "signet: %s\n", what.c_str());
+  return kUsage;
+}
+
+// Runs in a coroutine: lookups wait.
+int Run(const Arguments& arguments, const drivers::Registry& registry,
+        const config::ConfigPtr& config) {
+  Log log(Log::Paths{});
+  lookup::Worker worker(registry, config, &log);
+  smtp::SessionServices services(&worker);
+  facts::Session session;
+  session.primary_hostname = session.active_hostname = config->main.primary_hostname;
+  session.phase = facts::Phase::kQuit;
+  if (!arguments.certificate_file.empty()) {
+    auto reason = PretendCertificate(arguments.certificate_file, *config, services, &session);
+    if (!reason) return Complain(reason.error());
+    if (!reason.value().empty()) {
+      std::fprintf(stderr, "signet: the certificate does not verify: %s\n", reason.value().c_str());
+    }
+  }
+  Expander expander(*config, services, &session);
+  for (const auto& [name, value] : arguments.settings) {
+    auto set = expander.Set(name, value);
+    if (!set) return Complain("--set: " + set.error());
+  }
+  if (arguments.operands.empty()) return ExpandLines(expander);
+  return ExpandOperands(expander, arguments.operands);
+}
+
+}  // namespace
+
+int RunExpand(const Arguments& arguments) {
+  std::unique_ptr<drivers::Registry> registry = drivers::Registry::MakeBuiltin();
+  config::Loaded loaded = LoadConfig(arguments, *registry);
+  PrintDiagnostics(loaded.diagnostics);
+  if (!loaded.config) return kUsage;
+  int status = kNo;
+  engine::Loop loop;
+  loop.Spawn([&] {
+    status = Run(arguments, *registry, loaded.config);
+    loop.Stop();
+  });
+  loop.Run();
+  return status;
+}
+
+}  // namespace signet::cli
