@@ -47,6 +47,8 @@ Connection::Connection(const signet_host* host, signet_worker* worker, Target ta
       last_used_ms_(host->now_ms()),
       buffer_(kReadBytes) {}
 
+Target::~Target() { explicit_bzero(password.data(), password.size()); }
+
 Connection::~Connection() { explicit_bzero(target_.password.data(), target_.password.size()); }
 
 void Connection::Start() {
