@@ -72,6 +72,9 @@ class Dialogue final : public acl::Effects {
   // A list option, matched against the client's address. Unset matches nobody.
   Result<bool, Failure> ClientIn(const config::Expanded& hosts);
 
+  // A refusal of the upstream, logged and passed on; `what` as above.
+  Answer RefusedUpstream(const relay::Reply& reply, std::string_view what);
+
   void LogRejection(smtp::Refusal refusal, std::string_view what, std::string_view why);
   std::string Host() const { return HostName(session_, selector); }
   bool Shutting() const {

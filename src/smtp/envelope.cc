@@ -88,12 +88,6 @@ relay::Reply HandOver(Dialogue& dialogue) {
   return reply;
 }
 
-Answer RefusedUpstream(Dialogue& dialogue, const relay::Reply& reply, const std::string& what) {
-  const auto refusal = reply.code < 500 ? smtp::Refusal::kTemporary : smtp::Refusal::kPermanent;
-  dialogue.LogRejection(refusal, what, reply.log_text.empty() ? reply.text : reply.log_text);
-  return MakeReply(reply.code, reply.enhanced, reply.text);
-}
-
 Answer DecideRecipient(Dialogue& dialogue, const std::string& typed) {
   facts::Session& session = dialogue.session();
   const std::string what = "RCPT " + typed;
@@ -110,7 +104,7 @@ Answer DecideRecipient(Dialogue& dialogue, const std::string& typed) {
   if (auto refusal = dialogue.Refusal(verdict, MakeReply(550, "5.7.1", kProhibited), what))
     return RememberRefusal(dialogue, *refusal);
   const relay::Reply reply = HandOver(dialogue);
-  if (!reply.positive()) return RememberRefusal(dialogue, RefusedUpstream(dialogue, reply, what));
+  if (!reply.positive()) return RememberRefusal(dialogue, dialogue.RefusedUpstream(reply, what));
   session.envelope.recipients.push_back(session.envelope.current);
   return dialogue.Accepted(verdict, accepted);
 }

@@ -163,18 +163,20 @@ Answer HandOver(Dialogue& dialogue, const facts::Verdict& verdict, const Receive
   const facts::Session& session = dialogue.session();
   const relay::Reply reply = dialogue.transaction->Finish();
   Log& log = *dialogue.context.log;
-  if (!reply.positive() || reply.code >= 300) {
-    // A reply that is neither yes nor no is not a yes.
-    const bool permanent = reply.code >= 500 && reply.code < 600;
-    dialogue.LogRejection(permanent ? Refusal::kPermanent : Refusal::kTemporary, "after DATA",
-                          reply.log_text.empty() ? reply.text : reply.log_text);
-    const bool refused = reply.code >= 400 && reply.code < 600;
-    if (!refused) return MakeReply(451, "4.4.0", "Onward transmission not accepted");
-    return MakeReply(reply.code, reply.enhanced, reply.text);
-  }
-  for (const relay::Delivered& delivered : dialogue.transaction->TakeDelivered())
-    log.Main(DeliveryLine(session, ">>", delivered.recipient, delivered.log_fields));
+  if (!reply.positive() || reply.code >= 300) return dialogue.RefusedUpstream(reply, "after DATA");
+  // As in Exim, what went cut-through to another host stands before the arrival with
+  // ">>", what was stored here behind it with "=>".
+  const std::vector<relay::Delivered> all = dialogue.transaction->TakeDelivered();
+  const auto went_on = [](const relay::Delivered& d) {
+    return d.log_fields.find(" H=") != std::string::npos;
+  };
+  for (const relay::Delivered& delivered : all)
+    if (went_on(delivered))
+      log.Main(DeliveryLine(session, ">>", delivered.recipient, delivered.log_fields));
   log.Main(ArrivalLine(session, dialogue.selector, {receiver.size_bytes(), receiver.message_id()}));
+  for (const relay::Delivered& delivered : all)
+    if (!went_on(delivered))
+      log.Main(DeliveryLine(session, "=>", delivered.recipient, delivered.log_fields));
   log.Main(session.envelope.message_id + " Completed");
   return dialogue.Accepted(verdict, TakenReply(dialogue));
 }
@@ -206,11 +208,7 @@ std::optional<Answer> StartUpstream(Dialogue& dialogue) {
   if (dialogue.transaction == nullptr) return std::nullopt;
   const relay::Reply reply = dialogue.transaction->StartData();
   if (reply.code == 354) return std::nullopt;
-  const bool permanent = reply.code >= 500;
-  dialogue.LogRejection(permanent ? Refusal::kPermanent : Refusal::kTemporary, "DATA",
-                        reply.log_text.empty() ? reply.text : reply.log_text);
-  if (reply.code < 400) return Answer{MakeReply(451, "4.4.0", "Onward transmission not accepted")};
-  return Answer{MakeReply(reply.code, reply.enhanced, reply.text)};
+  return dialogue.RefusedUpstream(reply, "DATA");
 }
 
 }  // namespace

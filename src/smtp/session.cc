@@ -457,6 +457,18 @@ std::optional<Answer> Dialogue::Refusal(const facts::Verdict& verdict, const Rep
   return Answer{std::move(reply)};
 }
 
+// The class of the upstream's reply is kept (rule U5); what is neither yes nor no where a
+// yes was wanted is not a yes.
+Answer Dialogue::RefusedUpstream(const relay::Reply& reply, std::string_view what) {
+  const bool clear = reply.code >= 400 && reply.code < 600;
+  const bool permanent = clear && reply.code >= 500;
+  LogRejection(permanent ? smtp::Refusal::kPermanent : smtp::Refusal::kTemporary, what,
+               reply.log_text.empty() ? reply.text : reply.log_text);
+  if (!clear) return MakeReply(451, "4.4.0", "Onward transmission not accepted");
+  const std::string standard = permanent ? "5.0.0" : "4.0.0";
+  return MakeReply(reply.code, reply.enhanced.empty() ? standard : reply.enhanced, reply.text);
+}
+
 Reply Dialogue::Accepted(const facts::Verdict& verdict, const Reply& standard) {
   VerdictReply worded = ReplyWithText(standard, verdict.user_message);
   if (!worded.problem.empty()) context.log->Panic(worded.problem);
