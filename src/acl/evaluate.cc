@@ -55,7 +55,8 @@ Answer RunItem(const Item& item, Run& run) {
   if (!value.ok()) return value.error();
   if (!value.value()) return {};
   Answer answer = item.row->run(item, *value.value(), run);
-  if (item.reads_identity && !run.authenticated()) answer.unauthenticated = true;
+  bool may_decide = item.row->condition || item.row->argument == Argument::kVariable;
+  if (may_decide && item.reads_identity && !run.authenticated()) answer.unauthenticated = true;
   if (item.negated && answer.kind == Answer::kTrue) {
     answer.kind = Answer::kFalse;
     answer.discard = false;

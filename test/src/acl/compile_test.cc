@@ -1,0 +1,233 @@
+#include <gtest/gtest.h>
+
+#include "src/acl/acl.h"
+#include "test/support/policy.h"
+
+namespace signet::acl {
+namespace {
+
+using config::AclWhen;
+using testing::Policy;
+
+class AclCompileTest : public ::testing::Test {
+ protected:
+  // What compiling says of an ACL named "a", as a RCPT ACL.
+  std::string Rcpt(std::string_view lines) { return At(AclWhen::kRcpt, lines); }
+  std::string At(AclWhen when, std::string_view lines) {
+    Policy policy;
+    policy.Acl("a", lines);
+    policy.AclOption(when, "a");
+    return Compiled(policy);
+  }
+  std::string Compiled(const Policy& policy) {
+    diagnostics_.clear();
+    spans_.clear();
+    notes_.clear();
+    auto rules = Compile(policy.config, policy.names(), &diagnostics_);
+    EXPECT_EQ(rules == nullptr, HasErrors(diagnostics_));
+    for (const Diagnostic& diagnostic : diagnostics_) {
+      spans_.emplace_back(diagnostic.span.view());
+      for (const DiagnosticNote& note : diagnostic.notes) notes_.push_back(note.message);
+    }
+    return testing::Summary(diagnostics_);
+  }
+  Diagnostics diagnostics_;
+  std::vector<std::string> spans_;  // the text that each diagnostic points at
+  std::vector<std::string> notes_;
+};
+
+TEST_F(AclCompileTest, EveryVerbConditionAndModifierIsKnown) {
+  EXPECT_EQ(Rcpt("accept hosts = 192.0.2.1\n"
+                 "       endpass\n"
+                 "       !senders = a@b\n"
+                 "deny   sender_domains = a.test : b.test\n"
+                 "       message = 550 5.7.1 no\n"
+                 "defer  domains = x\n"
+                 "drop   local_parts = root\n"
+                 "require verify = certificate\n"
+                 "warn   encrypted = *\n"
+                 "       set acl_m_x = ${lc:A}\n"
+                 "       logwrite = :main,reject: seen\n"
+                 "       add_header = X-A: b\n"
+                 "       delay = 1s\n"
+                 "       continue = x\n"
+                 "discard recipients = a@b\n"
+                 "       log_message = gone\n"
+                 "accept authenticated = *\n"
+                 "       condition = ${if eq{a}{b}}\n"),
+            "");
+}
+
+TEST_F(AclCompileTest, UnknownVerbGetsASuggestion) {
+  EXPECT_EQ(Rcpt("accpt hosts = *\n  message = x\n  hosst = y"),
+            "error: unknown ACL verb \"accpt\"; did you mean \"accept\"?\n");
+  EXPECT_EQ(spans_, std::vector<std::string>{"accpt"});
+}
+
+TEST_F(AclCompileTest, UnknownConditionGetsASuggestion) {
+  EXPECT_EQ(Rcpt("deny hosst = *"),
+            "error: unknown ACL condition or modifier \"hosst\"; did you mean \"hosts\"?\n");
+  EXPECT_EQ(spans_, std::vector<std::string>{"hosst"});
+  EXPECT_EQ(Rcpt("accept\ndney"),
+            "error: unknown ACL condition or modifier \"dney\"; did you mean \"deny\"?\n");
+}
+
+TEST_F(AclCompileTest, AllMistakesAreReportedAtOnce) {
+  EXPECT_EQ(Rcpt("deny hosst = *\n"
+                 "     delay = soon\n"
+                 "accept acl = nobody\n"),
+            "error: unknown ACL condition or modifier \"hosst\"; did you mean \"hosts\"?\n"
+            "error: unknown ACL \"nobody\"\n"
+            "error: \"delay\" wants a time such as 5s or 1m30s, found \"soon\"\n");
+}
+
+TEST_F(AclCompileTest, ConditionsBeforeAnyVerbAreNoStatement) {
+  EXPECT_TRUE(Rcpt("hosts = *").starts_with("error: verb expected, found \"hosts\"; a statement"));
+}
+
+TEST_F(AclCompileTest, FormIsChecked) {
+  EXPECT_EQ(Rcpt("!deny"), "error: a verb cannot be negated: \"!deny\"\n");
+  EXPECT_EQ(Rcpt("deny hosts *"), "error: \"=\" expected behind \"hosts\"\n");
+  EXPECT_EQ(Rcpt("deny !message = x"), "error: a modifier cannot be negated: \"message\"\n");
+  EXPECT_EQ(Rcpt("deny endpass"), "error: \"endpass\" is not allowed with \"deny\"\n");
+  EXPECT_EQ(Rcpt("accept endpass = x"), "error: \"endpass\" has no argument\n");
+  EXPECT_EQ(Rcpt("accept = x"), "error: condition or modifier expected\n");
+}
+
+TEST_F(AclCompileTest, VariableNamesAreChecked) {
+  EXPECT_EQ(Rcpt("warn set foo = 1"),
+            "error: invalid variable name \"foo\" behind \"set\": it must start with \"acl_c\" or "
+            "\"acl_m\"\n");
+  EXPECT_EQ(Rcpt("warn set acl_mfoo = 1"),
+            "error: invalid variable name \"acl_mfoo\" behind \"set\": a digit or underscore must "
+            "follow \"acl_c\" or \"acl_m\"\n");
+  EXPECT_TRUE(Rcpt("warn set acl_m = 1").starts_with("error"));
+  EXPECT_EQ(Rcpt("warn set acl_m_foo = 1\n set acl_c0 = 2\n set acl_m9_x = 3"), "");
+}
+
+TEST_F(AclCompileTest, LogNamesAreChecked) {
+  EXPECT_EQ(Rcpt("warn logwrite = :main,rejected: x"),
+            "error: \"main\", \"reject\" or \"panic\" expected, found \"rejected\"\n");
+  EXPECT_EQ(spans_, std::vector<std::string>{"rejected"});
+}
+
+TEST_F(AclCompileTest, AuthenticatedIsRefusedWhereNobodyCanBe) {
+  EXPECT_EQ(At(AclWhen::kConnect, "accept authenticated = *"),
+            "error: cannot test \"authenticated\" condition in connection ACL\n");
+  EXPECT_EQ(At(AclWhen::kHelo, "accept authenticated = *"),
+            "error: cannot test \"authenticated\" condition in EHLO or HELO ACL\n");
+  EXPECT_EQ(notes_, std::vector<std::string>{"used through acl_smtp_helo here"});
+  EXPECT_EQ(At(AclWhen::kMail, "accept authenticated = *"), "");
+}
+
+TEST_F(AclCompileTest, PlacesAreCheckedThroughNestedCalls) {
+  Policy policy;
+  policy.Acl("outer", "accept acl = inner");
+  policy.Acl("inner", "deny !acl = innermost x");
+  policy.Acl("innermost", "accept authenticated = *");
+  policy.AclOption(AclWhen::kHelo, "outer");
+  EXPECT_EQ(Compiled(policy),
+            "error: cannot test \"authenticated\" condition in EHLO or HELO ACL\n");
+  EXPECT_EQ(spans_, std::vector<std::string>{"authenticated"});
+}
+
+TEST_F(AclCompileTest, SharedAclIsFineWhereItFits) {
+  Policy policy;
+  policy.Acl("a", "accept senders = a@b");
+  policy.AclOption(AclWhen::kMail, "a");
+  policy.AclOption(AclWhen::kRcpt, "a");
+  EXPECT_EQ(Compiled(policy), "");
+  policy.AclOption(AclWhen::kHelo, "a");
+  EXPECT_EQ(Compiled(policy), "error: cannot test \"senders\" condition in EHLO or HELO ACL\n");
+}
+
+TEST_F(AclCompileTest, EveryRowIsRefusedInThePlacesThatItDoesNotFit) {
+  EXPECT_NE(At(AclWhen::kConnect, "accept encrypted = *"), "");
+  EXPECT_EQ(At(AclWhen::kHelo, "accept encrypted = *"), "");
+  EXPECT_NE(At(AclWhen::kStarttls, "accept sender_domains = x"), "");
+  EXPECT_NE(At(AclWhen::kMail, "accept domains = x"), "");
+  EXPECT_EQ(At(AclWhen::kVrfy, "accept domains = x\n local_parts = y"), "");
+  EXPECT_NE(At(AclWhen::kVrfy, "accept recipients = x@y"), "");
+  EXPECT_NE(At(AclWhen::kData, "accept local_parts = x"), "");
+  EXPECT_NE(At(AclWhen::kHelo, "accept add_header = X: y"), "");
+  EXPECT_NE(At(AclWhen::kNotquit, "accept delay = 1s"), "");
+}
+
+TEST_F(AclCompileTest, DiscardOnlyWhereThereIsSomethingToDiscard) {
+  for (AclWhen when : {AclWhen::kMail, AclWhen::kRcpt, AclWhen::kData})
+    EXPECT_EQ(At(when, "discard"), "");
+  for (AclWhen when : {AclWhen::kConnect, AclWhen::kHelo, AclWhen::kPredata, AclWhen::kAuth})
+    EXPECT_NE(At(when, "discard").find("\"discard\" cannot be used in"), std::string::npos);
+}
+
+TEST_F(AclCompileTest, OnlyAcceptAndWarnInQuit) {
+  EXPECT_EQ(At(AclWhen::kQuit, "warn logwrite = bye\naccept message = so long"), "");
+  EXPECT_EQ(At(AclWhen::kNotquit, "deny"),
+            "error: only \"accept\" and \"warn\" take effect in a NOTQUIT ACL, found \"deny\"\n");
+}
+
+TEST_F(AclCompileTest, ReplyCodeMustSuitTheVerb) {
+  EXPECT_EQ(Rcpt("deny message = 299 coded"),
+            "error: reply code starting with 5 expected with \"deny\", found \"299\"\n");
+  EXPECT_EQ(Rcpt("defer message = 550 coded"),
+            "error: reply code starting with 4 expected with \"defer\", found \"550\"\n");
+  EXPECT_EQ(Rcpt("defer message = 451 4.7.1 later"), "");
+  EXPECT_EQ(Rcpt("deny message = 5500 is no code"), "");
+  EXPECT_EQ(Rcpt("accept message = 451 coded"),
+            "error: reply code starting with 2 expected with \"accept\", found \"451\"\n");
+  EXPECT_EQ(At(AclWhen::kPredata, "accept message = 354 go on"), "");
+  EXPECT_NE(At(AclWhen::kPredata, "accept message = 250 go on"), "");
+}
+
+TEST_F(AclCompileTest, OptionNamesMustExist) {
+  Policy policy;
+  policy.Acl("check_mail", "accept");
+  policy.AclOption(AclWhen::kMail, "chekc_mail");
+  EXPECT_EQ(Compiled(policy), "error: unknown ACL \"chekc_mail\"; did you mean \"check_mail\"?\n");
+}
+
+TEST_F(AclCompileTest, OptionMayBeTheTextItself) {
+  Policy policy;
+  policy.AclOption(AclWhen::kRcpt, "accept authenticated = *");
+  EXPECT_EQ(Compiled(policy), "");
+  policy.AclOption(AclWhen::kRcpt, "accept authenticate = *");
+  EXPECT_EQ(Compiled(policy),
+            "error: unknown ACL condition or modifier \"authenticate\"; did you mean "
+            "\"authenticated\"?\n");
+  EXPECT_EQ(spans_, std::vector<std::string>{"authenticate"});
+}
+
+TEST_F(AclCompileTest, ListsAndExpansionsAreCheckedToo) {
+  EXPECT_NE(Rcpt("accept hosts = 192.0.2.0/40").find("malformed address or mask"),
+            std::string::npos);
+  EXPECT_NE(Rcpt("accept condition = ${if ew{a}{b}}").find("ew"), std::string::npos);
+  EXPECT_NE(Rcpt("accept condition = maybe").find("invalid \"condition\" value \"maybe\""),
+            std::string::npos);
+  EXPECT_TRUE(Rcpt("require verify = sender").starts_with("error: \"certificate\" expected"));
+}
+
+TEST_F(AclCompileTest, EximNamesThatAreMissingAreNamedAsSuch) {
+  EXPECT_EQ(Rcpt("deny ratelimit = 5 / 1h"), "error: \"ratelimit\" is not supported yet\n");
+  EXPECT_EQ(Rcpt("accept control = cutthrough_delivery/defer=pass"),
+            "warning: \"control = cutthrough_delivery\" has no meaning here: ignored\n");
+  EXPECT_EQ(Rcpt("accept control = freeze"), "error: \"control\" is not supported yet\n");
+}
+
+TEST_F(AclCompileTest, CallsTakeNineArguments) {
+  Policy policy;
+  policy.Acl("inner", "accept");
+  policy.Acl("a", "accept acl = inner 1 2 3 4 5 6 7 8 9");
+  policy.AclOption(AclWhen::kRcpt, "a");
+  EXPECT_EQ(Compiled(policy), "");
+  policy.Acl("b", "accept acl = inner 1 2 3 4 5 6 7 8 9 10");
+  EXPECT_EQ(Compiled(policy), "error: an ACL takes at most nine arguments, found 10\n");
+  EXPECT_EQ(spans_, std::vector<std::string>{"10"});
+}
+
+TEST_F(AclCompileTest, VariablesOfLaterPhasesAreUnknownInEarlyAcls) {
+  EXPECT_EQ(At(AclWhen::kRcpt, "accept condition = $local_part"), "");
+  EXPECT_NE(At(AclWhen::kConnect, "accept condition = $local_part"), "");
+}
+
+}  // namespace
+}  // namespace signet::acl

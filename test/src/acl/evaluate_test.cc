@@ -1,0 +1,494 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "src/acl/acl.h"
+#include "test/support/policy.h"
+
+namespace signet::acl {
+namespace {
+
+using config::AclWhen;
+using facts::VerdictKind;
+using testing::Policy;
+
+class RecordingEffects : public Effects {
+ public:
+  explicit RecordingEffects(facts::Session* session) : session_(session) {}
+  void SetVariable(const std::string& name, Value value) override {
+    (name[4] == 'c' ? session_->acl_c : session_->acl_m)[name] = std::move(value);
+  }
+  void AddHeader(std::string header) override { headers.push_back(std::move(header)); }
+  void LogWrite(std::string_view log, std::string_view text) override {
+    lines.push_back(std::string(log) + ": " + std::string(text));
+  }
+  void Delay(std::chrono::milliseconds time) override { delayed += time; }
+  facts::Session& session() override { return *session_; }
+
+  std::vector<std::string> headers, lines;
+  std::chrono::milliseconds delayed{0};
+
+ private:
+  facts::Session* session_;
+};
+
+class AclEvaluateTest : public ::testing::Test {
+ protected:
+  AclEvaluateTest() : effects(&policy.session) {
+    policy.session.envelope.sender = "alice@example.org";
+    policy.session.envelope.sender_local_part = "alice";
+    policy.session.envelope.sender_domain = "example.org";
+    policy.session.envelope.has_sender = true;
+    policy.session.envelope.current = {"bob@example.com", "bob", "example.com"};
+    policy.session.helo = "client";
+    policy.session.phase = facts::Phase::kRcpt;
+  }
+
+  void LogIn(std::string id = "alice@example.org", std::string authenticator = "tls") {
+    policy.session.auth.result = facts::AuthResult::kAuthenticated;
+    policy.session.auth.authenticator = std::move(authenticator);
+    policy.session.auth.id = std::move(id);
+    policy.session.auth.id_origins = kFromCertificate;
+  }
+
+  facts::Verdict Rcpt(std::string_view lines) { return Run(AclWhen::kRcpt, lines); }
+  facts::Verdict Run(AclWhen when, std::string_view lines) {
+    std::erase_if(policy.config.acls, [](const auto& acl) { return acl.name == "a"; });
+    policy.Acl("a", lines);
+    policy.AclOption(when, "a");
+    return Run(when);
+  }
+  facts::Verdict Run(AclWhen when) {
+    Diagnostics diagnostics;
+    rules_ = Compile(policy.config, policy.names(), &diagnostics);
+    EXPECT_NE(rules_, nullptr) << testing::Summary(diagnostics);
+    if (rules_ == nullptr) return {};
+    config::MatchContext context = policy.Context();
+    return Evaluate(*rules_, when, context, effects);
+  }
+
+  Policy policy;
+  RecordingEffects effects;
+
+ private:
+  std::unique_ptr<const Rules> rules_;
+};
+
+// --- verbs -----------------------------------------------------------------------------------
+
+TEST_F(AclEvaluateTest, UnsetAclsHaveTheirDefaults) {
+  for (std::size_t i = 0; i < static_cast<std::size_t>(AclWhen::kCount); ++i) {
+    auto when = static_cast<AclWhen>(i);
+    bool denies = when == AclWhen::kRcpt || when == AclWhen::kVrfy;
+    EXPECT_EQ(Run(when).kind, denies ? VerdictKind::kDeny : VerdictKind::kAccept) << i;
+  }
+}
+
+TEST_F(AclEvaluateTest, EndOfAnAclDenies) {
+  EXPECT_EQ(Rcpt("").kind, VerdictKind::kDeny);
+  EXPECT_EQ(Run(AclWhen::kMail, "accept hosts = 198.51.100.1").kind, VerdictKind::kDeny);
+  EXPECT_EQ(Rcpt("warn").kind, VerdictKind::kDeny);
+}
+
+TEST_F(AclEvaluateTest, VerbsThatHoldDecide) {
+  EXPECT_EQ(Rcpt("accept").kind, VerdictKind::kAccept);
+  EXPECT_EQ(Rcpt("deny\naccept").kind, VerdictKind::kDeny);
+  EXPECT_EQ(Rcpt("defer\naccept").kind, VerdictKind::kDefer);
+  EXPECT_EQ(Rcpt("drop\naccept").kind, VerdictKind::kDrop);
+  EXPECT_EQ(Rcpt("discard\ndeny").kind, VerdictKind::kDiscard);
+  EXPECT_EQ(Rcpt("require\naccept").kind, VerdictKind::kAccept);
+  EXPECT_EQ(Rcpt("warn\naccept").kind, VerdictKind::kAccept);
+}
+
+TEST_F(AclEvaluateTest, VerbsThatDoNotHoldGoOnButRequire) {
+  const std::string no = " condition = no\n";
+  for (const char* verb : {"accept", "deny", "defer", "drop", "discard", "warn"}) {
+    EXPECT_EQ(Rcpt(verb + no + "accept").kind, VerdictKind::kAccept) << verb;
+    EXPECT_EQ(Rcpt(verb + no + "defer").kind, VerdictKind::kDefer) << verb;
+  }
+  EXPECT_EQ(Rcpt("require" + no + "accept").kind, VerdictKind::kDeny);
+}
+
+TEST_F(AclEvaluateTest, AllConditionsMustHold) {
+  EXPECT_EQ(Rcpt("accept condition = yes\n condition = 1\n condition = -3\n condition = True").kind,
+            VerdictKind::kAccept);
+  EXPECT_EQ(Rcpt("accept condition = yes\n condition = 0").kind, VerdictKind::kDeny);
+  EXPECT_EQ(Rcpt("accept !condition = no").kind, VerdictKind::kAccept);
+  EXPECT_EQ(Rcpt("accept ! condition = yes").kind, VerdictKind::kDeny);
+}
+
+TEST_F(AclEvaluateTest, EndpassDeniesWhereTheRestDoesNotHold) {
+  EXPECT_EQ(Rcpt("accept endpass\n condition = no\naccept").kind, VerdictKind::kDeny);
+  EXPECT_EQ(Rcpt("accept condition = no\n endpass\naccept").kind, VerdictKind::kAccept);
+  EXPECT_EQ(Rcpt("discard endpass\n condition = no\naccept").kind, VerdictKind::kDeny);
+}
+
+TEST_F(AclEvaluateTest, ItemsBehindAFailedConditionAreNotRun) {
+  Rcpt("warn set acl_m_a = 1\n condition = no\n set acl_m_b = 1\n logwrite = x\naccept");
+  EXPECT_EQ(policy.session.acl_m.count("acl_m_a"), 1u);
+  EXPECT_EQ(policy.session.acl_m.count("acl_m_b"), 0u);
+  EXPECT_TRUE(effects.lines.empty());
+}
+
+// --- failures --------------------------------------------------------------------------------
+
+TEST_F(AclEvaluateTest, ForcedFailureLeavesTheItemOut) {
+  EXPECT_EQ(Rcpt("accept condition = ${if eq{a}{b}{x}fail}").kind, VerdictKind::kAccept);
+  EXPECT_EQ(Rcpt("accept !condition = ${if eq{a}{b}{x}fail}").kind, VerdictKind::kAccept);
+  EXPECT_EQ(Rcpt("accept set acl_m_x = ${if eq{a}{b}{x}fail}").kind, VerdictKind::kAccept);
+  EXPECT_EQ(policy.session.acl_m.count("acl_m_x"), 0u);
+}
+
+TEST_F(AclEvaluateTest, RuleE6LookupThatCannotAnswerDefers) {
+  policy.services.Defer("k@/f", "out of reach");
+  for (const char* verb : {"accept", "deny", "require", "drop", "discard", "defer"}) {
+    facts::Verdict verdict =
+        Rcpt(std::string(verb) + " condition = ${lookup{k}lsearch{/f}}\n message = x\naccept");
+    EXPECT_EQ(verdict.kind, VerdictKind::kDefer) << verb;
+    EXPECT_EQ(verdict.user_message, "");
+    EXPECT_NE(verdict.log_message.find("out of reach"), std::string::npos);
+  }
+  EXPECT_EQ(Rcpt("accept !hosts = net-lsearch;/g : ${lookup{k}lsearch{/f}}").kind,
+            VerdictKind::kDefer);
+}
+
+TEST_F(AclEvaluateTest, WarnThatCannotAnswerIsSkippedWithALine) {
+  policy.services.Defer("k@/f", "out of reach");
+  EXPECT_EQ(Rcpt("warn condition = ${lookup{k}lsearch{/f}}\naccept").kind, VerdictKind::kAccept);
+  ASSERT_EQ(effects.lines.size(), 1u);
+  EXPECT_TRUE(effects.lines[0].starts_with(
+      "main: H=(client) [192.0.2.1] Warning: ACL \"warn\" statement skipped (in ACL a at "
+      "test.conf:1:1): condition test deferred"))
+      << effects.lines[0];
+}
+
+TEST_F(AclEvaluateTest, OtherFailuresDeferToo) {
+  EXPECT_EQ(Rcpt("deny condition = ${eval:1/0}\naccept").kind, VerdictKind::kDefer);
+  EXPECT_EQ(Rcpt("deny condition = ${lc:MAYBE}\naccept").kind, VerdictKind::kDefer);
+  EXPECT_EQ(Rcpt("warn condition = ${eval:1/0}\naccept").kind, VerdictKind::kDefer);
+  EXPECT_EQ(Rcpt("warn delay = ${lc:SOON}\naccept").kind, VerdictKind::kDefer);
+}
+
+// --- conditions ------------------------------------------------------------------------------
+
+TEST_F(AclEvaluateTest, AuthenticatedMatchesTheAuthenticatorsName) {
+  EXPECT_EQ(Rcpt("accept authenticated = *").kind, VerdictKind::kDeny);
+  EXPECT_EQ(Rcpt("accept !authenticated = *").kind, VerdictKind::kAccept);
+  LogIn();
+  EXPECT_EQ(Rcpt("accept authenticated = *").kind, VerdictKind::kAccept);
+  EXPECT_EQ(Rcpt("accept authenticated = plain : TLS").kind, VerdictKind::kAccept);
+  EXPECT_EQ(Rcpt("accept authenticated = plain").kind, VerdictKind::kDeny);
+}
+
+TEST_F(AclEvaluateTest, DeferredAuthenticationIsNone) {
+  policy.session.auth.result = facts::AuthResult::kDeferred;
+  policy.session.auth.authenticator = "tls";
+  EXPECT_EQ(Rcpt("accept authenticated = *").kind, VerdictKind::kDeny);
+}
+
+TEST_F(AclEvaluateTest, EncryptedMatchesTheCipher) {
+  EXPECT_EQ(Rcpt("accept encrypted = *").kind, VerdictKind::kDeny);
+  policy.session.tls.active = true;
+  policy.session.tls.cipher = "TLS1.3:ECDHE_X25519__ECDSA_SECP256R1_SHA256__AES_256_GCM:256";
+  EXPECT_EQ(Rcpt("accept encrypted = *").kind, VerdictKind::kAccept);
+  EXPECT_EQ(Rcpt("accept encrypted = *aes_256_gcm").kind, VerdictKind::kAccept);
+  EXPECT_EQ(Rcpt("accept encrypted = TLS1.3*").kind, VerdictKind::kDeny);
+}
+
+TEST_F(AclEvaluateTest, VerifyCertificateIsWhatTheHandshakeFound) {
+  facts::Verdict verdict = Rcpt("require verify = certificate\naccept");
+  EXPECT_EQ(verdict.kind, VerdictKind::kDeny);
+  EXPECT_EQ(verdict.user_message, "no verified certificate");
+  policy.session.tls.verified = true;  // of a layer that is gone
+  EXPECT_EQ(Rcpt("require verify = certificate\naccept").kind, VerdictKind::kDeny);
+  policy.session.tls.active = true;
+  EXPECT_EQ(Rcpt("require verify = certificate\naccept").kind, VerdictKind::kAccept);
+}
+
+TEST_F(AclEvaluateTest, EnvelopeConditions) {
+  EXPECT_EQ(Rcpt("accept hosts = 192.0.2.0/24").kind, VerdictKind::kAccept);
+  EXPECT_EQ(Rcpt("accept senders = alice@example.org").kind, VerdictKind::kAccept);
+  EXPECT_EQ(Rcpt("accept senders = :").kind, VerdictKind::kDeny);
+  EXPECT_EQ(Rcpt("accept sender_domains = example.org").kind, VerdictKind::kAccept);
+  EXPECT_EQ(Rcpt("accept domains = example.com").kind, VerdictKind::kAccept);
+  EXPECT_EQ(Rcpt("accept local_parts = bob").kind, VerdictKind::kAccept);
+  EXPECT_EQ(Rcpt("accept recipients = bob@example.com").kind, VerdictKind::kAccept);
+  EXPECT_EQ(Rcpt("accept recipients = alice@example.com").kind, VerdictKind::kDeny);
+  policy.session.envelope.sender = "";
+  EXPECT_EQ(Rcpt("accept senders = :").kind, VerdictKind::kAccept);
+}
+
+// --- nested ACLs -----------------------------------------------------------------------------
+
+TEST_F(AclEvaluateTest, NestedAclsAnswerForTheirCaller) {
+  policy.Acl("yes", "accept");
+  policy.Acl("no", "deny message = inner text");
+  policy.Acl("dropping", "drop");
+  policy.Acl("later", "defer");
+  policy.Acl("away", "discard");
+  EXPECT_EQ(Rcpt("accept acl = yes").kind, VerdictKind::kAccept);
+  EXPECT_EQ(Rcpt("accept acl = no\ndefer").kind, VerdictKind::kDefer);
+  EXPECT_EQ(Rcpt("accept !acl = no").kind, VerdictKind::kAccept);
+  EXPECT_EQ(Rcpt("require acl = no").user_message, "inner text");
+  EXPECT_EQ(Rcpt("require acl = dropping").kind, VerdictKind::kDrop);
+  EXPECT_EQ(Rcpt("deny acl = dropping\naccept").kind, VerdictKind::kAccept);
+  EXPECT_EQ(Rcpt("deny acl = later\naccept").kind, VerdictKind::kDefer);
+  EXPECT_EQ(Rcpt("accept acl = away").kind, VerdictKind::kDiscard);
+  EXPECT_EQ(Rcpt("warn acl = away\naccept").kind, VerdictKind::kDefer);
+}
+
+TEST_F(AclEvaluateTest, NestedAclsGetArguments) {
+  policy.session.acl_args = {Value("outer")};
+  policy.Acl("inner",
+             "accept condition = ${if and{{eq{$acl_narg}{2}}{eq{$acl_arg1}{a b}}"
+             "{eq{$acl_arg2}{client x}}}}");
+  EXPECT_EQ(Rcpt("accept acl = inner \"a b\" ${lc:${sender_helo_name} X}").kind,
+            VerdictKind::kAccept);
+  ASSERT_EQ(policy.session.acl_args.size(), 1u);
+  EXPECT_EQ(policy.session.acl_args[0].text, "outer");
+}
+
+TEST_F(AclEvaluateTest, ArgumentIsOneArgumentWhateverIsInIt) {
+  policy.session.helo = "a b c";
+  policy.Acl("inner", "accept condition = ${if eq{$acl_narg}{1}}");
+  EXPECT_EQ(Rcpt("accept acl = inner $sender_helo_name").kind, VerdictKind::kAccept);
+}
+
+TEST_F(AclEvaluateTest, NamesFromOutsideAreRefused) {
+  policy.Acl("client", "accept");
+  EXPECT_EQ(Rcpt("accept acl = $sender_helo_name").kind, VerdictKind::kDefer);
+  EXPECT_EQ(Rcpt("accept acl = ${lc:CLIENT}").kind, VerdictKind::kAccept);
+  EXPECT_EQ(Rcpt("accept acl = ${lc:NOBODY}").kind, VerdictKind::kDefer);
+}
+
+TEST_F(AclEvaluateTest, NestingEndsAtTheLimit) {
+  policy.Acl("loop", "accept acl = loop");
+  facts::Verdict verdict = Rcpt("accept acl = loop");
+  EXPECT_EQ(verdict.kind, VerdictKind::kDefer);
+  EXPECT_EQ(verdict.log_message, "ACL nested too deep: possible loop");
+  EXPECT_EQ(policy.budget.acl_depth, limits::kAclDepth);
+}
+
+TEST_F(AclEvaluateTest, NestingGoesToTheLimit) {
+  policy.Acl("l0", "accept");
+  for (std::size_t i = 1; i <= limits::kAclDepth; ++i)
+    policy.Acl("l" + std::to_string(i), "accept acl = l" + std::to_string(i - 1));
+  EXPECT_EQ(Rcpt("accept acl = l" + std::to_string(limits::kAclDepth - 1)).kind,
+            VerdictKind::kAccept);
+  EXPECT_EQ(Rcpt("accept acl = l" + std::to_string(limits::kAclDepth)).kind, VerdictKind::kDefer);
+}
+
+TEST_F(AclEvaluateTest, PlacesOfAclsNamedAtRunTimeAreCheckedThen) {
+  policy.Acl("inner", "accept authenticated = *");
+  facts::Verdict verdict = Run(AclWhen::kHelo, "accept acl = ${lc:INNER}");
+  EXPECT_EQ(verdict.kind, VerdictKind::kDefer);
+  EXPECT_EQ(verdict.log_message, "cannot test authenticated condition in EHLO or HELO ACL");
+}
+
+// --- options ---------------------------------------------------------------------------------
+
+TEST_F(AclEvaluateTest, OptionMayNameItsAclByAnExpansion) {
+  policy.Acl("in", "accept");
+  policy.Acl("out", "deny message = out");
+  policy.AclOption(AclWhen::kRcpt, "${if eq{$sender_host_address}{192.0.2.1}{in}{out}}");
+  EXPECT_EQ(Run(AclWhen::kRcpt).kind, VerdictKind::kAccept);
+  policy.session.connection.client_ip = "198.51.100.1";
+  EXPECT_EQ(Run(AclWhen::kRcpt).user_message, "out");
+}
+
+TEST_F(AclEvaluateTest, RuleE1OptionTextFromOutsideIsRefused) {
+  policy.session.helo = "in";
+  policy.Acl("in", "accept");
+  policy.AclOption(AclWhen::kRcpt, "$sender_helo_name");
+  facts::Verdict verdict = Run(AclWhen::kRcpt);
+  EXPECT_EQ(verdict.kind, VerdictKind::kDefer);
+  EXPECT_EQ(verdict.log_message, "internal configuration error");
+  ASSERT_EQ(effects.lines.size(), 1u);
+  EXPECT_TRUE(effects.lines[0].starts_with("panic: "));
+}
+
+TEST_F(AclEvaluateTest, OptionThatFailsNeverOpensTheDoor) {
+  policy.AclOption(AclWhen::kRcpt, "${if eq{a}{b}{x}fail}");
+  EXPECT_EQ(Run(AclWhen::kRcpt).kind, VerdictKind::kDeny);
+  policy.AclOption(AclWhen::kRcpt, "${lc:NOBODY}");
+  EXPECT_EQ(Run(AclWhen::kRcpt).kind, VerdictKind::kDefer);
+  policy.services.Defer("k@/f", "out of reach");
+  policy.AclOption(AclWhen::kMail, "${lookup{k}lsearch{/f}}");
+  EXPECT_EQ(Run(AclWhen::kMail).kind, VerdictKind::kDefer);
+}
+
+TEST_F(AclEvaluateTest, OptionTextItselfIsAnAcl) {
+  policy.AclOption(AclWhen::kMail, "deny message = go away");
+  EXPECT_EQ(Run(AclWhen::kMail).user_message, "go away");
+}
+
+// --- messages --------------------------------------------------------------------------------
+
+TEST_F(AclEvaluateTest, MessageInForceAtTheDecidingConditionIsUsed) {
+  EXPECT_EQ(Rcpt("require message = first\n condition = yes\n message = second\n condition = no")
+                .user_message,
+            "second");
+  EXPECT_EQ(Rcpt("require message = first\n condition = no\n message = second").user_message,
+            "first");
+  EXPECT_EQ(Rcpt("deny message = no for $sender_address").user_message, "no for alice@example.org");
+}
+
+TEST_F(AclEvaluateTest, ImplicitDenySpeaksWithTheLastAccept) {
+  facts::Verdict verdict = Rcpt("accept message = second text\n condition = no");
+  EXPECT_EQ(verdict.kind, VerdictKind::kDeny);
+  EXPECT_EQ(verdict.user_message, "second text");
+  EXPECT_EQ(Rcpt("accept message = x\n condition = no\ndeny condition = no").user_message, "");
+  EXPECT_EQ(Rcpt("deny message = x\n condition = no").user_message, "");
+}
+
+TEST_F(AclEvaluateTest, EndpassHidesTheMessageOfAnAccept) {
+  EXPECT_EQ(Rcpt("accept message = x\n endpass").user_message, "");
+  EXPECT_EQ(Rcpt("accept message = x").user_message, "x");
+  EXPECT_EQ(Rcpt("accept message = x\n endpass\n condition = no").user_message, "x");
+}
+
+TEST_F(AclEvaluateTest, LogMessageJoinsTheConditionsText) {
+  facts::Verdict verdict = Rcpt(
+      "require log_message = refused\n message = you: $acl_verify_message\n"
+      " verify = certificate");
+  EXPECT_EQ(verdict.log_message, "refused: no verified certificate");
+  EXPECT_EQ(verdict.user_message, "you: no verified certificate");
+  EXPECT_EQ(policy.session.acl_verify_message, "");
+  EXPECT_EQ(Rcpt("deny message = only this").log_message, "only this");
+  EXPECT_EQ(Rcpt("deny message = a\n log_message = b").log_message, "b");
+}
+
+TEST_F(AclEvaluateTest, MessageThatCannotBeExpandedIsLeftOut) {
+  EXPECT_EQ(Rcpt("deny message = ${if eq{a}{b}{x}fail}").user_message, "");
+  EXPECT_TRUE(effects.lines.empty());
+  EXPECT_EQ(Rcpt("deny message = ${eval:1/0}").user_message, "");
+  ASSERT_EQ(effects.lines.size(), 1u);
+  EXPECT_TRUE(
+      effects.lines[0].starts_with("panic: failed to expand ACL message \"${eval:1/0}\": "));
+}
+
+TEST_F(AclEvaluateTest, DeferShowsItsText) {
+  EXPECT_EQ(Rcpt("defer message = 451 4.7.1 come back").user_message, "451 4.7.1 come back");
+}
+
+TEST_F(AclEvaluateTest, WrongReplyCodeIsDroppedWithALine) {
+  facts::Verdict verdict = Rcpt("deny message = ${lc:299 2.1.5 Coded}");
+  EXPECT_EQ(verdict.user_message, "coded");
+  ASSERT_EQ(effects.lines.size(), 1u);
+  EXPECT_EQ(effects.lines[0],
+            "panic: configured error code starts with incorrect digit (expected 5) in "
+            "\"299 2.1.5 coded\"");
+  EXPECT_EQ(Rcpt("deny message = ${lc:550 5.7.1 NO}").user_message, "550 5.7.1 no");
+}
+
+TEST_F(AclEvaluateTest, WarnWritesItsLogMessage) {
+  Rcpt("warn log_message = odd\naccept");
+  ASSERT_EQ(effects.lines.size(), 1u);
+  EXPECT_EQ(effects.lines[0], "main: H=(client) [192.0.2.1] Warning: odd");
+}
+
+TEST_F(AclEvaluateTest, VerdictSaysWhichStatementDecided) {
+  facts::Verdict verdict = Rcpt("accept condition = no\ndeny");
+  EXPECT_EQ(verdict.where.view(), "deny");
+  EXPECT_EQ(PlaceOf(verdict.where), "test.conf:2:1");
+}
+
+// --- modifiers -------------------------------------------------------------------------------
+
+TEST_F(AclEvaluateTest, VariablesKeepTheOriginOfTheirText) {
+  Rcpt("accept set acl_m_x = $sender_helo_name\n set acl_c_y = fixed");
+  EXPECT_EQ(policy.session.acl_m["acl_m_x"].text, "client");
+  EXPECT_EQ(policy.session.acl_m["acl_m_x"].origins(), kFromClient);
+  EXPECT_EQ(policy.session.acl_c["acl_c_y"].origins(), kFromAdministrator);
+}
+
+TEST_F(AclEvaluateTest, DelaysAddUp) {
+  Rcpt("warn delay = 1m30s\naccept delay = 2s\n delay = 0s");
+  EXPECT_EQ(effects.delayed, std::chrono::seconds(92));
+}
+
+TEST_F(AclEvaluateTest, LogwriteChoosesItsLogs) {
+  Rcpt("accept logwrite = plain\n logwrite = :reject, panic: $sender_helo_name");
+  EXPECT_EQ(effects.lines,
+            (std::vector<std::string>{"main: plain", "reject: client", "panic: client"}));
+}
+
+TEST_F(AclEvaluateTest, LogwriteOfTheClientChoosesNothing) {
+  policy.session.helo = ":panic: x";
+  Rcpt("accept logwrite = $sender_helo_name");
+  EXPECT_EQ(effects.lines, std::vector<std::string>{"main: :panic: x"});
+}
+
+TEST_F(AclEvaluateTest, HeadersAreHandedOver) {
+  Rcpt("accept add_header = X-Sender: $sender_helo_name\n add_header = note");
+  EXPECT_EQ(effects.headers, (std::vector<std::string>{"X-Sender: client", "X-ACL-Warn: note"}));
+}
+
+// --- rule I14: why somebody was refused --------------------------------------------------------
+
+class BecauseUnauthenticatedTest : public AclEvaluateTest {
+ protected:
+  // "deny because", "deny" or "other".
+  std::string Why(std::string_view lines) {
+    facts::Verdict verdict = Rcpt(lines);
+    bool denied = verdict.kind == VerdictKind::kDeny || verdict.kind == VerdictKind::kDrop;
+    return std::string(denied ? "deny" : "other") +
+           (verdict.because_unauthenticated ? " because" : "");
+  }
+};
+
+TEST_F(BecauseUnauthenticatedTest, RuleI14AcceptThatWantedAuthentication) {
+  EXPECT_EQ(Why("accept authenticated = *\ndeny message = relaying needs a client certificate"),
+            "deny because");
+  EXPECT_EQ(Why("accept authenticated = *"), "deny because");
+  EXPECT_EQ(Why("accept hosts = 192.0.2.1\n authenticated = tls\ndrop"), "deny because");
+}
+
+TEST_F(BecauseUnauthenticatedTest, RuleI14DenyOfTheUnauthenticated) {
+  EXPECT_EQ(Why("deny !authenticated = *\naccept"), "deny because");
+  EXPECT_EQ(Why("require authenticated = *\naccept"), "deny because");
+  EXPECT_EQ(Why("deny hosts = 192.0.2.1\n !authenticated = *\naccept"), "deny because");
+}
+
+TEST_F(BecauseUnauthenticatedTest, RuleI14ConditionsThatReadTheIdentity) {
+  EXPECT_EQ(Why("accept condition = ${if def:authenticated_id}"), "deny because");
+  EXPECT_EQ(Why("deny condition = ${if eq{$authenticated_id}{}}\naccept"), "deny because");
+  EXPECT_EQ(Why("deny condition = ${if !def:sender_host_authenticated}\naccept"), "deny because");
+  EXPECT_EQ(Why("accept senders = $authenticated_id"), "deny because");
+  policy.NamedList("addresslist", "own", "$authenticated_id");
+  EXPECT_EQ(Why("accept senders = +own"), "deny because");
+}
+
+TEST_F(BecauseUnauthenticatedTest, RuleI14ThroughNestedAcls) {
+  policy.Acl("known", "accept authenticated = *");
+  policy.Acl("anonymous", "accept !authenticated = *");
+  EXPECT_EQ(Why("require acl = known\naccept"), "deny because");
+  EXPECT_EQ(Why("accept acl = known\ndeny"), "deny because");
+  EXPECT_EQ(Why("deny acl = anonymous\naccept"), "deny because");
+}
+
+TEST_F(BecauseUnauthenticatedTest, RuleI14ThroughVariables) {
+  EXPECT_EQ(Why("warn authenticated = *\n set acl_m_ok = 1\n"
+                "accept condition = $acl_m_ok\ndeny"),
+            "deny because");
+  EXPECT_EQ(Why("warn set acl_m_who = $authenticated_id\naccept condition = $acl_m_who\ndeny"),
+            "deny because");
+}
+
+TEST_F(BecauseUnauthenticatedTest, OtherReasonsStayPermanent) {
+  EXPECT_EQ(Why("deny hosts = 192.0.2.1\naccept authenticated = *"), "deny");
+  EXPECT_EQ(Why("deny authenticated = *\n condition = yes\ndeny hosts = *"), "deny");
+  EXPECT_EQ(Why("accept hosts = 198.51.100.1\n authenticated = *\ndeny"), "deny");
+  EXPECT_EQ(Why("deny message = you are $authenticated_id"), "deny");
+  EXPECT_EQ(Why("accept !authenticated = *"), "other");
+}
+
+TEST_F(BecauseUnauthenticatedTest, NobodyWhoIsAuthenticatedIsRefusedForThat) {
+  LogIn();
+  EXPECT_EQ(Why("accept authenticated = plain\ndeny"), "deny");
+  EXPECT_EQ(Why("deny condition = ${if eq{$authenticated_id}{alice@example.org}}"), "deny");
+  EXPECT_EQ(Why("accept condition = ${if eq{$authenticated_id}{}}"), "deny");
+}
+
+}  // namespace
+}  // namespace signet::acl
