@@ -38,6 +38,7 @@ struct AstNode {
   AstPtr yes, no;          // of a yes/no tail
   bool fail = false;       // the tail ends in the word `fail`
   bool negated = false;    // kCondition
+  bool broken = false;     // its form was wrong, and that was reported
   bool keyed = false;      // kItem `lookup`: the first child is a single key
   std::size_t number = 0;  // kCapture, kHole
   std::size_t depth = 0;   // how deep it is nested

@@ -91,7 +91,7 @@ class Emitter {
         ResolveVariable(&node);
         break;
       case AstKind::kOperator:
-        ResolveOperator(&node);
+        ResolveOperator(tree, &node);
         break;
       case AstKind::kItem:
         FinishItem(tree, &node);
@@ -148,10 +148,29 @@ class Emitter {
       }
     }
     if (pieces.empty()) pieces.push_back({0, tree.span, false});
-    rep_.sources.emplace_back("replacement", std::move(text), std::move(pieces));
-    AstPtr again = Parse(rep_.sources.back().whole(), holes, depth, context_.diagnostics);
+    Diagnostics* outer = context_.diagnostics;
+    Diagnostics found;
+    context_.diagnostics = &found;
+    rep_.sources.emplace_back("replacement", std::move(text), pieces);
+    AstPtr again = Parse(rep_.sources.back().whole(), holes, depth, &found);
     node->again = Emit(*again);
     node->holes = static_cast<std::uint32_t>(holes.size());
+    context_.diagnostics = outer;
+    // The replacement's text goes with the Program; what is wrong with it is shown in the
+    // text that the administrator wrote.
+    for (Diagnostic& d : found) {
+      d.span = Original(d.span, pieces);
+      outer->push_back(std::move(d));
+    }
+  }
+
+  static SourceSpan Original(SourceSpan span, const std::vector<SourceText::Piece>& pieces) {
+    const SourceText::Piece* piece = &pieces.front();
+    for (const SourceText::Piece& p : pieces)
+      if (p.offset <= span.begin) piece = &p;
+    if (!piece->verbatim) return piece->from;
+    std::uint32_t skipped = span.begin - piece->offset;
+    return piece->from.Part(skipped, skipped + (span.end - span.begin));
   }
 
   void ResolveVariable(Node* node) {
@@ -197,7 +216,7 @@ class Emitter {
     context_.Error(node.name, "unknown variable " + InQuotes(name), DidYouMean(name, Variables()));
   }
 
-  void ResolveOperator(Node* node) {
+  void ResolveOperator(const AstNode& tree, Node* node) {
     std::string_view name = node->name.view();
     std::string_view argument;  // data() == nullptr: none
     node->op = FindRow(Operators(), name);
@@ -213,6 +232,7 @@ class Emitter {
                                        InQuotes(node->op->name) + " does not take an argument)");
       return;
     }
+    if (tree.broken) return;
     std::string wrong = node->op->argument(context_, name, argument, node);
     if (!wrong.empty()) context_.Error(node->name, std::move(wrong));
   }
@@ -231,17 +251,14 @@ class Emitter {
     node->item = tree.item;
     node->text = context_.Keep(tree.text);
     // A part that did not parse has been reported already.
-    if (tree.item != nullptr && tree.item->check != nullptr && Complete(tree))
+    if (tree.item != nullptr && tree.item->check != nullptr && !tree.broken)
       tree.item->check(context_, node);
   }
 
   void FinishCondition(const AstNode& tree, Node* node) {
     node->condition = tree.condition;
-    if (tree.condition->check != nullptr && tree.children.size() >= tree.condition->count)
-      tree.condition->check(context_, node);
+    if (tree.condition->check != nullptr && !tree.broken) tree.condition->check(context_, node);
   }
-
-  static bool Complete(const AstNode& tree) { return tree.children.size() >= tree.item->least; }
 
   CompileContext& context_;
   Program::Rep& rep_;

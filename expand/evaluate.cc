@@ -199,18 +199,12 @@ bool Evaluation::ElementsOf(const Node& node, const Datum& list, Elements* eleme
 }
 
 Datum Evaluation::FromValue(const Value& value) {
-  Datum datum(Text{value.text, value.segments});
-  if (!value.is_list) return datum;
+  if (!value.is_list) return Datum(Text{value.text, value.segments});
+  // The form for display is made anew: it must say of each octet whether it is structure.
   Elements elements(&arena);
   elements.reserve(value.elements.size());
   for (const std::string& e : value.elements) elements.push_back(From(e, value.element_origins));
-  auto* copy =
-      static_cast<Text*>(arena.allocate(sizeof(Text) * (elements.size() + 1), alignof(Text)));
-  std::copy(elements.begin(), elements.end(), copy);
-  auto* list = static_cast<ListData*>(arena.allocate(sizeof(ListData), alignof(ListData)));
-  *list = ListData{{copy, elements.size()}, value.separator};
-  datum.list = list;
-  return datum;
+  return MakeList(elements, value.separator, ListStyle::kFields);
 }
 
 Value Evaluation::ToValue(const Datum& datum) const {

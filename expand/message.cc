@@ -7,9 +7,13 @@ namespace signet::expand {
 
 std::string InQuotes(std::string_view text) {
   constexpr std::size_t kMostShown = 200;
-  std::string shown = Printable(text.substr(0, kMostShown));
+  std::string shown = "\"";
+  for (char c : Printable(text.substr(0, kMostShown))) {
+    if (c == '"') shown += '\\';
+    shown += c;
+  }
   if (text.size() > kMostShown) shown += "...";
-  return "\"" + shown + "\"";
+  return shown + '"';
 }
 
 std::string DidYouMean(std::string_view wrong, const std::vector<std::string_view>& candidates) {

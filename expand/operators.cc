@@ -8,6 +8,7 @@
 #include "expand/number.h"
 #include "expand/table.h"
 #include "src/base/codec.h"
+#include "src/base/log.h"
 #include "src/base/text.h"
 #include "src/crypto/certificate.h"
 #include "src/crypto/digest.h"
@@ -482,7 +483,8 @@ bool RunMask(Evaluation& e, const Node& node, const Datum& s, Datum* out) {
 bool RunReverseIp(Evaluation& e, const Node& node, const Datum& s, Datum* out) {
   auto address = IpAddress::Parse(s.text.substr(0, s.text.find('/')));
   if (address.has_value()) return Give(e, s, address->Reversed(), out);
-  return e.FailPermanently(node, "reverse_ip() not given an IP address [" + InQuotes(s.text) + "]");
+  return e.FailPermanently(
+      node, "reverse_ip() not given an IP address [" + Printable(s.text.substr(0, 200)) + "]");
 }
 
 bool RunIpv6Denorm(Evaluation& e, const Node& node, const Datum& s, Datum* out) {

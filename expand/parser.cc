@@ -159,6 +159,7 @@ bool Parser::Open(AstNode* into, const Token& open) {
     into->children.pop_back();
   else
     Close(node, from);
+  if (!good && !into->children.empty()) into->children.back()->broken = true;
   return good;
 }
 
@@ -237,6 +238,14 @@ bool Parser::CountedArguments(AstNode* node) {
 // `extract`: whether a {text} is an argument or already the tail depends on the first
 // one's value, so all are read alike and told apart later.
 bool Parser::Arguments(AstNode* node) {
+  lex_.SkipSpace();
+  if (lex_.Peek() != '{') {
+    SourceSpan form = lex_.Word();
+    if (form.view() == "json" || form.view() == "jsons")
+      return Error(form, "\"extract " + std::string(form.view()) +
+                             "\" is part of the language but not available in this version");
+    return Error(form, "missing '{' for argument 1 of extract");
+  }
   if (!CountedArguments(node)) return false;
   lex_.SkipSpace();
   if (IsAlpha(lex_.Peek()) && !FailWord(node)) return false;
@@ -343,6 +352,7 @@ bool Parser::Condition(AstNode* parent) {
     return false;
   }
   Close(node, from);
+  node->broken = !good;
   return good;
 }
 
@@ -397,6 +407,7 @@ bool Parser::DefName(AstNode* node) {
     if (IsHeaderName(variable->name.view())) (void)lex_.Accept(':');
     return true;
   }
+  node->children.pop_back();
   return Error(lex_.Span(from, from + 1), "variable name omitted after \"def:\"");
 }
 

@@ -72,7 +72,7 @@ class Run {
   std::string Result() {
     std::string text;
     for (const Diagnostic& d : diagnostics_) {
-      SourceLocation at = text_.Locate(d.span);
+      SourceLocation at = d.span.text->Locate(d.span);
       if (d.severity == Severity::kWarning || program_ == nullptr)
         text += std::string(d.severity == Severity::kError ? "error   " : "warning ") +
                 std::to_string(at.line) + ":" + std::to_string(at.column) + ": " +

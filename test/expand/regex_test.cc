@@ -1,0 +1,71 @@
+#include "expand/regex.h"
+
+#include <gtest/gtest.h>
+
+#include "src/base/limits.h"
+
+namespace signet::expand {
+namespace {
+
+std::unique_ptr<const Regex> Made(std::string_view pattern, Regex::Jit jit) {
+  auto regex = Regex::Compile(pattern, jit);
+  EXPECT_TRUE(regex.ok()) << pattern;
+  return regex.ok() ? std::move(regex).value() : nullptr;
+}
+
+std::string Nested(std::size_t depth) {
+  return std::string(depth, '(') + "a" + std::string(depth, ')');
+}
+
+TEST(RegexTest, GivesGroupsAsOffsets) {
+  auto regex = Made("(a)(x)?(b)", Regex::Jit::kYes);
+  std::vector<Regex::Group> groups;
+  std::string why;
+  ASSERT_EQ(regex->Match("zab", 0, Regex::Mode::kAnywhere, &groups, &why), Regex::Outcome::kMatch);
+  ASSERT_EQ(groups.size(), 4u);
+  EXPECT_EQ(groups[0].begin, 1u);
+  EXPECT_EQ(groups[0].end, 3u);
+  EXPECT_EQ(groups[2].begin, Regex::kUnset);
+  EXPECT_EQ(regex->Match("zb", 0, Regex::Mode::kAnywhere, &groups, &why), Regex::Outcome::kNoMatch);
+}
+
+TEST(RegexTest, NulIsAnOctetLikeAnyOther) {
+  auto regex = Made("^a.b$", Regex::Jit::kYes);
+  std::vector<Regex::Group> groups;
+  std::string why;
+  EXPECT_EQ(regex->Match(std::string_view("a\0b", 3), 0, Regex::Mode::kAnywhere, &groups, &why),
+            Regex::Outcome::kMatch);
+}
+
+TEST(RegexTest, SaysWhatIsWrongAndWhere) {
+  auto regex = Regex::Compile("(", Regex::Jit::kNo);
+  ASSERT_FALSE(regex.ok());
+  EXPECT_EQ(regex.error(), "missing closing parenthesis at offset 1");
+}
+
+// With and without JIT: the match limit must do alone.
+TEST(RegexTest, RuleE5RunawayMatchesEndAtALimit) {
+  for (Regex::Jit jit : {Regex::Jit::kYes, Regex::Jit::kNo}) {
+    auto regex = Made("^(a+)+$", jit);
+    std::vector<Regex::Group> groups;
+    std::string why;
+    EXPECT_EQ(regex->Match(std::string(40, 'a') + "b", 0, Regex::Mode::kAnywhere, &groups, &why),
+              Regex::Outcome::kLimit);
+    EXPECT_FALSE(why.empty());
+  }
+}
+
+TEST(RegexTest, RuleE5NestingHasALimit) {
+  EXPECT_TRUE(Regex::Compile(Nested(limits::kRegexNesting), Regex::Jit::kNo).ok());
+  EXPECT_FALSE(Regex::Compile(Nested(limits::kRegexNesting + 1), Regex::Jit::kNo).ok());
+}
+
+TEST(RegexTest, RuleE5LengthHasALimit) {
+  // A comment makes a long pattern that compiles to little.
+  auto of_size = [](std::size_t size) { return "(?#" + std::string(size - 4, 'c') + ")"; };
+  EXPECT_TRUE(Regex::Compile(of_size(limits::kRegexPatternMaxBytes), Regex::Jit::kNo).ok());
+  EXPECT_FALSE(Regex::Compile(of_size(limits::kRegexPatternMaxBytes + 1), Regex::Jit::kNo).ok());
+}
+
+}  // namespace
+}  // namespace signet::expand
