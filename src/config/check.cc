@@ -183,7 +183,7 @@ class Checker {
       return ReadDriverMainOption(*row, named);
     }
     if (scope->ReportForeign(named)) return;
-    reader_.Error(setting.name, "main option " + Quoted(named.name) + " unknown",
+    reader_.Error(setting.name, "main option " + Quoted(setting.name.view()) + " unknown",
                   DidYouMean(named.name, MainNames()));
   }
 
@@ -306,7 +306,7 @@ class Checker {
 
   void ReportUnknown(const NamedSetting& named, std::string_view owner, bool have_driver,
                      std::vector<std::string_view> names) {
-    std::string message = "option " + Quoted(named.name) + " unknown";
+    std::string message = "option " + Quoted(named.setting->name.view()) + " unknown";
     if (!have_driver) {
       message += " (\"driver\" must be specified before any private options)";
       return reader_.Error(named.setting->name, message);

@@ -126,7 +126,7 @@ class Consistency {
       if (!interface.good) {
         Error(FindItem(main_.local_interfaces.span, item),
               "address expected in local_interfaces, but " + Quoted(item) + " found",
-              "192.0.2.1, 192.0.2.1.587, [2001:db8::1]:587; \"<;\" in front for IPv6");
+              "as in \"<; 192.0.2.1 ; 192.0.2.1.587 ; 2001:db8::1 ; [2001:db8::1]:587\"");
       }
       if (std::optional<int> number = PortNumber(interface.port)) listened.insert(*number);
     }

@@ -169,7 +169,7 @@ TEST(ConfigLoad, RuleC1MistakeLeavesNoConfig) {
   Loaded loaded = LoadString("no_such = 1\n");
   EXPECT_EQ(loaded.config, nullptr);
   EXPECT_FALSE(loaded.texts.empty());
-  EXPECT_EQ(Said(loaded), "1:1: error: main option \"such\" unknown");
+  EXPECT_EQ(Said(loaded), "1:1: error: main option \"no_such\" unknown");
 }
 
 TEST(ConfigLoad, WarningsLeaveAConfig) {
