@@ -155,7 +155,7 @@ bool Dialogue::GreetingAllowed() {
   context.log->MainAndReject(
       "SMTP protocol synchronization error (input sent without waiting for greeting): rejected "
       "connection from " +
-      HostField(session_, selector));
+      HostField(session_, selector) + " input=" + Shown(input.waiting()));
   Send(MakeClosingReply(554, "", "SMTP synchronization error"));
   ending = "closed after synchronization error";
   return false;
@@ -228,7 +228,9 @@ bool Dialogue::InputTrouble(const Input::Line& line) {
     ending = "closed after SIGTERM";
   } else {
     LogIncomplete("connection lost");
-    if (selector.Has(Selector::kLostIncomingConnection))
+    // Clients and health checks that just go are many; what matters is who goes in the
+    // middle of a message.
+    if (session_.envelope.has_sender && selector.Has(Selector::kLostIncomingConnection))
       context.log->Main("unexpected disconnection while reading SMTP command from " + Host() +
                         duration);
     ending = "lost";
@@ -384,8 +386,11 @@ bool Dialogue::Flush() {
   return !output_failed_;
 }
 
+// A connection that has ended is readable too, so only octets in hand are input.
 bool Dialogue::InputWaiting() {
-  return !input.empty() || (stream != nullptr && stream->InputPending());
+  if (!input.empty()) return true;
+  if (stream == nullptr || !stream->InputPending()) return false;
+  return input.Fill(*stream, 512, Deadline::After(std::chrono::milliseconds(0))).ok();
 }
 
 // --- state ---------------------------------------------------------------------------------------

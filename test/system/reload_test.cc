@@ -38,7 +38,7 @@ TEST_F(Reload, DropsNoSessionAndServesNewOnesAnew) {
     return reply.find("show your certificate") != std::string::npos;
   })) << reply;
 
-  EXPECT_THAT(nobody.Say("RCPT TO:<x@example.net>"), StartsWith("550 relaying needs"));
+  EXPECT_THAT(nobody.Say("RCPT TO:<x@example.net>"), StartsWith("550 5.7.1 relaying needs"));
   transaction.Send("and after\r\n.\r\n");
   EXPECT_THAT(transaction.ReadReply(), StartsWith("250"));
   EXPECT_THAT(idle.Submit("alice@example.org", "x@example.net", "Subject: idle\r\n\r\nb"),
@@ -53,7 +53,7 @@ TEST_F(Reload, OfABrokenFileKeepsWhatIsThere) {
   ASSERT_TRUE(world_.gateway->WaitForLog("tls_certifcate")) << world_.gateway->Log();
   EXPECT_THAT(idle.Say("MAIL FROM:<alice@example.org>"), StartsWith("250"));
   EXPECT_THAT(world_.RcptReply("alice", "alice@example.org"), StartsWith("250"));
-  EXPECT_THAT(RefusalOfNewSession(), StartsWith("550 relaying needs"));
+  EXPECT_THAT(RefusalOfNewSession(), StartsWith("550 5.7.1 relaying needs"));
   EXPECT_TRUE(world_.gateway->process().running());
 }
 
