@@ -26,7 +26,7 @@ std::string LoadTrust(const ClientOptions& options, ClientContext* context) {
     if (path.empty()) continue;
     auto text = ReadTrust(path);
     if (!text.ok()) return text.error();
-    anchors += text.value() + "\n";
+    anchors += text.value();
   }
   auto store = crypto::TrustStore::Make({.anchors_pem = anchors});
   if (!store.ok()) return store.error();

@@ -55,21 +55,6 @@ void DescribeCipher(gnutls_session_t session, facts::Tls* facts) {
   facts->cipher += ":" + std::to_string(facts->bits);
 }
 
-// The library's names of TLS 1.3 suites are IANA's; older ones lack "WITH" and, for
-// ChaCha20, the hash.
-std::string StandardCipherName(gnutls_session_t session) {
-  const char* name = gnutls_ciphersuite_get(session);
-  if (name == nullptr) return "";
-  std::string text = name;
-  if (gnutls_protocol_get_version(session) >= GNUTLS_TLS1_3) return text;
-  const char* exchange = gnutls_kx_get_name(gnutls_kx_get(session));
-  const std::string prefix = "TLS_" + Replace(exchange != nullptr ? exchange : "", '-', '_') + "_";
-  if (text.starts_with(prefix)) text.insert(prefix.size(), "WITH_");
-  if (text.ends_with("POLY1305")) text += "_SHA256";
-  if (text.ends_with("_SHA1")) text.pop_back();
-  return text;
-}
-
 // A host name in the letters of RFC 1123, with the underscores that people use.
 bool IsHostName(std::string_view name) {
   if (name.empty() || name.size() > 253) return false;
@@ -208,7 +193,8 @@ void Fill(gnutls_session_t session, const PolicyParts& policy, ClientCertificate
           const Hello& hello, facts::Tls* facts) {
   facts->active = true;
   DescribeCipher(session, facts);
-  facts->cipher_std = StandardCipherName(session);
+  const char* standard_name = gnutls_ciphersuite_get(session);
+  facts->cipher_std = standard_name != nullptr ? standard_name : "";
   facts->sni = ServerNameOf(session);
   facts->own = OwnCertificate(session, policy);
   facts->resumption = hello.resumption;

@@ -38,6 +38,7 @@ struct Layer::Transport {
       return -1;
     }
     const ssize_t got = recv(layer->socket_.fd(), data, size, MSG_DONTWAIT);
+    layer->socket_would_block_ = got < 0 && errno == EAGAIN;
     if (got > 0 && layer->in_handshake_)
       layer->handshake_octets_left_ -=
           std::min(layer->handshake_octets_left_, static_cast<std::size_t>(got));
@@ -48,7 +49,9 @@ struct Layer::Transport {
     msghdr message{};
     message.msg_iov = const_cast<iovec*>(parts);
     message.msg_iovlen = static_cast<std::size_t>(count);
-    return sendmsg(layer->socket_.fd(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    const ssize_t sent = sendmsg(layer->socket_.fd(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    layer->socket_would_block_ = sent < 0 && errno == EAGAIN;
+    return sent;
   }
 };
 
@@ -75,7 +78,14 @@ Layer::~Layer() {
   }
 }
 
+// The library says "again" as well when it has taken a record that is only a part of a
+// message. The next one may be there already, and no edge would tell of it.
 engine::IoResult Layer::WaitForPeer(Deadline deadline) {
+  if (deadline.Passed()) return {engine::IoStatus::kTimeout};  // an edge would hide it
+  if (!socket_would_block_) {
+    engine::Yield();
+    return {};
+  }
   return gnutls_record_get_direction(session_) == 0 ? socket_.WaitReadable(deadline)
                                                     : socket_.WaitWritable(deadline);
 }
@@ -83,11 +93,6 @@ engine::IoResult Layer::WaitForPeer(Deadline deadline) {
 Layer::End Layer::Handshake(Deadline deadline) {
   int warnings = 0;
   for (;;) {
-    // A peer that always has the next octet ready never makes us wait.
-    if (deadline.Passed()) {
-      ended_ = true;
-      return {GNUTLS_E_TIMEDOUT, TextOf({engine::IoStatus::kTimeout})};
-    }
     int code = 0;
     Compute([&] { code = gnutls_handshake(session_); });
     if (code >= 0) break;
@@ -128,15 +133,6 @@ engine::IoResult Layer::Fail(int code) {
   return {engine::IoStatus::kError, 0, EPROTO};
 }
 
-// Whether to go on reading after `code`, which is not fatal. One identity per session,
-// fixed at its first handshake: a wish for another is declined once (rule T6).
-bool Layer::Overlook(int code, int* warnings) {
-  if (code != GNUTLS_E_REHANDSHAKE) return ++*warnings <= limits::kTlsWarningsMax;
-  if (std::exchange(refused_renegotiation_, true)) return false;
-  Compute([&] { gnutls_alert_send(session_, GNUTLS_AL_WARNING, GNUTLS_A_NO_RENEGOTIATION); });
-  return true;
-}
-
 engine::IoResult Layer::Read(void* data, std::size_t size, Deadline deadline) {
   if (ended_) return {engine::IoStatus::kClosed};
   engine::Pace();
@@ -149,7 +145,10 @@ engine::IoResult Layer::Read(void* data, std::size_t size, Deadline deadline) {
     const int code = static_cast<int>(got);
     if (WantsToWait(code)) {
       if (engine::IoResult waited = WaitForPeer(deadline); !waited.ok()) return waited;
-    } else if (gnutls_error_is_fatal(code) != 0 || !Overlook(code, &warnings)) {
+    } else if (code == GNUTLS_E_REHANDSHAKE) {
+      Refuse(code);  // one identity per session, fixed at its first handshake (rule T6)
+      return {engine::IoStatus::kError, 0, EPROTO};
+    } else if (gnutls_error_is_fatal(code) != 0 || ++warnings > limits::kTlsWarningsMax) {
       return Fail(code);
     }
   }
@@ -179,7 +178,7 @@ engine::IoResult Layer::Write(std::string_view data, Deadline deadline) {
       return failed;
     }
     again = true;
-    if (engine::IoResult waited = socket_.WaitWritable(deadline); !waited.ok()) {
+    if (engine::IoResult waited = WaitForPeer(deadline); !waited.ok()) {
       // Half a record may be out: nothing can follow it.
       ended_ = true;
       waited.bytes = done;

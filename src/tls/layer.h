@@ -49,15 +49,14 @@ class Layer final : public Stream {
   struct Transport;
   engine::IoResult WaitForPeer(Deadline deadline);
   engine::IoResult Fail(int code);
-  bool Overlook(int code, int* warnings);
 
   engine::Socket socket_;
   std::shared_ptr<const void> keep_;
   gnutls_session_int* session_ = nullptr;
   std::size_t handshake_octets_left_ = limits::kTlsHandshakeMaxBytes;
   bool in_handshake_ = true;
-  bool ended_ = false;  // nothing is read or written any more (rule T3)
-  bool refused_renegotiation_ = false;
+  bool socket_would_block_ = false;  // what the socket said last
+  bool ended_ = false;               // nothing is read or written any more (rule T3)
 };
 
 }  // namespace signet::tls

@@ -1,0 +1,810 @@
+#include <gtest/gtest.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <functional>
+#include <thread>
+
+#include <gnutls/gnutls.h>
+
+#include "src/base/limits.h"
+#include "src/tls/tls.h"
+#include "test/support/certificates.h"
+#include "test/support/tls_client.h"
+
+// Handshakes over a pair of sockets: our side in a loop, a GnuTLS client on a thread.
+namespace signet::tls {
+namespace {
+
+using namespace signet::testing;  // NOLINT: the maker's vocabulary
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+const std::string kTls13 = "NORMAL:-VERS-ALL:+VERS-TLS1.3";
+const std::string kTls12 = "NORMAL:-VERS-ALL:+VERS-TLS1.2";
+
+// A CA, a server and a folder for their files.
+class Place {
+ public:
+  Place() {
+    char pattern[] = "/tmp/signet-tls-XXXXXX";
+    folder_ = mkdtemp(pattern);
+    const Issued server = Issue(ServerSpec(), SharedKey(KeyType::kEcdsaP256, 50), &intermediate);
+    Write("server.pem", server.Pem() + intermediate.Pem());
+    Write("server.key", server.key.Pem());
+    Write("ca.pem", root.Pem());
+  }
+  ~Place() {
+    for (const std::string& file : files_) unlink(Path(file).c_str());
+    rmdir(folder_.c_str());
+  }
+  std::string Path(const std::string& name) const { return folder_ + "/" + name; }
+  std::string Write(const std::string& name, std::string_view octets) {
+    EXPECT_TRUE(WriteFile(Path(name), octets));
+    files_.push_back(name);
+    return Path(name);
+  }
+  ServerPolicy::Sources Sources() const {
+    return {.certificate_file = Path("server.pem"),
+            .key_file = Path("server.key"),
+            .verify_file = Path("ca.pem")};
+  }
+  ServerPolicyPtr Policy() const { return PolicyOf(Sources()); }
+  static ServerPolicyPtr PolicyOf(const ServerPolicy::Sources& sources) {
+    auto policy = ServerPolicy::Make(sources);
+    EXPECT_TRUE(policy.ok()) << (policy.ok() ? "" : policy.error());
+    return policy.ok() ? policy.value() : nullptr;
+  }
+  TlsClientOptions Client(const CertificateSpec& spec, KeyType type = KeyType::kEcdsaP256) const {
+    const Issued client = Issue(spec, SharedKey(type, 51), &intermediate);
+    return {.chain_pem = client.Pem() + intermediate.Pem(), .key_pem = client.key.Pem()};
+  }
+
+  const Issued root = MakeRoot();
+  const Issued intermediate = MakeIntermediate(root);
+
+ private:
+  std::string folder_;
+  std::vector<std::string> files_;
+};
+
+// What became of one handshake on our side.
+struct Outcome {
+  bool accepted = false;
+  facts::Tls facts;
+  HandshakeFailure failure;
+};
+
+using ServerBody = std::function<void(Stream&)>;
+using ClientBody = std::function<void(int fd)>;
+
+// Runs `client` on a thread with one end, and Accept, then `body`, in a loop with the other.
+Outcome Meet(ServerPolicyPtr policy, ClientCertificate mode, const ClientBody& client,
+             const ServerBody& body = {}, milliseconds limit = seconds(15)) {
+  int fds[2];
+  EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+  std::thread peer([&] { client(fds[1]); });
+  Outcome outcome;
+  engine::RunInLoop([&] {
+    auto accepted = Accept(engine::Socket(fds[0]), policy, mode, Deadline::After(limit));
+    outcome.accepted = accepted.ok();
+    if (!accepted.ok()) {
+      outcome.failure = accepted.error();
+      return;
+    }
+    outcome.facts = accepted.value().facts;
+    if (body) body(*accepted.value().stream);
+  });
+  peer.join();
+  return outcome;
+}
+
+// A client that shakes hands and waits for the end.
+ClientBody Greets(const TlsClientOptions& options, int* code = nullptr,
+                  std::string* alert = nullptr) {
+  return [=](int fd) {
+    TlsClient client(fd, options);
+    int result = client.Handshake();
+    if (result == 0) {
+      client.Receive();
+      if (client.code() < 0) result = client.code();
+    }
+    if (code != nullptr) *code = result;
+    if (alert != nullptr) *alert = client.AlertName();
+  };
+}
+
+Outcome MeetWith(const Place& place, const TlsClientOptions& client,
+                 ClientCertificate mode = ClientCertificate::kRequest) {
+  return Meet(place.Policy(), mode, Greets(client));
+}
+
+std::string Read(Stream& stream) {
+  char buffer[4096];
+  const auto got = stream.Read(buffer, sizeof buffer, Deadline::After(seconds(15)));
+  return got.ok() ? std::string(buffer, got.bytes) : "[" + engine::Describe(got) + "]";
+}
+
+// --- what is learnt from a handshake ---------------------------------------------------
+
+TEST(Accept, FactsOfTls13) {
+  Place place;
+  TlsClientOptions options = place.Client(ClientSpec());
+  options.priority = kTls13;
+  options.server_name = "mx.example.org";
+  const Outcome outcome = MeetWith(place, options);
+  ASSERT_TRUE(outcome.accepted) << outcome.failure.detail;
+  const facts::Tls& facts = outcome.facts;
+  EXPECT_TRUE(facts.active);
+  EXPECT_EQ(facts.version, "TLS1.3");
+  EXPECT_EQ(facts.cipher, "TLS1.3:ECDHE_X25519__ECDSA_SECP256R1_SHA256__AES_128_GCM:128");
+  EXPECT_EQ(facts.cipher_std, "TLS_AES_128_GCM_SHA256");
+  EXPECT_EQ(facts.bits, 128);
+  EXPECT_EQ(facts.sni, "mx.example.org");
+  EXPECT_EQ(facts.resumption, 1);
+  EXPECT_EQ(facts.ocsp, 0);
+  EXPECT_TRUE(facts.verified) << facts.verify_reason;
+  ASSERT_TRUE(facts.peer && facts.own);
+  EXPECT_EQ(facts.peer->subject_text(), "CN=client");
+  EXPECT_EQ(facts.own->subject_text(), "CN=localhost");
+}
+
+TEST(Accept, FactsOfTls12) {
+  Place place;
+  TlsClientOptions options = place.Client(ClientSpec());
+  options.priority = kTls12 + ":-CIPHER-ALL:+AES-256-GCM";
+  const Outcome outcome = MeetWith(place, options);
+  ASSERT_TRUE(outcome.accepted) << outcome.failure.detail;
+  EXPECT_EQ(outcome.facts.version, "TLS1.2");
+  EXPECT_EQ(outcome.facts.cipher, "TLS1.2:ECDHE_X25519__ECDSA_SHA256__AES_256_GCM:256");
+  EXPECT_EQ(outcome.facts.cipher_std, "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384");
+  EXPECT_EQ(outcome.facts.bits, 256);
+  EXPECT_EQ(outcome.facts.sni, "");
+  EXPECT_TRUE(outcome.facts.verified);
+}
+
+TEST(Accept, StandardNamesOfChacha) {
+  Place place;
+  TlsClientOptions options;
+  options.priority = kTls12 + ":-CIPHER-ALL:+CHACHA20-POLY1305";
+  EXPECT_EQ(MeetWith(place, options).facts.cipher_std,
+            "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256");
+  options.priority = kTls13 + ":-CIPHER-ALL:+CHACHA20-POLY1305";
+  EXPECT_EQ(MeetWith(place, options).facts.cipher_std, "TLS_CHACHA20_POLY1305_SHA256");
+}
+
+TEST(Accept, ClientKeysOfEveryKindVerify) {
+  Place place;
+  for (KeyType type : {KeyType::kEcdsaP256, KeyType::kRsa2048, KeyType::kEd25519}) {
+    for (const std::string& version : {kTls13, kTls12}) {
+      // A GnuTLS client does not offer Ed25519 certificates in TLS 1.2.
+      if (type == KeyType::kEd25519 && version == kTls12) continue;
+      TlsClientOptions options = place.Client(ClientSpec(), type);
+      options.priority = version;
+      const Outcome outcome = MeetWith(place, options, ClientCertificate::kRequire);
+      EXPECT_TRUE(outcome.accepted) << outcome.failure.detail;
+      EXPECT_TRUE(outcome.facts.verified) << outcome.facts.verify_reason;
+    }
+  }
+}
+
+TEST(Accept, TheServerCertificateFitsTheClient) {
+  Place place;
+  const Issued rsa = Issue(ServerSpec(), SharedKey(KeyType::kRsa2048, 52), &place.intermediate);
+  place.Write("rsa.pem", rsa.Pem() + place.intermediate.Pem());
+  place.Write("rsa.key", rsa.key.Pem());
+  auto sources = place.Sources();
+  sources.certificate_file += ":" + place.Path("rsa.pem");
+  sources.key_file += ":" + place.Path("rsa.key");
+  const auto policy = Place::PolicyOf(sources);
+  TlsClientOptions options;
+  options.priority = kTls13 + ":-SIGN-ALL:+SIGN-RSA-PSS-RSAE-SHA256:+SIGN-RSA-SHA256";
+  Outcome outcome = Meet(policy, ClientCertificate::kIgnore, Greets(options));
+  ASSERT_TRUE(outcome.accepted) << outcome.failure.detail;
+  EXPECT_EQ(outcome.facts.own->der(), rsa.der);
+  options.priority = kTls13 + ":-SIGN-ALL:+SIGN-ECDSA-SECP256R1-SHA256";
+  outcome = Meet(policy, ClientCertificate::kIgnore, Greets(options));
+  ASSERT_TRUE(outcome.accepted) << outcome.failure.detail;
+  EXPECT_NE(outcome.facts.own->der(), rsa.der);
+}
+
+// --- client certificates ------------------------------------------------------------------
+
+TEST(Accept, RuleT12NoCertificateIsAnUnauthenticatedSessionWhereItIsAskedFor) {
+  Place place;
+  for (const std::string& version : {kTls13, kTls12}) {
+    TlsClientOptions options;
+    options.priority = version;
+    const Outcome outcome = MeetWith(place, options);
+    ASSERT_TRUE(outcome.accepted) << outcome.failure.detail;
+    EXPECT_FALSE(outcome.facts.verified);
+    EXPECT_FALSE(outcome.facts.peer);
+    EXPECT_EQ(outcome.facts.verify_reason, "no certificate");
+  }
+}
+
+TEST(Accept, RuleT12NoCertificateIsNoSessionWhereItIsRequired) {
+  Place place;
+  for (const std::string& version : {kTls13, kTls12}) {
+    TlsClientOptions options;
+    options.priority = version;
+    int code = 0;
+    const Outcome outcome =
+        Meet(place.Policy(), ClientCertificate::kRequire, Greets(options, &code));
+    EXPECT_FALSE(outcome.accepted);
+    EXPECT_TRUE(outcome.failure.certificate_refused);
+    EXPECT_EQ(outcome.failure.detail, version == kTls13
+                                          ? "(gnutls_handshake): Certificate is required."
+                                          : "(gnutls_handshake): No certificate was found.");
+    EXPECT_EQ(code, GNUTLS_E_FATAL_ALERT_RECEIVED);
+  }
+}
+
+TEST(Accept, RuleT12NoCertificateIsAskedForWhereItIsIgnored) {
+  Place place;
+  const Outcome outcome = MeetWith(place, place.Client(ClientSpec()), ClientCertificate::kIgnore);
+  ASSERT_TRUE(outcome.accepted) << outcome.failure.detail;
+  EXPECT_FALSE(outcome.facts.peer);
+  EXPECT_FALSE(outcome.facts.verified);
+}
+
+TEST(Accept, RuleT12ABadCertificateIsAnUnauthenticatedSessionWithItsReason) {
+  Place place;
+  CertificateSpec expired = ClientSpec(), server_only = ClientSpec(), authority = ClientSpec();
+  expired.not_after = kYear2020 + 1;
+  server_only.purposes = {std::string(kServerAuth)};
+  authority.ca = true;
+  const struct {
+    CertificateSpec spec;
+    const char* reason;
+  } kRows[] = {{expired, "certificate expired"},
+               {server_only, "wrong key purpose"},
+               {authority, "certificate authority as client"}};
+  for (const auto& row : kRows) {
+    const Outcome outcome = MeetWith(place, place.Client(row.spec));
+    ASSERT_TRUE(outcome.accepted) << outcome.failure.detail;
+    EXPECT_FALSE(outcome.facts.verified);
+    EXPECT_TRUE(outcome.facts.peer) << "it can be looked at, though";
+    EXPECT_EQ(outcome.facts.verify_reason, row.reason);
+  }
+}
+
+TEST(Accept, RuleT12ABadCertificateIsNoSessionWhereOneIsRequired) {
+  Place place;
+  CertificateSpec expired = ClientSpec();
+  expired.not_after = kYear2020 + 1;
+  for (const std::string& version : {kTls13, kTls12}) {
+    TlsClientOptions options = place.Client(expired);
+    options.priority = version;
+    int code = 0;
+    std::string alert;
+    const Outcome outcome =
+        Meet(place.Policy(), ClientCertificate::kRequire, Greets(options, &code, &alert));
+    EXPECT_FALSE(outcome.accepted);
+    EXPECT_TRUE(outcome.failure.certificate_refused);
+    EXPECT_EQ(outcome.failure.detail, "(certificate verification failed): certificate expired");
+    EXPECT_EQ(code, GNUTLS_E_FATAL_ALERT_RECEIVED) << gnutls_strerror(code);
+    EXPECT_EQ(alert, "Certificate is bad");
+  }
+}
+
+TEST(Accept, RuleT11WithoutATrustFileNobodyVerifies) {
+  Place place;
+  auto sources = place.Sources();
+  sources.verify_file.clear();
+  const Outcome outcome = Meet(Place::PolicyOf(sources), ClientCertificate::kRequest,
+                               Greets(place.Client(ClientSpec())));
+  ASSERT_TRUE(outcome.accepted);
+  EXPECT_FALSE(outcome.facts.verified);
+  EXPECT_EQ(outcome.facts.verify_reason, "unknown CA");
+}
+
+TEST(Accept, RuleC3AListThatCannotBeUsedDefersTheIdentity) {
+  Place place;
+  CrlSpec stale;
+  stale.next_update = kYear2020 + 1;
+  auto sources = place.Sources();
+  sources.crl_file =
+      place.Write("crl.pem", PemBlock("X509 CRL", MakeCrl(stale, place.intermediate)));
+  const Outcome outcome = Meet(Place::PolicyOf(sources), ClientCertificate::kRequest,
+                               Greets(place.Client(ClientSpec())));
+  ASSERT_TRUE(outcome.accepted);
+  EXPECT_FALSE(outcome.facts.verified);
+  EXPECT_TRUE(outcome.facts.verify_deferred);
+}
+
+TEST(Accept, RuleI1TheCertificateOfAnotherWithoutItsKeyEndsTheHandshake) {
+  Place place;
+  // GnuTLS' own client checks that the pair fits, so the thief changes the certificate
+  // after the key was taken for it: same subject, another key's signature.
+  const Issued victim =
+      Issue(ClientSpec(), SharedKey(KeyType::kEcdsaP256, 51), &place.intermediate);
+  const Issued thief = Issue(ClientSpec(), SharedKey(KeyType::kEcdsaP256, 53), &place.intermediate);
+  for (const std::string& version : {kTls13, kTls12}) {
+    const Outcome outcome = Meet(place.Policy(), ClientCertificate::kRequest, [&](int fd) {
+      TlsClientOptions options{.priority = version};
+      options.chain_pem = victim.Pem() + place.intermediate.Pem();
+      options.key_pem = thief.key.Pem();
+      options.key_need_not_fit = true;
+      Greets(options)(fd);
+    });
+    EXPECT_FALSE(outcome.accepted);
+    EXPECT_FALSE(outcome.facts.verified);
+  }
+}
+
+// --- protocol ---------------------------------------------------------------------------
+
+TEST(Accept, RuleT7OldVersionsAreRefused) {
+  Place place;
+  int code = 0;
+  const TlsClientOptions options{.priority = "NORMAL:-VERS-ALL:+VERS-TLS1.1:+VERS-TLS1.0"};
+  const Outcome outcome = Meet(place.Policy(), ClientCertificate::kRequest, Greets(options, &code));
+  EXPECT_FALSE(outcome.accepted);
+  EXPECT_LT(code, 0);
+}
+
+TEST(Accept, RuleT7APriorityStringCannotBringOldVersionsBack) {
+  Place place;
+  auto sources = place.Sources();
+  sources.priority = "LEGACY:+VERS-TLS1.0:+VERS-TLS1.1:+VERS-SSL3.0";
+  const TlsClientOptions options{.priority = "LEGACY:-VERS-ALL:+VERS-TLS1.1:+VERS-TLS1.0"};
+  EXPECT_FALSE(
+      Meet(Place::PolicyOf(sources), ClientCertificate::kRequest, Greets(options)).accepted);
+}
+
+TEST(Accept, RuleT8AHandshakeHasATotalDeadline) {
+  Place place;
+  const auto begin = std::chrono::steady_clock::now();
+  const Outcome outcome = Meet(
+      place.Policy(), ClientCertificate::kRequest,
+      [](int fd) {
+        char end;
+        EXPECT_EQ(read(fd, &end, 1), 0);
+        close(fd);
+      },
+      {}, milliseconds(100));
+  EXPECT_FALSE(outcome.accepted);
+  EXPECT_EQ(outcome.failure.detail, "(gnutls_handshake): timed out");
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, seconds(10));
+}
+
+TEST(Accept, RuleT8ProgressDoesNotRenewTheDeadline) {
+  Place place;
+  const Outcome outcome = Meet(
+      place.Policy(), ClientCertificate::kRequest,
+      [](int fd) {
+        // A record header that promises much, then octets for as long as anybody listens.
+        const char header[] = {0x16, 0x03, 0x01, 0x3f, 0x00, 0x01, 0x00, 0x3e, 0x00};
+        EXPECT_EQ(write(fd, header, sizeof header), static_cast<ssize_t>(sizeof header));
+        while (send(fd, "x", 1, MSG_NOSIGNAL) == 1) usleep(5000);
+        close(fd);
+      },
+      {}, milliseconds(100));
+  EXPECT_FALSE(outcome.accepted);
+  EXPECT_EQ(outcome.failure.detail, "(gnutls_handshake): timed out");
+}
+
+TEST(Accept, RuleT8AClientThatGoesAwayEndsIt) {
+  Place place;
+  const Outcome outcome =
+      Meet(place.Policy(), ClientCertificate::kRequest, [](int fd) { close(fd); });
+  EXPECT_FALSE(outcome.accepted);
+  EXPECT_FALSE(outcome.failure.certificate_refused);
+}
+
+// Messages of several records: the library says "again" between them although the next
+// one is there, which once made us wait for ever.
+TEST(Accept, RuleT8AChainUpToTheMessageLimitPassesAndOneBeyondItEndsIt) {
+  Place place;
+  CertificateSpec big = ClientSpec();
+  big.extra = {{"1.2.3.4", false, Tlv(0x04, std::string(9000, 'x'))}};
+  const Issued ballast = Issue(big, SharedKey(KeyType::kEcdsaP256, 51), &place.intermediate);
+  TlsClientOptions options = place.Client(ClientSpec());
+  for (int i = 0; i < 6; ++i) options.chain_pem += ballast.Pem();
+  for (const std::string& version : {kTls13, kTls12}) {
+    options.priority = version;
+    const Outcome outcome = MeetWith(place, options);
+    EXPECT_TRUE(outcome.accepted) << outcome.failure.detail;
+    EXPECT_TRUE(outcome.facts.verified) << outcome.facts.verify_reason;
+  }
+  for (int i = 0; i < 2; ++i) options.chain_pem += ballast.Pem();
+  const Outcome outcome = MeetWith(place, options);
+  EXPECT_FALSE(outcome.accepted);
+  EXPECT_NE(outcome.failure.detail, "(gnutls_handshake): timed out");
+}
+
+TEST(Accept, RuleI18AChainOfElevenIsASessionWithoutIdentity) {
+  Place place;
+  TlsClientOptions options = place.Client(ClientSpec());
+  for (int i = 2; i < 10; ++i) options.chain_pem += place.root.Pem();
+  EXPECT_TRUE(MeetWith(place, options).facts.verified);
+  options.chain_pem += place.root.Pem();
+  const Outcome outcome = MeetWith(place, options);
+  ASSERT_TRUE(outcome.accepted) << outcome.failure.detail;
+  EXPECT_FALSE(outcome.facts.verified);
+  EXPECT_EQ(outcome.facts.verify_reason, "certificate chain over limits");
+}
+
+TEST(Accept, RuleT13OtherProtocolsEndIt) {
+  Place place;
+  for (const std::string& talk :
+       {std::string("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), std::string("EHLO x\r\n"),
+        std::string("\x80\x2e\x01\x03\x01", 5) + std::string(60, 'x'), std::string(300, '\0')}) {
+    const Outcome outcome = Meet(place.Policy(), ClientCertificate::kRequest, [&](int fd) {
+      EXPECT_EQ(write(fd, talk.data(), talk.size()), static_cast<ssize_t>(talk.size()));
+      char answer[512];
+      while (read(fd, answer, sizeof answer) > 0) {
+      }
+      close(fd);
+    });
+    EXPECT_FALSE(outcome.accepted);
+    EXPECT_NE(outcome.failure.detail, "(gnutls_handshake): timed out");
+  }
+}
+
+TEST(Accept, RuleT13ProtocolsOfOthersAreRefusedAndOursAreTaken) {
+  Place place;
+  int code = 0;
+  EXPECT_FALSE(Meet(place.Policy(), ClientCertificate::kRequest,
+                    Greets({.protocols = {"h2", "http/1.1"}}, &code))
+                   .accepted);
+  EXPECT_LT(code, 0);
+  EXPECT_TRUE(MeetWith(place, {.protocols = {"h2", "smtp"}}).accepted);
+  EXPECT_TRUE(MeetWith(place, {.protocols = {"esmtp"}}).accepted);
+  EXPECT_TRUE(MeetWith(place, {}).accepted);
+}
+
+TEST(Accept, RuleT9WhatIsNoHostNameIsNoSni) {
+  Place place;
+  for (const char* name : {"../../etc/passwd", "a b", "a..b", "<script>"}) {
+    const Outcome outcome = MeetWith(place, {.server_name = name});
+    EXPECT_EQ(outcome.facts.sni, "") << name;
+  }
+  EXPECT_EQ(MeetWith(place, {.server_name = "a-b.c.example"}).facts.sni, "a-b.c.example");
+}
+
+TEST(Accept, RuleT6RenegotiationEndsTheSession) {
+  Place place;
+  std::vector<std::string> reads;
+  const Outcome outcome = Meet(
+      place.Policy(), ClientCertificate::kRequest,
+      [](int fd) {
+        TlsClient client(fd, {.priority = kTls12});
+        ASSERT_EQ(client.Handshake(), 0);
+        client.Send("before");
+        EXPECT_LT(client.Renegotiate(), 0);
+        client.Send("after");
+      },
+      [&](Stream& stream) {
+        for (int i = 0; i < 3; ++i) reads.push_back(Read(stream));
+      });
+  ASSERT_TRUE(outcome.accepted) << outcome.failure.detail;
+  EXPECT_EQ(reads, (std::vector<std::string>{"before", "[Protocol error]", "[connection closed]"}));
+}
+
+// --- the record layer -----------------------------------------------------------------------
+
+TEST(TlsStream, CarriesOctetsBothWays) {
+  Place place;
+  const std::string large(300'000, 'x');
+  std::string at_client, at_server;
+  for (const std::string& version : {kTls13, kTls12}) {
+    at_client.clear();
+    at_server.clear();
+    Meet(
+        place.Policy(), ClientCertificate::kRequest,
+        [&](int fd) {
+          TlsClient client(fd, {.priority = version});
+          ASSERT_EQ(client.Handshake(), 0);
+          std::thread writer([&] { client.Send(large); });
+          while (at_client.size() < large.size()) {
+            const std::string part = client.Receive();
+            if (part.empty()) break;
+            at_client += part;
+          }
+          writer.join();
+          client.SayGoodbye();
+        },
+        [&](Stream& stream) {
+          EXPECT_TRUE(stream.Write(large, Deadline::After(seconds(15))).ok());
+          for (;;) {
+            const std::string part = Read(stream);
+            if (part[0] == '[') break;
+            at_server += part;
+          }
+        });
+    EXPECT_EQ(at_client.size(), large.size());
+    EXPECT_EQ(at_server.size(), large.size());
+  }
+}
+
+TEST(TlsStream, RuleT3CloseNotifyIsTheEndAndNothingAfterItIsRead) {
+  Place place;
+  std::vector<std::string> reads;
+  Meet(
+      place.Policy(), ClientCertificate::kRequest,
+      [](int fd) {
+        TlsClient client(fd, {});
+        ASSERT_EQ(client.Handshake(), 0);
+        client.Send("DATA");
+        client.SayGoodbye();
+        EXPECT_EQ(write(client.fd(), "QUIT\r\n", 6), 6);  // in clear
+        client.Receive();
+      },
+      [&](Stream& stream) {
+        for (int i = 0; i < 3; ++i) reads.push_back(Read(stream));
+        EXPECT_EQ(stream.Write("250 ok\r\n", Deadline::After(seconds(1))).status,
+                  engine::IoStatus::kClosed);
+      });
+  EXPECT_EQ(reads,
+            (std::vector<std::string>{"DATA", "[connection closed]", "[connection closed]"}));
+}
+
+TEST(TlsStream, RuleT3ACutConnectionIsTheEnd) {
+  Place place;
+  std::string last;
+  Meet(
+      place.Policy(), ClientCertificate::kRequest,
+      [](int fd) {
+        TlsClient client(fd, {});
+        ASSERT_EQ(client.Handshake(), 0);
+        client.Send("DATA");
+        client.Cut();
+      },
+      [&](Stream& stream) {
+        EXPECT_EQ(Read(stream), "DATA");
+        last = Read(stream);
+      });
+  EXPECT_EQ(last, "[connection closed]");
+}
+
+TEST(TlsStream, OctetsInClearInsideASessionEndIt) {
+  Place place;
+  std::string read;
+  Meet(
+      place.Policy(), ClientCertificate::kRequest,
+      [](int fd) {
+        TlsClient client(fd, {});
+        ASSERT_EQ(client.Handshake(), 0);
+        EXPECT_EQ(write(client.fd(), "MAIL FROM:<>\r\n", 14), 14);
+        client.Receive();
+      },
+      [&](Stream& stream) { read = Read(stream); });
+  EXPECT_EQ(read, "[Protocol error]");
+}
+
+TEST(TlsStream, ReadsHaveADeadline) {
+  Place place;
+  engine::IoStatus status = engine::IoStatus::kOk;
+  Meet(place.Policy(), ClientCertificate::kRequest, Greets({}), [&](Stream& stream) {
+    char octet;
+    status = stream.Read(&octet, 1, Deadline::After(milliseconds(50))).status;
+  });
+  EXPECT_EQ(status, engine::IoStatus::kTimeout);
+}
+
+TEST(TlsStream, WritesHaveADeadline) {
+  Place place;
+  engine::IoStatus status = engine::IoStatus::kOk;
+  Meet(
+      place.Policy(), ClientCertificate::kRequest,
+      [&](int fd) {
+        TlsClient client(fd, {});
+        ASSERT_EQ(client.Handshake(), 0);
+        char end;
+        while (recv(client.fd(), &end, 1, MSG_PEEK) > 0 && status == engine::IoStatus::kOk)
+          usleep(1000);
+      },
+      [&](Stream& stream) {
+        const std::string much(8 * 1024 * 1024, 'x');
+        status = stream.Write(much, Deadline::After(milliseconds(100))).status;
+      });
+  EXPECT_EQ(status, engine::IoStatus::kTimeout);
+}
+
+TEST(TlsStream, PendingInputIsSeenInTheLibraryToo) {
+  Place place;
+  bool before = false, after = true;
+  Meet(
+      place.Policy(), ClientCertificate::kRequest,
+      [](int fd) {
+        TlsClient client(fd, {});
+        ASSERT_EQ(client.Handshake(), 0);
+        client.Send("ab");
+        client.Receive();
+      },
+      [&](Stream& stream) {
+        char octet;
+        EXPECT_TRUE(stream.Read(&octet, 1, Deadline::After(seconds(15))).ok());
+        before = stream.InputPending();
+        EXPECT_TRUE(stream.Read(&octet, 1, Deadline::After(seconds(15))).ok());
+        after = stream.InputPending();
+      });
+  EXPECT_TRUE(before);
+  EXPECT_FALSE(after);
+}
+
+// --- resumption -----------------------------------------------------------------------------
+
+struct Resumption {
+  std::string session;
+  bool resumed = false;
+  Outcome outcome;
+};
+
+Resumption Visit(const ServerPolicyPtr& policy, ClientCertificate mode, TlsClientOptions options,
+                 const std::string& session = "") {
+  Resumption visit;
+  options.session = session;
+  visit.outcome = Meet(
+      policy, mode,
+      [&](int fd) {
+        TlsClient client(fd, options);
+        if (client.Handshake() != 0) return;
+        visit.resumed = client.resumed();
+        client.Receive();
+        visit.session = client.SessionData();
+      },
+      [](Stream& stream) { stream.Write("220 hello\r\n", Deadline::After(seconds(15))); });
+  return visit;
+}
+
+ServerPolicyPtr Resuming(const Place& place) {
+  auto sources = place.Sources();
+  sources.resumption = true;
+  return Place::PolicyOf(sources);
+}
+
+TEST(ResumedSession, RuleT4IsOffByDefault) {
+  Place place;
+  for (const std::string& version : {kTls13, kTls12}) {
+    TlsClientOptions options = place.Client(ClientSpec());
+    options.priority = version;
+    const auto policy = place.Policy();
+    const auto first = Visit(policy, ClientCertificate::kRequest, options);
+    const auto second = Visit(policy, ClientCertificate::kRequest, options, first.session);
+    EXPECT_FALSE(second.resumed);
+    EXPECT_TRUE(second.outcome.facts.verified);
+    EXPECT_EQ(second.outcome.facts.resumption, 1);
+  }
+}
+
+// Over a pair of sockets every connection has the same (empty) address.
+TEST(ResumedSession, RuleT4TheStoredChainIsVerifiedAgain) {
+  Place place;
+  for (const std::string& version : {kTls13, kTls12}) {
+    TlsClientOptions options = place.Client(ClientSpec());
+    options.priority = version;
+    const auto policy = Resuming(place);
+    const auto first = Visit(policy, ClientCertificate::kRequest, options);
+    EXPECT_EQ(first.outcome.facts.resumption & 9, 9) << "a ticket was issued";
+    const auto second = Visit(policy, ClientCertificate::kRequest, options, first.session);
+    ASSERT_TRUE(second.resumed) << version;
+    EXPECT_EQ(second.outcome.facts.resumption & 20, 20);
+    EXPECT_TRUE(second.outcome.facts.verified) << second.outcome.facts.verify_reason;
+    ASSERT_TRUE(second.outcome.facts.peer);
+    EXPECT_EQ(second.outcome.facts.peer->alternative_names()[0].value, "alice@example.org");
+  }
+}
+
+TEST(ResumedSession, RuleT4AnExpiredChainInATicketIsNoIdentity) {
+  Place place;
+  for (const std::string& version : {kTls13, kTls12}) {
+    CertificateSpec spec = ClientSpec();
+    spec.not_after = kYear2020 + 1;
+    TlsClientOptions options = place.Client(spec);
+    options.priority = version;
+    const auto policy = Resuming(place);
+    const auto first = Visit(policy, ClientCertificate::kRequest, options);
+    const auto second = Visit(policy, ClientCertificate::kRequest, options, first.session);
+    ASSERT_TRUE(second.resumed);
+    EXPECT_FALSE(second.outcome.facts.verified);
+    EXPECT_EQ(second.outcome.facts.verify_reason, "certificate expired");
+  }
+}
+
+TEST(ResumedSession, RuleT4ATicketIsBoundToPolicyModeAndServerName) {
+  Place place;
+  for (const std::string& version : {kTls13, kTls12}) {
+    TlsClientOptions options = place.Client(ClientSpec());
+    options.priority = version;
+    options.server_name = "one.example.org";
+    const auto policy = Resuming(place);
+    const auto first = Visit(policy, ClientCertificate::kRequest, options);
+    EXPECT_FALSE(
+        Visit(Resuming(place), ClientCertificate::kRequest, options, first.session).resumed)
+        << "another policy object, as after a reload";
+    EXPECT_FALSE(Visit(policy, ClientCertificate::kRequire, options, first.session).resumed);
+    TlsClientOptions elsewhere = options;
+    elsewhere.server_name = "two.example.org";
+    EXPECT_FALSE(Visit(policy, ClientCertificate::kRequest, elsewhere, first.session).resumed);
+    EXPECT_TRUE(Visit(policy, ClientCertificate::kRequest, options, first.session).resumed);
+  }
+}
+
+TEST(ResumedSession, RuleT4ATicketOfAListenerThatIgnoredDoesNotPassOneThatRequires) {
+  Place place;
+  for (const std::string& version : {kTls13, kTls12}) {
+    const auto policy = Resuming(place);
+    const auto first = Visit(policy, ClientCertificate::kIgnore, {.priority = version});
+    const auto second =
+        Visit(policy, ClientCertificate::kRequire, {.priority = version}, first.session);
+    EXPECT_FALSE(second.resumed);
+    EXPECT_FALSE(second.outcome.accepted);
+  }
+}
+
+// --- as a client ---------------------------------------------------------------------------
+
+// Our client against our server; returns "" or the client's error.
+std::string Dial(const Place& place, ClientOptions options, const ServerPolicyPtr& policy) {
+  int fds[2];
+  EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+  std::string error;
+  engine::Loop loop;
+  if (options.ca_file.empty()) options.ca_file = place.Path("ca.pem");
+  loop.Post([&] {
+    loop.Spawn([&] {
+      auto accepted = Accept(engine::Socket(fds[0]), policy, ClientCertificate::kRequest,
+                             Deadline::After(seconds(15)));
+      if (accepted.ok()) Read(*accepted.value().stream);
+    });
+    loop.Spawn([&] {
+      {
+        auto stream = ConnectTls(engine::Socket(fds[1]), options, Deadline::After(seconds(15)));
+        if (!stream.ok()) error = stream.error();
+      }
+      loop.Stop();
+    });
+  });
+  loop.Run();
+  return error;
+}
+
+TEST(ConnectTls, RuleT14TheServerIsVerifiedByNameOrAddress) {
+  Place place;
+  const auto policy = place.Policy();
+  EXPECT_EQ(Dial(place, {.verify_name = "localhost"}, policy), "");
+  EXPECT_EQ(Dial(place, {.verify_name = "LOCALHOST"}, policy), "");
+  EXPECT_EQ(Dial(place, {.verify_name = "127.0.0.1"}, policy), "");
+  EXPECT_EQ(Dial(place, {.verify_name = "::1"}, policy), "");
+  EXPECT_EQ(Dial(place, {.verify_name = "ldap.example.org"}, policy),
+            "server certificate is not for \"ldap.example.org\"");
+  EXPECT_EQ(Dial(place, {.verify_name = "127.0.0.2"}, policy),
+            "server certificate is not for \"127.0.0.2\"");
+}
+
+TEST(ConnectTls, RuleT14AnUnknownServerIsRefused) {
+  Place place;
+  const Issued other = MakeRoot("Other Root", KeyType::kEcdsaP384, 60);
+  ClientOptions options{.verify_name = "localhost",
+                        .ca_file = place.Write("other.pem", other.Pem())};
+  EXPECT_EQ(Dial(place, options, place.Policy()), "server certificate: unknown CA");
+  options.verify = false;
+  EXPECT_EQ(Dial(place, options, place.Policy()), "");
+}
+
+TEST(ConnectTls, RuleT14WithoutNameOrCaNothingIsVerifiedAndSoNothingIsDone) {
+  Place place;
+  EXPECT_EQ(Dial(place, {}, place.Policy()), "no name to verify the server by");
+  ClientOptions options{.verify_name = "localhost", .ca_file = place.Write("empty.pem", "")};
+  EXPECT_EQ(Dial(place, options, place.Policy()), "no CA certificates to verify the server with");
+}
+
+TEST(ConnectTls, WildcardsCoverOneLabelOfThree) {
+  Place place;
+  CertificateSpec spec = ServerSpec();
+  spec.alternative_names = {DnsName("*.example.org"), DnsName("*.org")};
+  const Issued server = Issue(spec, SharedKey(KeyType::kEcdsaP256, 50), &place.intermediate);
+  auto sources = place.Sources();
+  sources.certificate_file = place.Write("wild.pem", server.Pem() + place.intermediate.Pem());
+  const auto policy = Place::PolicyOf(sources);
+  EXPECT_EQ(Dial(place, {.verify_name = "ldap.example.org"}, policy), "");
+  EXPECT_NE(Dial(place, {.verify_name = "a.ldap.example.org"}, policy), "");
+  EXPECT_NE(Dial(place, {.verify_name = "example.org"}, policy), "");
+}
+
+}  // namespace
+}  // namespace signet::tls
