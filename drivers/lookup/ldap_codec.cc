@@ -20,6 +20,9 @@ static_assert(kNoSuchObject == LDAP_NO_SUCH_OBJECT && kInvalidDnSyntax == LDAP_I
 static_assert(kAliasDereferencingProblem == LDAP_ALIAS_DEREF_PROBLEM);
 static_assert(kInvalidCredentials == LDAP_INVALID_CREDENTIALS);
 
+// One message may not be larger than a whole answer, by far (rule L9).
+constexpr std::size_t kMessageBytesMax = 2 * kAnswerBytesMax;
+
 // The transport that libldap sees: two buffers. Its callbacks never wait.
 struct Transport {
   std::string in, out;
@@ -63,6 +66,51 @@ ber_slen_t WriteTransport(Sockbuf_IO_Desc* descriptor, void* data, ber_len_t siz
 // libldap takes it without const.
 Sockbuf_IO transport_functions = {Setup,         Remove,         Control,
                                   ReadTransport, WriteTransport, CloseTransport};
+
+// Follows the outer layer of the octets from the server, so that what is not LDAP shows
+// at its first octets and not as a message that never becomes complete.
+class Framing {
+ public:
+  // False where `octets` cannot be LDAP messages, or one is too large.
+  bool Follow(std::string_view octets) {
+    while (!octets.empty()) {
+      if (body_left_ > 0) {
+        const std::size_t taken = std::min(body_left_, octets.size());
+        body_left_ -= taken;
+        octets.remove_prefix(taken);
+      } else {
+        if (!Take(static_cast<unsigned char>(octets[0]))) return false;
+        octets.remove_prefix(1);
+      }
+    }
+    return true;
+  }
+
+ private:
+  // An octet of the tag (a SEQUENCE) or the length of a message.
+  bool Take(unsigned char octet) {
+    switch (head_++) {
+      case 0:
+        return octet == 0x30;
+      case 1:
+        length_ = 0;
+        length_left_ = octet & 0x80 ? octet & 0x7f : 0;
+        if (octet == 0x80 || length_left_ > 4) return false;
+        if (length_left_ > 0) return true;
+        length_ = octet;
+        break;
+      default:
+        length_ = length_ << 8 | octet;
+        if (--length_left_ > 0) return true;
+    }
+    head_ = 0;
+    body_left_ = length_;
+    return length_ > 0 && length_ <= kMessageBytesMax;
+  }
+
+  unsigned head_ = 0, length_left_ = 0;
+  std::size_t length_ = 0, body_left_ = 0;
+};
 
 // Frees what libldap allocated.
 struct Free {
@@ -142,6 +190,7 @@ struct Codec::Rep {
   int dummy_fd = -1;  // libldap wants to poll something; this is never readable
   bool broken = true;
   Transport transport;
+  Framing framing;
 
   // The id of a request, or the code why there is none.
   int Sent(int code, int id) const {
@@ -165,8 +214,7 @@ Codec::Codec() : rep_(std::make_unique<Rep>()) {
   if (ber_sockbuf_add_io(socket_buffer, &transport_functions, LBER_SBIOD_LEVEL_PROVIDER,
                          &rep_->transport) != 0)
     return;
-  // One message may not be larger than a whole answer, by far (rule L9).
-  ber_len_t most = 2 * kAnswerBytesMax;
+  ber_len_t most = kMessageBytesMax;
   ber_sockbuf_ctrl(socket_buffer, LBER_SB_OPT_SET_MAX_INCOMING, &most);
   rep_->broken = false;
 }
@@ -186,6 +234,7 @@ void Codec::Feed(std::string_view octets) {
   transport.in.erase(0, transport.in_used);
   transport.in_used = 0;
   transport.in += octets;
+  if (!rep_->framing.Follow(octets)) rep_->broken = true;
 }
 
 int Codec::Bind(const std::string& dn, std::string_view password) {

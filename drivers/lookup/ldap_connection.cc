@@ -49,7 +49,7 @@ Connection::Connection(const signet_host* host, signet_worker* worker, Target ta
 
 Target::~Target() { explicit_bzero(password.data(), password.size()); }
 
-Connection::~Connection() { explicit_bzero(target_.password.data(), target_.password.size()); }
+Connection::~Connection() = default;
 
 void Connection::Start() {
   if (!driver::Spawn(host_, worker_, [self = shared_from_this()] { self->Run(); }))

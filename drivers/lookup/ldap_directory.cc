@@ -101,6 +101,18 @@ std::string CheckCredentials(const Query& query) {
   return "";
 }
 
+SearchEnd Stopping() {
+  SearchEnd end;
+  end.kind = SearchEnd::kStopping;
+  end.why = "the program is stopping";
+  return end;
+}
+
+std::int64_t AnswerMs(const Query& query) {
+  if (query.network_timeout_s == 0) return kAnswerMs;
+  return std::min<std::int64_t>(kAnswerMs, query.network_timeout_s * 1000);
+}
+
 }  // namespace
 
 Directory::Directory(const signet_host* host, signet_worker* worker)
@@ -229,13 +241,9 @@ SearchEnd Directory::SearchAt(const Query& query, const SearchRequest& request,
     const std::shared_ptr<Connection> connection = Get(target, &end.why);
     if (connection == nullptr) return end;
     const bool fresh = connection->state() == Connection::State::kOpening;
-    const std::int64_t now_ms = host_->now_ms();
-    const std::int64_t answer_ms =
-        query.network_timeout_s == 0
-            ? kAnswerMs
-            : std::min<std::int64_t>(kAnswerMs, query.network_timeout_s * 1000);
-    const std::int64_t until_ms = now_ms + answer_ms + (fresh ? kConnectMs : 0);
-    end = connection->Search(request, std::min(deadline_ms, until_ms));
+    // Its task has a deadline of its own, so this ends in time.
+    if (connection->WaitOpen(deadline_ms) == SIGNET_IO_CANCELLED) return Stopping();
+    end = connection->Search(request, std::min(deadline_ms, host_->now_ms() + AnswerMs(query)));
     if (end.kind == SearchEnd::kAnswered) NoteSuccess(*connection);
     if (end.kind != SearchEnd::kDead) return end;
     NoteFailure(*connection);

@@ -34,7 +34,12 @@ void Slapd::Start() {
   }
 }
 
-void Slapd::Stop() { process_->Signal(SIGSTOP); }
+// The signal is asynchronous, and a server that still runs might answer once more.
+void Slapd::Stop() {
+  process_->Signal(SIGSTOP);
+  const std::string stat = "/proc/" + std::to_string(process_->pid()) + "/stat";
+  WaitUntil([&] { return ReadFile(stat).find(") T ") != std::string::npos; });
+}
 void Slapd::Continue() { process_->Signal(SIGCONT); }
 void Slapd::Kill() { process_.reset(); }
 

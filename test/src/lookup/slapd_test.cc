@@ -1,0 +1,280 @@
+// The ldap lookups against a real directory server.
+#include "test/support/slapd.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <memory>
+#include <random>
+
+#include "src/base/codec.h"
+#include "src/engine/engine.h"
+#include "src/lookup/lookup.h"
+
+namespace signet::lookup {
+namespace {
+
+using expand::LookupAnswer;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using test::Slapd;
+using Clock = std::chrono::steady_clock;
+
+constexpr const char kPeople[] = R"(
+dn: ou=people,dc=example,dc=org
+objectClass: organizationalUnit
+ou: people
+
+dn: cn=Ann,ou=people,dc=example,dc=org
+objectClass: person
+objectClass: uidObject
+uid: ann
+cn: Ann
+cn:: QW5uLCBNw7xsbGVy
+cn: Ann "Q" B\S
+sn: Muller
+description: ann@one.test
+description: a,n@two.test
+userPassword: annpw
+
+dn: cn=Bob,ou=people,dc=example,dc=org
+objectClass: person
+objectClass: uidObject
+uid: bob
+cn: Bob
+sn: B
+description:: YQpi
+userPassword: bobpw
+
+dn: cn=O\, K #1,ou=people,dc=example,dc=org
+objectClass: person
+objectClass: uidObject
+uid: ok
+cn: O, K #1
+sn: K
+)";
+
+std::string Show(const LookupAnswer& answer) {
+  switch (answer.kind) {
+    case LookupAnswer::kFound:
+      return "found " + answer.text;
+    case LookupAnswer::kNotFound:
+      return "not found";
+    case LookupAnswer::kDeferred:
+      return "deferred " + answer.text;
+  }
+  return "";
+}
+
+class Site {
+ public:
+  explicit Site(const Slapd& slapd) : registry_(drivers::Registry::MakeBuiltin()) {
+    auto config = std::make_shared<config::Config>();
+    config->main.driver_options["ldap_default_servers"] = slapd.host_and_port();
+    worker_ = std::make_unique<Worker>(*registry_, config, nullptr);
+  }
+  // `query` behind "ldap:///".
+  std::string Ask(const std::string& query, std::string_view type = "ldap") {
+    return AskRaw("ldap:///" + query, type);
+  }
+  std::string AskRaw(const std::string& query, std::string_view type = "ldap") {
+    PerConnection connection(*worker_);
+    const int handle = registry_->FindLookup(type)->type.handle;
+    return Show(connection.Find({handle, "", query, ""}, Deadline::After(seconds(20))));
+  }
+  std::string Bind(const std::string& query) {
+    PerConnection connection(*worker_);
+    const int handle = registry_->FindLookup("ldap")->type.handle;
+    return Show(connection.Authenticate(handle, query, Deadline::After(seconds(20))));
+  }
+
+ private:
+  std::unique_ptr<drivers::Registry> registry_;
+  std::unique_ptr<Worker> worker_;
+};
+
+// One server for all tests that leave it as it is.
+Slapd& Shared() {
+  static Slapd slapd(kPeople);
+  return slapd;
+}
+
+struct Case {
+  const char* type;
+  const char* query;
+  const char* answer;
+};
+const Case kCases[] = {
+    {"ldap", "ou=people,dc=example,dc=org?description?sub?(uid=ann)",
+     "found ann@one.test,a,,n@two.test"},
+    {"ldap", "ou=people,dc=example,dc=org?cn,description?sub?(uid=ann)",
+     "found cn=\"Ann,Ann,, Müller,Ann \\\"Q\\\" B\\\\S\" "
+     "description=\"ann@one.test,a,,n@two.test\""},
+    {"ldap", "ou=people,dc=example,dc=org?description?sub?(uid=bob)", "found a\nb"},
+    {"ldap", "ou=people,dc=example,dc=org?uid,description?sub?(uid=bob)",
+     "found uid=\"bob\" description=\"a\\nb\""},
+    {"ldap", "ou=people,dc=example,dc=org?title,uid?sub?(uid=ann)", "found uid=\"ann\""},
+    {"ldap", "ou=people,dc=example,dc=org?title?sub?(uid=ann)", "not found"},
+    {"ldap", "ou=people,dc=example,dc=org?cn?sub?(uid=zoe)", "not found"},
+    {"ldap", "ou=none,dc=example,dc=org?cn", "not found"},
+    {"ldap", "ou=people,dc=example,dc=org?sn?sub?(sn=*)",
+     "deferred LDAP search: more than one entry (3) was returned (filter not specific enough?)"},
+    {"ldapm", "ou=people,dc=example,dc=org?description?sub?(sn=*)",
+     "found ann@one.test,a,,n@two.test\na\nb\n"},
+    {"ldapm", "ou=people,dc=example,dc=org?uid?sub?(sn=*)", "found ann\nbob\nok"},
+    {"ldapm", "ou=people,dc=example,dc=org?title?sub?(sn=*)", "not found"},
+    {"ldapdn", "ou=people,dc=example,dc=org?description?sub?(uid=ok)",
+     "found cn=O\\2C K #1,ou=people,dc=example,dc=org"},
+    {"ldap", "cn=O%5C,%20K%20%231,ou=people,dc=example,dc=org?sn?base", "found K"},
+    {"ldap", "ou=people,dc=example,dc=org?sn?sub?(cn=Ann%2C%20M%C3%BCller)", "found Muller"},
+    {"ldap", "mailname=alice%40example.org,ou=users,dc=example,dc=org?mailid", "found 1001"},
+    {"ldap", "dc=example,dc=org?o??", "found Example"},
+    {"ldap", "ou=people,dc=example,dc=org?sn?sub?(((",
+     "deferred ldap_search failed: -7, Bad search filter"},
+};
+
+TEST(SlapdLookup, AnswersAsTheManualShows) {
+  engine::RunInLoop([] {
+    Site site(Shared());
+    for (const Case& c : kCases) EXPECT_EQ(site.Ask(c.query, c.type), c.answer) << c.query;
+    EXPECT_EQ(site.AskRaw("size=1 ldap:///ou=people,dc=example,dc=org?uid?sub?(sn=*)"),
+              "found ann");
+    EXPECT_EQ(site.AskRaw("user=\"cn=Bob,ou=people,dc=example,dc=org\" pass=bobpw time=5 "
+                          "ldap:///ou=people,dc=example,dc=org?uid?sub?(uid=bob)"),
+              "found bob");
+    EXPECT_EQ(site.AskRaw("DEREFERENCE=x ldap:///dc=example,dc=org?o"), "found Example");
+  });
+}
+
+TEST(SlapdLookup, ARefusedBindDefersWithTheServersName) {
+  engine::RunInLoop([] {
+    Site site(Shared());
+    const std::string server = "127.0.0.1:" + std::to_string(Shared().port());
+    EXPECT_EQ(site.AskRaw("user=\"cn=Bob,ou=people,dc=example,dc=org\" pass=wrong "
+                          "ldap:///dc=example,dc=org?o"),
+              "deferred failed to bind the LDAP connection to server " + server +
+                  " - LDAP error 49: Invalid credentials");
+    EXPECT_EQ(site.Ask("dc=example,dc=org?o"), "found Example");
+  });
+}
+
+TEST(SlapdLookup, TestsCredentialsByBinding) {
+  engine::RunInLoop([] {
+    Site site(Shared());
+    const std::string bob = "user=\"cn=Bob,ou=people,dc=example,dc=org\" ";
+    EXPECT_EQ(site.Bind(bob + "pass=bobpw ldap:///"), "found ");
+    EXPECT_EQ(site.Bind(bob + "pass=wrong ldap:///"), "not found");
+    EXPECT_EQ(site.Bind(bob + "pass=\"\" ldap:///"), "not found");
+    EXPECT_EQ(site.Bind("user=cn=zoe,ou=people,dc=example,dc=org pass=x ldap:///"), "not found");
+    // Quoted as one value, a whole DN is the name of nobody.
+    EXPECT_EQ(site.Bind("user=cn=" + QuoteLdapDn("Bob,ou=people,dc=example,dc=org") +
+                        " pass=bobpw ldap:///"),
+              "not found");
+    EXPECT_EQ(site.Bind("user=cn=" + QuoteLdapDn("Bob") +
+                        ",ou=people,dc=example,dc=org pass=bobpw ldap:///"),
+              "found ");
+  });
+}
+
+// Values that only mean themselves when they are quoted right. No two are the same to a
+// directory, which ignores case and blanks at the ends.
+std::vector<std::string> HardNames() {
+  static const char* const kNames[] = {
+      "*",         "a*b",  "(",        ")",       "\\",     "a\\2Ab", "a,b",
+      "a+b=c",     "#x",   " x",       "x y ",    "a\"b",   "<a>",    "a;b",
+      "a/b?c#d&e", "100%", "%41",      "${lc:A}", "\\,",    "ü",      "a=b,ou=people",
+      "cn=z",      "\\2a", "))(uid=*", "a\\",     "  lead", "tail  ", "#",
+      "\""};
+  std::vector<std::string> names(std::begin(kNames), std::end(kNames));
+  static std::mt19937 random(11);
+  constexpr std::string_view kOctets("*()\\,+=\"<>;# %?/a0&|!~^$'", 25);
+  for (int i = 0; i < 60; ++i) {
+    std::string name = std::string(1, kOctets[random() % kOctets.size()]) + std::to_string(i);
+    for (int j = 0; j < 6; ++j) name += kOctets[random() % kOctets.size()];
+    names.push_back(name);
+  }
+  return names;
+}
+
+// RFC 4514 lets any octet stand as its hexadecimal pair, so this needs no rules to be right.
+std::string HexEscaped(const std::string& octets) {
+  std::string escaped;
+  for (const char c : octets) escaped += "\\" + HexLower(std::string(1, c));
+  return escaped;
+}
+
+TEST(RuleL2, AQuotedValueFindsExactlyItsEntryInFilterAndDn) {
+  std::string ldif;
+  const auto names = HardNames();
+  for (std::size_t i = 0; i < names.size(); ++i)
+    ldif += "dn: description=" + HexEscaped(names[i]) +
+            ",dc=example,dc=org\nobjectClass: person\ncn: e\nsn: " + std::to_string(i) +
+            "\ndescription:: " + EncodeBase64(names[i]) + "\n\n";
+  Slapd slapd(ldif);
+  engine::RunInLoop([&] {
+    Site site(slapd);
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      const std::string expected = "found " + std::to_string(i);
+      EXPECT_EQ(
+          site.Ask("dc=example,dc=org?sn?sub?(description=" + QuoteLdapFilter(names[i]) + ")"),
+          expected)
+          << names[i];
+      EXPECT_EQ(site.Ask("description=" + QuoteLdapDn(names[i]) + ",dc=example,dc=org?sn"),
+                expected)
+          << names[i];
+    }
+  });
+}
+
+TEST(RuleL4, AStoppedServerDefersWithinTheDeadlineAndWorksAgain) {
+  Slapd slapd(kPeople);
+  engine::RunInLoop([&] {
+    Site site(slapd);
+    EXPECT_EQ(site.Ask("dc=example,dc=org?o"), "found Example");
+    slapd.Stop();
+    const auto start = Clock::now();
+    EXPECT_EQ(site.Ask("dc=example,dc=org?o").find("deferred "), 0u);
+    EXPECT_LT(Clock::now() - start, limits::kLookupTotal + milliseconds(500));
+    slapd.Continue();
+    const Deadline limit = Deadline::After(limits::kDirectoryRetry + seconds(10));
+    std::string answer;
+    while (answer != "found Example" && !limit.Passed()) {
+      answer = site.Ask("dc=example,dc=org?o");
+      engine::SleepUntil(Deadline::After(milliseconds(50)));
+    }
+    EXPECT_EQ(answer, "found Example");
+  });
+}
+
+TEST(SlapdLookup, AKilledAndRestartedServerWorksAtOnce) {
+  Slapd slapd(kPeople);
+  engine::RunInLoop([&] {
+    Site site(slapd);
+    EXPECT_EQ(site.Ask("dc=example,dc=org?o"), "found Example");
+    slapd.Kill();
+    EXPECT_NE(site.Ask("dc=example,dc=org?o").find("Connection refused"), std::string::npos);
+    slapd.Start();
+    EXPECT_EQ(site.Ask("dc=example,dc=org?o"), "found Example");
+    slapd.Kill();
+    slapd.Start();
+    EXPECT_EQ(site.Ask("dc=example,dc=org?o"), "found Example") << "the old connection is dead";
+  });
+}
+
+TEST(SlapdLookup, ManySearchesAtOnceDoNotMakeTheServerHangUp) {
+  engine::RunInLoop([] {
+    Site site(Shared());
+    int left = 500, found = 0;
+    engine::Event all;
+    for (int i = 0; i < 500; ++i)
+      engine::Loop::Current()->Spawn([&] {
+        found += site.Ask("ou=people,dc=example,dc=org?uid?sub?(uid=ann)") == "found ann";
+        if (--left == 0) all.Signal();
+      });
+    while (left > 0) all.Wait(Deadline::After(seconds(30)));
+    EXPECT_EQ(found, 500);
+  });
+}
+
+}  // namespace
+}  // namespace signet::lookup
