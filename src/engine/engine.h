@@ -52,6 +52,8 @@ class Loop {
   // still alive, so that each wait they are in, or begin, returns kCancelled.
   void Run();
   void Stop();  // any thread
+  // Ends the waits of coroutines that are idle (IdleScope), now and from now on. Any thread.
+  void CancelIdle();
 
   // Starts a coroutine. Spawn is for the loop's own thread; Post is for any thread and
   // runs `task` on the loop's own stack, outside any coroutine (it may Spawn).
@@ -85,6 +87,16 @@ bool InCoroutine();
 // Of the calling coroutine, from its next resume on. Going down to kHandshake yields, so
 // that the work that follows already counts as a handshake step.
 void SetPriority(Priority priority);
+
+// While one lives, the calling coroutine is idle: nothing is lost where its wait ends with
+// kCancelled, because the program is about to end (Loop::CancelIdle).
+class IdleScope {
+ public:
+  IdleScope();
+  ~IdleScope();
+  IdleScope(const IdleScope&) = delete;
+  IdleScope& operator=(const IdleScope&) = delete;
+};
 
 IoResult SleepUntil(Deadline until);  // kOk when the time came, kCancelled otherwise
 void Yield();                         // lets others run once

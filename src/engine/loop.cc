@@ -199,8 +199,17 @@ void Loop::Rep::TrimAfterBurst() {
 
 void Loop::Rep::CancelAll() {
   cancelling_ = true;
+  CancelWaits();
+}
+
+void Loop::Rep::CancelIdle() {
+  cancelling_idle_ = true;
+  CancelWaits();
+}
+
+void Loop::Rep::CancelWaits() {
   for (Task* task = tasks_; task != nullptr; task = task->next) {
-    if (task->waiting != nullptr) Wake(*task->waiting, IoStatus::kCancelled);
+    if (task->waiting != nullptr && Cancels(*task)) Wake(*task->waiting, IoStatus::kCancelled);
   }
 }
 
@@ -218,9 +227,9 @@ void Loop::Rep::Post(std::function<void()> task) {
 // --- waiting -------------------------------------------------------------------------
 
 IoStatus Loop::Rep::Wait(Waiter& waiter, Deadline deadline, Cancel cancel) {
-  const bool may_cancel = cancel == Cancel::kYes;
-  if (may_cancel && cancelling_) return IoStatus::kCancelled;
   Task* task = this_task;
+  const bool may_cancel = cancel == Cancel::kYes;
+  if (may_cancel && Cancels(*task)) return IoStatus::kCancelled;
   waiter.task = task;
   if (!deadline.never()) {
     waiter.when = deadline.when();
@@ -298,6 +307,10 @@ void Loop::Stop() {
   rep_->Post([rep = rep_.get()] { rep->CancelAll(); });
 }
 
+void Loop::CancelIdle() {
+  rep_->Post([rep = rep_.get()] { rep->CancelIdle(); });
+}
+
 bool Loop::Spawn(std::function<void()> body) { return rep_->Spawn(std::move(body)); }
 void Loop::Post(std::function<void()> task) { rep_->Post(std::move(task)); }
 Loop* Loop::Current() { return this_loop; }
@@ -310,6 +323,13 @@ void SetPriority(Priority priority) {
   const bool lower = priority == Priority::kHandshake && this_task->priority != priority;
   this_task->priority = priority;
   if (lower) Yield();
+}
+
+IdleScope::IdleScope() {
+  if (this_task != nullptr) this_task->idle = true;
+}
+IdleScope::~IdleScope() {
+  if (this_task != nullptr) this_task->idle = false;
 }
 
 IoResult SleepUntil(Deadline until) {

@@ -23,8 +23,9 @@ struct Task {
   Priority priority = Priority::kEstablished;
   Waiter* waiting = nullptr;                        // what a cancellation ends
   const std::function<void()>* for_loop = nullptr;  // to be run on the loop's stack
-  unsigned unpaused = 0;                            // I/O calls since it last waited
-  Task* previous = nullptr;                         // all tasks of the loop
+  bool idle = false;
+  unsigned unpaused = 0;     // I/O calls since it last waited
+  Task* previous = nullptr;  // all tasks of the loop
   Task* next = nullptr;
 };
 
@@ -63,7 +64,8 @@ struct Loop::Rep {
   bool Spawn(std::function<void()> body);
   void Post(std::function<void()> task);
   void CancelAll();
-  bool cancelling() const { return cancelling_; }
+  void CancelIdle();
+  bool Cancels(const Task& task) const { return cancelling_ || (cancelling_idle_ && task.idle); }
 
   // Suspends the running coroutine until Wake or the deadline. `waiter` is fresh.
   enum class Cancel : std::uint8_t { kYes, kNo };
@@ -93,6 +95,8 @@ struct Loop::Rep {
   int epoll_ = -1;
   int mailbox_event_ = -1;
   bool cancelling_ = false;
+  bool cancelling_idle_ = false;
+  void CancelWaits();
   StackPool stacks_;
   Timers timers_;
   Timer trim_;

@@ -25,7 +25,7 @@ ssize_t Send(int fd, const char* data, std::size_t size) {
 
 // `flag` and `slot` are those of one direction of `registration`.
 IoResult WaitFor(bool& flag, Waiter*& slot, Loop::Rep& loop, Deadline deadline) {
-  if (std::exchange(flag, false) && !loop.cancelling()) return {};
+  if (std::exchange(flag, false) && !loop.Cancels(*Loop::Rep::CurrentTask())) return {};
   SIGNET_CHECK(slot == nullptr);
   Waiter waiter;
   slot = &waiter;

@@ -148,6 +148,7 @@ class Worker {
  public:
   Worker(Workers& workers, std::size_t number);
   void Publish(smtp::SitePtr site, std::vector<ListenerPtr> listeners);
+  void EndIdle() { loop_.CancelIdle(); }
   void Stop() { loop_.Stop(); }
   void Join() { thread_.join(); }
   std::size_t sessions() const { return sessions_; }
@@ -341,7 +342,10 @@ void Workers::Publish(smtp::SitePtr site, const std::vector<ListenerPtr>& listen
   for (auto& worker : workers_) worker->Publish(site, listeners);
 }
 
-void Workers::BeginShutdown() { shutting_down_ = true; }
+void Workers::BeginShutdown() {
+  shutting_down_ = true;
+  for (auto& worker : workers_) worker->EndIdle();
+}
 
 void Workers::Stop() {
   for (auto& worker : workers_) worker->Stop();

@@ -43,7 +43,7 @@ class Workers {
   // From now on, who is accepted is served by `site`; accepts on those of `listeners` that
   // are new. Closing a listener ends accepting on it.
   void Publish(smtp::SitePtr site, const std::vector<ListenerPtr>& listeners);
-  // Sessions end with 421 at their next command.
+  // Sessions end with 421: those that wait for a command now, others at their next one.
   void BeginShutdown();
   // Cancels every session that is left, and returns when all threads have ended.
   void Stop();

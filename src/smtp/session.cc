@@ -193,7 +193,11 @@ bool Dialogue::ConnectTls() {
 bool Dialogue::Step() {
   if (!input.HasLine() && !Flush()) return false;
   if (Shutting() && input.empty()) return InputTrouble({Input::Status::kCancelled, "", true});
-  Input::Line line = input.ReadLine(*stream, limits::kCommandLineMaxBytes, CommandDeadline());
+  Input::Line line;
+  {
+    engine::IdleScope idle;
+    line = input.ReadLine(*stream, limits::kCommandLineMaxBytes, CommandDeadline());
+  }
   const bool trouble = line.status >= Input::Status::kTimeout;
   if (trouble) return InputTrouble(line);
   const Command command = ParseCommand(line.text);

@@ -138,6 +138,29 @@ TEST(Loop, WaitsThatBeginAfterStopAreCancelled) {
   EXPECT_EQ(second, IoStatus::kCancelled);
 }
 
+TEST(Loop, CancelIdleEndsOnlyTheWaitsOfWhoIsIdle) {
+  IoStatus idle = IoStatus::kOk, idle_later = IoStatus::kOk, busy = IoStatus::kOk;
+  bool woke_busy = false;
+  InLoop([&] {
+    Spawn([&] {
+      IdleScope scope;
+      idle = SleepUntil(Later()).status;
+      idle_later = SleepUntil(Later()).status;
+    });
+    Spawn([&] {
+      { IdleScope scope; }
+      busy = SleepUntil(Soon()).status;
+      woke_busy = true;
+    });
+    Yield();
+    Loop::Current()->CancelIdle();
+    while (!woke_busy) EXPECT_TRUE(SleepUntil(Soon()).ok());
+    EXPECT_EQ(idle, IoStatus::kCancelled);
+    EXPECT_EQ(idle_later, IoStatus::kCancelled);
+    EXPECT_EQ(busy, IoStatus::kOk);
+  });
+}
+
 TEST(Loop, CountsCoroutinesAlive) {
   InLoop([&] {
     const std::size_t before = Loop::Current()->coroutines();

@@ -71,6 +71,8 @@ class Client {
   bool connected_ = false;
 };
 
+std::atomic<int> slow_commands{0};  // 1: one is under way; 2: it may end
+
 // Sessions that say which site serves them, answer each octet, and end at "q".
 void Talk(engine::Socket& socket, const facts::Connection& connection,
           const smtp::SessionContext& context) {
@@ -78,9 +80,20 @@ void Talk(engine::Socket& socket, const facts::Connection& connection,
   const std::string greeting = "220 site " + std::to_string(context.site->generation) +
                                (connection.tls_on_connect ? " tls\r\n" : "\r\n");
   if (!socket.Write(greeting, deadline).ok()) return;
-  for (char c; socket.Read(&c, 1, deadline).ok() && c != 'q';) {
+  for (char c = 0; c != 'q';) {
+    engine::IoResult read;
+    {
+      engine::IdleScope idle;
+      read = socket.Read(&c, 1, deadline);
+    }
+    if (read.status == engine::IoStatus::kCancelled) (void)socket.Write("421 idle\r\n", deadline);
+    if (!read.ok() || c == 'q') return;
     const bool leaving = *context.shutting_down;
     if (c == 'x') throw std::runtime_error("test");
+    if (c == 'w') {
+      slow_commands = 1;
+      while (slow_commands == 1) engine::SleepUntil(Deadline::After(milliseconds(1)));
+    }
     if (!socket.Write(leaving ? "421\r\n" : "250\r\n", deadline).ok() || leaving) return;
   }
 }
@@ -271,21 +284,28 @@ TEST_F(WorkersTest, AnOldSiteIsGoneWhenItsLastSessionHasEnded) {
   EXPECT_TRUE(Eventually([&] { return watched.expired(); }));
 }
 
-TEST_F(WorkersTest, ShutdownIsHeardAtTheNextCommand) {
+TEST_F(WorkersTest, ShutdownEndsWhoIsIdleNowAndOthersAfterTheirCommand) {
   Start(1);
-  Client client(Place());
-  EXPECT_EQ(client.Line(), "220 site 1");
+  Client idle(Place()), working(Place());
+  EXPECT_EQ(idle.Line(), "220 site 1");
+  EXPECT_EQ(working.Line(), "220 site 1");
+  working.Say("wa");
+  ASSERT_TRUE(Eventually([] { return slow_commands == 1; }));
   workers_->BeginShutdown();
-  client.Say("a");
-  EXPECT_EQ(client.Line(), "421");
-  EXPECT_EQ(client.Line(), "closed");
+  EXPECT_EQ(idle.Line(), "421 idle");
+  EXPECT_EQ(idle.Line(), "closed");
+  slow_commands = 2;
+  EXPECT_EQ(working.Line().substr(0, 3), "250");
+  EXPECT_EQ(working.Line().substr(0, 3), "421");
+  EXPECT_EQ(working.Line(), "closed");
 }
 
-TEST_F(WorkersTest, StopEndsSessionsThatSayNothing) {
+TEST_F(WorkersTest, StopEndsEverySession) {
   Start(2);
   Client client(Place());
   EXPECT_EQ(client.Line(), "220 site 1");
   Stop();
+  EXPECT_EQ(client.Line(), "421 idle");
   EXPECT_EQ(client.Line(), "closed");
 }
 
