@@ -23,7 +23,7 @@ void CheckTree(Tree tree, const drivers::Registry& registry, Config* config,
 // certificates asked for that nothing can verify, names of transports …
 void CheckConsistency(const Config& config, const MainSpans& spans, Diagnostics* diagnostics);
 
-// The port of a number or a service name; nullopt for neither.
+// The port of a number (0: the system chooses) or a service name; nullopt for neither.
 std::optional<int> PortNumber(std::string_view text);
 
 }  // namespace signet::config

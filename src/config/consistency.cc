@@ -249,7 +249,7 @@ std::optional<int> PortNumber(std::string_view text) {
   int port = 0;
   auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), port);
   if (error == std::errc() && stop == text.data() + text.size()) {
-    return port >= 1 && port <= 65535 ? std::optional<int>(port) : std::nullopt;
+    return port >= 0 && port <= 65535 ? std::optional<int>(port) : std::nullopt;
   }
   for (const ServiceRow& row : kServices) {
     if (row.name == text) return row.port;

@@ -491,7 +491,7 @@ TEST(ConfigConsistency, PortsAndAddressesAreChecked) {
             "\"65536\" found\n"
             "1:34: error: port number or service name expected in daemon_smtp_ports, but "
             "\"sntp-smtp\" found");
-  Good("daemon_smtp_ports = 1 : 65535\n");
+  Good("daemon_smtp_ports = 0 : 65535\n");
   EXPECT_THAT(Said("local_interfaces = localhost\n"),
               HasSubstr("1:20: error: address expected in local_interfaces, but \"localhost\""));
   Good("local_interfaces = <; 127.0.0.1 ; ::1 ; [::1]:25 ; [127.0.0.1] ; 127.0.0.1.25\n");
