@@ -1,0 +1,485 @@
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <functional>
+#include <random>
+#include <string>
+#include <thread>
+
+#include "expand/expand.h"
+#include "src/base/limits.h"
+#include "src/crypto/certificate.h"
+#include "test/support/certificates.h"
+#include "test/support/fake_world.h"
+
+namespace signet::expand {
+namespace {
+
+using test::FakeNames;
+using test::FakeServices;
+
+// A session, a world and the texts that were compiled in it.
+class ExpandTest : public ::testing::Test {
+ protected:
+  ProgramPtr Compiled(std::string text, facts::Phase at = facts::Phase::kData) {
+    diagnostics_.clear();
+    texts_.push_back(std::make_unique<SourceText>("test.conf", std::move(text)));
+    return Compile(texts_.back()->whole(), at, names_, &diagnostics_);
+  }
+  Outcome Run(std::string text) {
+    ProgramPtr program = Compiled(std::move(text));
+    if (program == nullptr) {
+      ADD_FAILURE() << texts_.back()->text() << ": "
+                    << (diagnostics_.empty() ? "?" : diagnostics_.front().message);
+      return Value();
+    }
+    return Evaluate(*program, session_, services_, budget_);
+  }
+  Value ValueOf(std::string text) {
+    Outcome outcome = Run(std::move(text));
+    if (outcome.ok()) return outcome.value();
+    ADD_FAILURE() << texts_.back()->text() << ": " << outcome.error().text;
+    return Value();
+  }
+  std::string TextOf(std::string text) { return ValueOf(std::move(text)).text; }
+  Failure FailureOf(std::string text) {
+    Outcome outcome = Run(std::move(text));
+    if (!outcome.ok()) return outcome.error();
+    ADD_FAILURE() << texts_.back()->text() << " gave \"" << outcome.value().text << '"';
+    return Failure();
+  }
+  // The first message of a text that does not compile.
+  std::string ErrorOf(std::string text, facts::Phase at = facts::Phase::kData) {
+    EXPECT_EQ(Compiled(std::move(text), at), nullptr);
+    return diagnostics_.empty() ? "" : diagnostics_.front().message;
+  }
+  void GiveCertificate(const signet::testing::CertificateSpec& spec) {
+    static const signet::testing::Issued root = signet::testing::MakeRoot();
+    auto issued = signet::testing::Issue(
+        spec, signet::testing::SharedKey(signet::testing::KeyType::kEcdsaP256), &root);
+    auto certificate = crypto::Certificate::FromDer(issued.der);
+    ASSERT_TRUE(certificate.ok()) << certificate.error();
+    session_.tls.peer = certificate.value();
+  }
+
+  FakeNames names_;
+  FakeServices services_;
+  facts::Session session_;
+  Budget budget_;
+  Diagnostics diagnostics_;
+  std::vector<std::unique_ptr<SourceText>> texts_;
+};
+
+// --- from certificate to list ---------------------------------------------------------------
+
+std::string RandomMail(std::mt19937& random) {
+  constexpr std::string_view kInteresting = ":;,<>!+/\\ *@=$%{}\"'ab";
+  std::string name;
+  for (std::size_t size = 1 + random() % 10; size > 0; --size)
+    name += random() % 3 == 0 ? static_cast<char>(' ' + random() % 95)
+                              : kInteresting[random() % kInteresting.size()];
+  return name;
+}
+
+TEST_F(ExpandTest, RuleI7ANameOfACertificateIsOneElement) {
+  std::mt19937 random(587);
+  for (int round = 0; round < 200; ++round) {
+    signet::testing::CertificateSpec spec = signet::testing::ClientSpec();
+    spec.alternative_names.clear();
+    std::vector<std::string> names;
+    for (std::size_t n = 1 + random() % 4; n > 0; --n) {
+      names.push_back(RandomMail(random));
+      spec.alternative_names.push_back(signet::testing::MailName(names.back()));
+    }
+    GiveCertificate(spec);
+    std::vector<std::string> usable;
+    for (const crypto::SanName& name : session_.tls.peer->alternative_names())
+      if (name.valid && name.type == crypto::SanType::kMail) usable.push_back(name.value);
+    if (usable.empty()) continue;
+
+    budget_ = Budget();
+    Value list = ValueOf("${certextract{subj_altname,mail,>:}{$tls_in_peercert}}");
+    EXPECT_TRUE(list.is_list);
+    EXPECT_EQ(list.elements, usable);
+    EXPECT_EQ(list.element_origins, kFromCertificate);
+    session_.auth_vars[0] = list;
+    const std::string count = std::to_string(usable.size());
+    EXPECT_EQ(TextOf("${listcount:$auth1}"), count);
+    EXPECT_EQ(ValueOf("${map{$auth1}{$item}}").elements, usable);
+    EXPECT_EQ(ValueOf("${filter{$auth1}{!eq{$item}{}}}").elements, usable);
+    EXPECT_EQ(TextOf("${listcount:${uc:${lc:$auth1}}}"), count);
+    // Joined into a list of the administrator's, and through a variable again.
+    budget_ = Budget();
+    EXPECT_EQ(TextOf("${listcount:<:first:$auth1}"), std::to_string(usable.size() + 1));
+    session_.acl_m["acl_m_x"] = ValueOf("<:first:$auth1");
+    EXPECT_EQ(TextOf("${listcount:$acl_m_x}"), std::to_string(usable.size() + 1));
+    for (std::size_t n = 0; n < usable.size(); ++n) {
+      const std::string at = std::to_string(n + 1);
+      EXPECT_EQ(TextOf("${listextract{" + at + "}{$auth1}}"), usable[n]);
+      EXPECT_EQ(ValueOf("${listextract{" + std::to_string(n + 2) + "}{$acl_m_x}}").text, usable[n]);
+    }
+  }
+}
+
+TEST_F(ExpandTest, RuleI7TheIdentityIsOneElementOfAnyList) {
+  session_.auth.result = facts::AuthResult::kAuthenticated;
+  for (Origins origin : {kFromCertificate, kFromDirectory}) {
+    session_.auth.id = "a:b@one.test";
+    session_.auth.id_origins = origin;
+    session_.envelope.sender = "A:b@one.test";
+    EXPECT_EQ(TextOf("${if inlisti{$sender_address}{<: $authenticated_id}{y}{n}}"), "y");
+    session_.envelope.sender = "b@one.test";
+    EXPECT_EQ(TextOf("${if inlisti{$sender_address}{<: $authenticated_id}{y}{n}}"), "n");
+  }
+}
+
+TEST_F(ExpandTest, RuleI8AttributesAreSelectedInTheParsedName) {
+  using signet::testing::Utf8;
+  signet::testing::CertificateSpec spec = signet::testing::ClientSpec();
+  spec.subject = signet::testing::Name({{"2.5.4.10", Utf8("x,CN=admin+CN=root")},
+                                        {"2.5.4.3", Utf8("Bob, \\ \"the\" <b>;#")},
+                                        {"0.9.2342.19200300.100.1.1", Utf8("bob1"), true},
+                                        {"2.5.4.3", Utf8(" =,:")}});
+  GiveCertificate(spec);
+  using Texts = std::vector<std::string>;
+  EXPECT_EQ(ValueOf("${certextract{subject,CN,>:}{$tls_in_peercert}}").elements,
+            (Texts{"Bob, \\ \"the\" <b>;#", " =,:"}));
+  EXPECT_EQ(ValueOf("${certextract{subject,UID}{$tls_in_peercert}}").elements, (Texts{"bob1"}));
+  EXPECT_EQ(ValueOf("${certextract{subject,O}{$tls_in_peercert}}").elements,
+            (Texts{"x,CN=admin+CN=root"}));
+  EXPECT_EQ(ValueOf("${certextract{subject,>;}{$tls_in_peercert}}").elements.size(), 4u);
+}
+
+TEST_F(ExpandTest, AMultiValuedNameAndOddAccessEntriesGiveWhatIsThere) {
+  signet::testing::CertificateSpec spec = signet::testing::ClientSpec();
+  spec.alternative_names = {signet::testing::IpName(std::string("\xc0\x00\x02\x09", 4))};
+  GiveCertificate(spec);
+  EXPECT_EQ(TextOf("${certextract{subj_altname}{$tls_in_peercert}{y}{none}}"), "none");
+  EXPECT_EQ(TextOf("${certextract{ocsp_uri}{$tls_in_peercert}{y<$value>}{none}}"), "none");
+}
+
+TEST_F(ExpandTest, ADigestOfNoCertificateIsAFailure) {
+  EXPECT_EQ(FailureOf("${sha256:$tls_in_peercert}").kind, FailureKind::kPermanent);
+  EXPECT_EQ(TextOf("${if def:tls_in_peercert{${sha256:$tls_in_peercert}}{none}}"), "none");
+}
+
+// --- data is never code -----------------------------------------------------------------------
+
+TEST_F(ExpandTest, RuleE1DataIsNeverExpanded) {
+  session_.envelope.sender = "${lc:X}$1\\1";
+  EXPECT_EQ(TextOf("$sender_address"), "${lc:X}$1\\1");
+  EXPECT_EQ(TextOf("${sg{abc}{b}{$sender_address}}"), "a${lc:X}$1\\1c");
+  EXPECT_EQ(TextOf("${sg{abc}{(b)}{\\${uc:$sender_address\\$1\\}}}"), "a${LC:X}$1\\1Bc");
+  EXPECT_EQ(TextOf("${map{a:b}{$sender_address}}"), "${lc::X}$1\\1:${lc::X}$1\\1");
+}
+
+TEST_F(ExpandTest, AValueInsideANameOfTheReplacementIsAnErrorAtLoad) {
+  EXPECT_NE(ErrorOf("${sg{abc}{b}{\\${u$primary_hostname\\:x\\}}}"), "");
+}
+
+TEST_F(ExpandTest, RuleE2PatternsFromOutsideAreRefused) {
+  session_.envelope.sender = "a.c";
+  Failure failure = FailureOf("${if match{abc}{$sender_address}}");
+  EXPECT_EQ(failure.kind, FailureKind::kTemporary);
+  EXPECT_EQ(failure.text,
+            "text from the client in a regular expression is not quoted: use ${rxquote:...}");
+  EXPECT_EQ(FailureOf("${sg{abc}{$sender_address}{x}}").kind, FailureKind::kTemporary);
+  EXPECT_EQ(TextOf("${if match{abc}{^${rxquote:$sender_address}\\$}{y}{n}}"), "n");
+  EXPECT_EQ(TextOf("${if match{a.c}{^${rxquote:$sender_address}\\$}{y}{n}}"), "y");
+}
+
+TEST_F(ExpandTest, RuleE2OriginsJoin) {
+  session_.envelope.sender = "s";
+  session_.tls.sni = "n";
+  Value value = ValueOf("a${lc:$sender_address}b${uc:$tls_in_sni}${md5:$sender_address}");
+  ASSERT_EQ(value.segments.size(), 5u);
+  EXPECT_EQ(value.segments[1], (Segment{2, kFromClient}));
+  EXPECT_EQ(value.segments[4].origins, kFromAdministrator);
+  EXPECT_EQ(value.origins(), kFromClient);
+  services_.answers["k /f"] = {LookupAnswer::kFound, "v"};
+  EXPECT_EQ(ValueOf("${lookup{k}lsearch{/f}}").origins(), kFromDirectory);
+}
+
+TEST_F(ExpandTest, RuleL1ANestedOutsiderIsRefusedWhenItIsUsed) {
+  session_.auth_vars[0] = Value("a*b", kFromCertificate);
+  Failure failure = FailureOf("${lookup ldap{ldap:///o=x?u?sub?(m=${lc:$auth1})}}");
+  EXPECT_EQ(failure.kind, FailureKind::kTemporary);
+  EXPECT_NE(failure.text.find("quote_ldap"), std::string::npos);
+  EXPECT_TRUE(services_.asked.empty());
+}
+
+TEST_F(ExpandTest, RuleL2QuotedTextReachesTheQueryUnchanged) {
+  std::string octets;
+  for (int c = 0; c < 256; ++c) octets += static_cast<char>(c);
+  session_.auth_vars[0] = Value(octets, kFromCertificate);
+  (void)Run("${lookup ldap{ldap:///o=x?u?sub?(m=${quote_ldap:$auth1})}}");
+  ASSERT_EQ(services_.asked.size(), 1u);
+  // Nothing but the administrator's own octets means something to a filter or a URL.
+  std::string_view query = services_.asked[0];
+  std::string_view value = query.substr(21, query.size() - 22);
+  EXPECT_EQ(query.substr(0, 21), "ldap:///o=x?u?sub?(m=");
+  EXPECT_EQ(value.find_first_of(std::string_view("*()\\\0?/# ", 9)), std::string_view::npos);
+}
+
+// --- budgets ------------------------------------------------------------------------------------
+
+std::string NestedOperators(std::size_t depth) {
+  std::string text;
+  for (std::size_t i = 0; i < depth; ++i) text += "${lc:";
+  return text + "A" + std::string(depth, '}');
+}
+
+TEST_F(ExpandTest, RuleE3DepthIsRefusedAtLoad) {
+  EXPECT_EQ(TextOf(NestedOperators(limits::kExpandDepth)), "a");
+  EXPECT_EQ(ErrorOf(NestedOperators(limits::kExpandDepth + 1)), "nested deeper than 100 levels");
+  EXPECT_NE(ErrorOf(NestedOperators(100'000)), "");
+  std::string conditions;
+  for (int i = 0; i < 100'000; ++i) conditions += "and{{";
+  EXPECT_NE(ErrorOf("${if " + conditions), "");
+}
+
+TEST_F(ExpandTest, RuleE3NodesAreLimited) {
+  auto captures = [](std::size_t n) {
+    std::string text;
+    for (std::size_t i = 0; i < n; ++i) text += "$1";
+    return text;
+  };
+  EXPECT_NE(Compiled(captures(limits::kProgramNodes - 1)), nullptr);
+  EXPECT_NE(ErrorOf(captures(limits::kProgramNodes)), "");
+}
+
+TEST_F(ExpandTest, RuleE3StepsAreLimited) {
+  budget_.steps = 3;
+  EXPECT_EQ(TextOf("$1$2"), "");
+  budget_.steps = 2;
+  Failure failure = FailureOf("$1$2");
+  EXPECT_EQ(failure.kind, FailureKind::kTemporary);
+  EXPECT_EQ(failure.text, "too many steps in one expansion");
+}
+
+TEST_F(ExpandTest, RuleE3OutputIsLimited) {
+  session_.primary_hostname = std::string(1000, 'x');
+  // Doubles ten times a round; ends at the limit, not at the end of memory.
+  std::string doubling =
+      "${reduce{a:b:c:d:e:f:g:h:i:j:k:l:m:n:o:p:q:r:s:t}{$primary_hostname}"
+      "{$value$value$value$value}}";
+  Failure failure = FailureOf(doubling);
+  EXPECT_EQ(failure.kind, FailureKind::kTemporary);
+  EXPECT_EQ(failure.text, "too much output in one expansion");
+  budget_ = Budget();
+  session_.primary_hostname = std::string(limits::kExpandOutputBytes / 4, 'x');
+  EXPECT_EQ(TextOf("${strlen:$primary_hostname$primary_hostname}"),
+            std::to_string(limits::kExpandOutputBytes / 2));
+}
+
+TEST_F(ExpandTest, RuleE3ListElementsAreLimited) {
+  session_.primary_hostname = std::string(limits::kListMaxElements, ':');
+  EXPECT_EQ(TextOf("${listcount:<,$primary_hostname}"), "1");
+  std::string list;
+  for (std::size_t i = 0; i < limits::kListMaxElements; ++i) list += "a,";
+  session_.primary_hostname = list;
+  EXPECT_EQ(TextOf("${listcount:<,$primary_hostname}"), std::to_string(limits::kListMaxElements));
+  budget_ = Budget();
+  session_.primary_hostname = list + "a";
+  EXPECT_EQ(FailureOf("${listcount:<,$primary_hostname}").text, "list has too many elements");
+}
+
+TEST_F(ExpandTest, RuleE3LookupsAreLimited) {
+  budget_.lookups = 1;
+  EXPECT_EQ(TextOf("${lookup{a}lsearch{/f}}"), "");
+  Failure failure = FailureOf("${lookup{a}lsearch{/f}}");
+  EXPECT_EQ(failure.kind, FailureKind::kTemporary);
+  EXPECT_EQ(failure.text, "too many lookups in one session");
+}
+
+TEST_F(ExpandTest, RuleE3TheDeadlineEndsALongEvaluation) {
+  budget_.deadline = Deadline::At(MonotonicTime::min());
+  EXPECT_EQ(FailureOf("${lookup{a}lsearch{/f}}").text, "expansion took too long");
+  std::string list;
+  for (int i = 0; i < 5000; ++i) list += "a:";
+  EXPECT_EQ(FailureOf("${map{" + list + "}{x}}").kind, FailureKind::kTemporary);
+}
+
+TEST_F(ExpandTest, NestedLoopsEndAtTheBudget) {
+  std::string list = "a";
+  for (int i = 0; i < 999; ++i) list += ":a";
+  session_.primary_hostname = list;
+  std::string text = "x";
+  for (int i = 0; i < 6; ++i) text = "${map{$primary_hostname}{" + text + "}}";
+  EXPECT_EQ(FailureOf(text).kind, FailureKind::kTemporary);
+}
+
+TEST_F(ExpandTest, RuleE5AMatchThatGivesUpIsNotNoMatch) {
+  session_.envelope.sender = std::string(40, 'a') + "b";
+  Failure failure = FailureOf("${if match{$sender_address}{^(a+)+\\$}{y}{n}}");
+  EXPECT_EQ(failure.kind, FailureKind::kTemporary);
+  EXPECT_EQ(failure.text, "regular expression gave up: match limit exceeded");
+}
+
+// --- failures -----------------------------------------------------------------------------------
+
+TEST_F(ExpandTest, RuleE6WhatFailsIsAFailure) {
+  services_.answers["a /f"] = {LookupAnswer::kDeferred, "server is down"};
+  for (const char* text :
+       {"${if eq{${lookup{a}lsearch{/f}}}{}{y}{n}}", "${if !eq{${lookup{a}lsearch{/f}}}{}{y}{n}}",
+        "${if or{{eq{${lookup{a}lsearch{/f}}}{}}{eq{a}{a}}}{y}{n}}",
+        "${if forany{a:b}{eq{${lookup{$item}lsearch{/f}}}{}}{y}{n}}",
+        "${filter{a:b}{eq{${lookup{$item}lsearch{/f}}}{}}}", "${lookup{a}lsearch{/f}{y}fail}"}) {
+    Failure failure = FailureOf(text);
+    EXPECT_EQ(failure.kind, FailureKind::kTemporary) << text;
+    EXPECT_TRUE(failure.lookup_deferred) << text;
+    EXPECT_EQ(failure.text, "lookup of \"a\" gave DEFER: server is down") << text;
+  }
+}
+
+TEST_F(ExpandTest, AFailureHasTheSpanOfTheNodeThatFailed) {
+  Failure failure = FailureOf("abc ${if eq{a}{${eval:1/0}}{y}{n}}");
+  EXPECT_EQ(failure.span.view(), "${eval:1/0}");
+  EXPECT_EQ(PlaceOf(failure.span), "test.conf:1:16");
+}
+
+TEST_F(ExpandTest, ABranchNotTakenIsNotEvaluated) {
+  EXPECT_EQ(TextOf("${if eq{a}{a}{y}{${eval:1/0}}}"), "y");
+  EXPECT_EQ(TextOf("${if or{{eq{a}{a}}{eq{${eval:1/0}}{}}}{y}{n}}"), "y");
+  EXPECT_EQ(TextOf("${if and{{eq{a}{b}}{eq{${eval:1/0}}{}}}{y}{n}}"), "n");
+}
+
+// --- compiling
+// ------------------------------------------------------------------------------------
+
+TEST_F(ExpandTest, EveryMistakeIsReportedInOrder) {
+  EXPECT_EQ(Compiled("$nosuch ${nosuch:x} ${if nosuch{a}{b}}"), nullptr);
+  ASSERT_EQ(diagnostics_.size(), 3u);
+  EXPECT_EQ(diagnostics_[0].message, "unknown variable \"nosuch\"");
+  EXPECT_EQ(diagnostics_[1].message, "unknown operator \"nosuch\"");
+  EXPECT_EQ(diagnostics_[2].message, "unknown condition \"nosuch\"");
+}
+
+TEST_F(ExpandTest, AVariableBeforeItsPhaseIsAnError) {
+  EXPECT_NE(Compiled("$sender_address", facts::Phase::kMail), nullptr);
+  EXPECT_EQ(ErrorOf("$sender_address", facts::Phase::kHelo),
+            "$sender_address is not set before mail; this is evaluated at helo");
+  EXPECT_EQ(ErrorOf("${if def:local_part}", facts::Phase::kMail),
+            "$local_part is not set before rcpt; this is evaluated at mail");
+}
+
+TEST_F(ExpandTest, AConstantIsKnownAtLoad) {
+  ProgramPtr program = Compiled("a\\x41\\}");
+  ASSERT_NE(program, nullptr);
+  ASSERT_NE(program->constant(), nullptr);
+  EXPECT_EQ(*program->constant(), "aA}");
+  program = Compiled("a$primary_hostname");
+  EXPECT_EQ(program->constant(), nullptr);
+  EXPECT_EQ(*Compiled("")->constant(), "");
+}
+
+TEST_F(ExpandTest, NulIsAnOctetLikeAnyOther) {
+  EXPECT_EQ(TextOf("a\\x00b"), std::string("a\0b", 3));
+  EXPECT_EQ(TextOf("${strlen:a\\0b}"), "3");
+  EXPECT_EQ(TextOf("${base64d:YQBi}"), std::string("a\0b", 3));
+}
+
+TEST_F(ExpandTest, OverridesWinOverFacts) {
+  session_.envelope.sender = "a@b.test";
+  session_.overrides["sender_address"] = Value("c@d.test", kFromClient);
+  EXPECT_EQ(TextOf("$sender_address"), "c@d.test");
+}
+
+TEST_F(ExpandTest, DumpsShowTheProgram) {
+  EXPECT_EQ(Dump(*Compiled("a${if and{{!eq{$1}{b}}{match{x}{y}}}{${substr_1_2:$value}}fail}")),
+            "join\n"
+            "  text \"a\"\n"
+            "  item if\n"
+            "    condition and\n"
+            "      condition !eq\n"
+            "        capture 1\n"
+            "        text \"b\"\n"
+            "      condition match compiled\n"
+            "        text \"x\"\n"
+            "        text \"y\"\n"
+            "    yes\n"
+            "      operator substr 1 2\n"
+            "        variable value\n"
+            "    fail\n");
+  EXPECT_EQ(Dump(*Compiled("${certextract{subj_altname,mail,>:}{$tls_in_peercert}}")),
+            "item certextract field subj_altname kind mail separator \":\"\n"
+            "  text \"subj_altname,mail,>:\"\n"
+            "  variable tls_in_peercert\n");
+  EXPECT_EQ(Dump(*Compiled("${lookup{k}lsearch,ret=key{/f}}")),
+            "item lookup lsearch options \"ret=key\"\n"
+            "  text \"k\"\n"
+            "  text \"/f\"\n");
+}
+
+// --- state
+// ------------------------------------------------------------------------------------------
+
+// A lookup may suspend the caller, and another evaluation may run on the thread then.
+class Interrupting : public FakeServices {
+ public:
+  std::function<void()> meanwhile;
+  LookupAnswer Lookup(const LookupRequest& request) override {
+    if (meanwhile) meanwhile();
+    return FakeServices::Lookup(request);
+  }
+};
+
+TEST_F(ExpandTest, AnEvaluationDuringALookupDisturbsNothing) {
+  ProgramPtr outer =
+      Compiled("${if match{pq}{(p)(q)}{${map{a:b}{${lookup{$item}lsearch{/f}{y}{$1$2$item}}}}}}");
+  ProgramPtr inner = Compiled("${if match{xyz}{(x)(y)(z)}{$1${map{1:2}{$item}}}}");
+  Interrupting services;
+  services.meanwhile = [&] {
+    Budget budget;
+    FakeServices none;
+    Outcome outcome = Evaluate(*inner, session_, none, budget);
+    ASSERT_TRUE(outcome.ok());
+    EXPECT_EQ(outcome.value().text, "x1:2");
+  };
+  Outcome outcome = Evaluate(*outer, session_, services, budget_);
+  ASSERT_TRUE(outcome.ok());
+  EXPECT_EQ(outcome.value().text, "pqa:pqb");
+}
+
+TEST_F(ExpandTest, AProgramRunsInSeveralThreadsAtOnce) {
+  ProgramPtr program = Compiled(
+      "${if match{ab}{(a)(b)}{$2$1}}${sg{xyx}{x}{\\${uc:\\$0\\}}}${md5:$primary_hostname}");
+  ASSERT_NE(program, nullptr);
+  std::vector<std::thread> threads;
+  std::vector<std::string> results(4);
+  for (std::string& result : results)
+    threads.emplace_back([&] {
+      for (int i = 0; i < 200; ++i) {
+        FakeServices services;
+        Budget budget;
+        result = Evaluate(*program, session_, services, budget).value().text;
+      }
+    });
+  for (std::thread& t : threads) t.join();
+  for (const std::string& result : results)
+    EXPECT_EQ(result, "baXyXd41d8cd98f00b204e9800998ecf8427e");
+}
+
+// --- truth
+// ------------------------------------------------------------------------------------------
+
+TEST(TruthTest, TheTablesDiffer) {
+  for (const char* text : {"", "0", "no", "FALSE", "00", "-0"})
+    EXPECT_EQ(AclTruth(text), Truth::kFalse) << text;
+  for (const char* text : {"1", "-1", "yes", "True", "42"})
+    EXPECT_EQ(AclTruth(text), Truth::kTrue) << text;
+  for (const char* text : {" ", " 0", "on", "1x"})
+    EXPECT_EQ(AclTruth(text), Truth::kInvalid) << text;
+
+  for (const char* text : {"", "0", "no", "false"})
+    EXPECT_EQ(AuthTruth(text), Truth::kFalse) << text;
+  for (const char* text : {"1", "yes", "true"}) EXPECT_EQ(AuthTruth(text), Truth::kTrue) << text;
+  for (const char* text : {"00", "2", "-1", " 1", "on"})
+    EXPECT_EQ(AuthTruth(text), Truth::kInvalid) << text;
+
+  for (const char* text : {"", "0", "no", "false"}) EXPECT_FALSE(LaxTruth(text)) << text;
+  for (const char* text : {"00", "off", "-1"}) EXPECT_TRUE(LaxTruth(text)) << text;
+}
+
+}  // namespace
+}  // namespace signet::expand
