@@ -53,6 +53,9 @@ PCRE2_SPTR Octets(std::string_view text) {
 }  // namespace
 
 struct Regex::Rep {
+  explicit Rep(pcre2_code* compiled) : code(compiled) {}
+  Rep(const Rep&) = delete;
+  Rep& operator=(const Rep&) = delete;
   pcre2_code* code;
   ~Rep() { pcre2_code_free(code); }
 };

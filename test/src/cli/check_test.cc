@@ -1,0 +1,156 @@
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "src/cli/options.h"
+#include "src/cli/report.h"
+#include "test/support/certificates.h"
+
+namespace signet::cli {
+namespace {
+
+// What a verb printed, and its status.
+struct Printed {
+  int status = 0;
+  std::string out, err;
+};
+
+class CheckVerb : public ::testing::Test {
+ protected:
+  CheckVerb() {
+    std::string name = (std::filesystem::temp_directory_path() / "signet-XXXXXX").string();
+    folder_ = mkdtemp(name.data());
+  }
+  ~CheckVerb() override { std::filesystem::remove_all(folder_); }
+
+  std::string Write(const std::string& name, const std::string& text) {
+    std::string path = folder_ + '/' + name;
+    EXPECT_TRUE(signet::testing::WriteFile(path, text));
+    return path;
+  }
+
+  Printed Check(const std::string& config, const std::vector<std::string>& words = {}) {
+    std::vector<std::string> all = {"check", "-C", Write("signet.conf", config)};
+    all.insert(all.end(), words.begin(), words.end());
+    Result<Arguments, UsageError> arguments = ParseArguments(all);
+    Printed run;
+    EXPECT_TRUE(arguments.ok()) << (arguments ? "" : arguments.error().message);
+    if (!arguments) return run;
+    ::testing::internal::CaptureStdout();
+    ::testing::internal::CaptureStderr();
+    run.status = RunCheck(arguments.value());
+    run.out = WithoutFolder(::testing::internal::GetCapturedStdout());
+    run.err = WithoutFolder(::testing::internal::GetCapturedStderr());
+    return run;
+  }
+
+ private:
+  std::string WithoutFolder(std::string text) const {
+    std::string prefix = folder_ + '/';
+    for (std::size_t at = text.find(prefix); at != text.npos; at = text.find(prefix)) {
+      text.erase(at, prefix.size());
+    }
+    return text;
+  }
+
+  std::string folder_;
+};
+
+TEST_F(CheckVerb, GoodConfigurationIsGood) {
+  Printed run = Check("tls_advertise_hosts =\n");
+  EXPECT_EQ(run.status, kGood);
+  EXPECT_EQ(run.out, "signet.conf: good, 1 warning\n");
+  EXPECT_EQ(run.err, "warning: tls_certificate is not set: no TLS, and so no identities\n");
+}
+
+TEST_F(CheckVerb, EveryMistakeOfEveryStageIsPrintedWithItsPlace) {
+  Printed run = Check("spool_directory = /x\nsmtp_accept_max = lots\n");
+  EXPECT_EQ(run.status, kUsage);
+  EXPECT_EQ(run.out, "");
+  EXPECT_EQ(run.err,
+            "signet.conf:1:1: warning: Exim's option \"spool_directory\" has no meaning in Signet "
+            "and is ignored\n"
+            "  spool_directory = /x\n"
+            "  ^^^^^^^^^^^^^^^\n"
+            "signet.conf:2:19: error: integer expected for smtp_accept_max\n"
+            "  smtp_accept_max = lots\n"
+            "                    ^^^^\n"
+            "signet.conf: not usable: 1 error, 1 warning\n");
+  run = Check("begin acl\na:\n  accpt\n");
+  EXPECT_EQ(run.status, kUsage);
+  EXPECT_NE(run.err.find("signet.conf:3:3: error: unknown ACL verb \"accpt\""), std::string::npos)
+      << run.err;
+}
+
+TEST_F(CheckVerb, FilesThatTheConfigurationNamesAreRead) {
+  Printed run = Check("tls_certificate = /nowhere/server.pem\n");
+  EXPECT_EQ(run.status, kUsage);
+  EXPECT_NE(run.err.find("signet.conf:1:19: error: "), std::string::npos) << run.err;
+  EXPECT_NE(run.err.find("/nowhere/server.pem"), std::string::npos) << run.err;
+}
+
+TEST_F(CheckVerb, MissingFileIsSaid) {
+  Arguments arguments;
+  arguments.config_file = "/nowhere/signet.conf";
+  ::testing::internal::CaptureStderr();
+  EXPECT_EQ(RunCheck(arguments), kUsage);
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(),
+            "error: non-existent configuration file \"/nowhere/signet.conf\"\n"
+            "/nowhere/signet.conf: not usable: 1 error\n");
+}
+
+TEST_F(CheckVerb, SettingsArePrinted) {
+  std::string config =
+      "MAX = 7\nsmtp_accept_max = MAX\nhide pid_file_path = /run/x\n"
+      "tls_certificate = /nowhere/server.pem\n"  // -bP reads no keys
+      "begin routers\nr:\n driver = accept\n transport = t\nbegin transports\nt:\n driver = smtp\n";
+  Printed run =
+      Check(config, {"-bP", "smtp_accept_max", "pid_file_path", "router", "r", "macro", "MAX"});
+  EXPECT_EQ(run.status, kGood) << run.err;
+  EXPECT_EQ(run.out.substr(0, run.out.find("driver")),
+            "smtp_accept_max = 7\npid_file_path = <value not displayable>\n");
+  EXPECT_NE(run.out.find("driver = accept\n"), std::string::npos);
+  EXPECT_TRUE(run.out.ends_with("MAX=7\n")) << run.out;
+  run = Check(config, {"-bP"});
+  EXPECT_NE(run.out.find("\nsmtp_enforce_sync\n"), std::string::npos) << run.out;
+}
+
+TEST_F(CheckVerb, UnknownSettingIsSaid) {
+  Printed run = Check("", {"-bP", "nonsense", "qualify_domain"});
+  EXPECT_EQ(run.status, kNo);
+  EXPECT_EQ(run.err, "signet: \"nonsense\" is not a known option\n");
+  EXPECT_TRUE(run.out.starts_with("qualify_domain = "));
+}
+
+TEST_F(CheckVerb, MacrosOfTheCommandLineCount) {
+  Printed run = Check("A = 1\nsmtp_accept_max = A\n", {"-DA=5", "-bP", "smtp_accept_max"});
+  EXPECT_EQ(run.out, "smtp_accept_max = 5\n");
+}
+
+TEST_F(CheckVerb, VersionNamesTheDrivers) {
+  Printed run = Check("", {"-bV"});
+  EXPECT_TRUE(run.out.starts_with("Signet version ")) << run.out;
+  EXPECT_NE(run.out.find("\nAuthenticators: tls"), std::string::npos) << run.out;
+  EXPECT_NE(run.out.find("\nConfiguration file is signet.conf\n"), std::string::npos) << run.out;
+}
+
+TEST_F(CheckVerb, TableHasEveryOption) {
+  Printed run = Check("", {"--table"});
+  EXPECT_EQ(run.status, kGood);
+  EXPECT_NE(run.out.find("main\tsmtp_receive_timeout\ttime\t5m\t"), std::string::npos);
+  EXPECT_NE(run.out.find("authenticator tls\tserver_param1\tstring, expanded\t"),
+            std::string::npos);
+}
+
+TEST(Report, CountsAreInWords) {
+  Diagnostic error, warning;
+  warning.severity = Severity::kWarning;
+  EXPECT_EQ(CountDiagnostics({}), "no mistakes");
+  EXPECT_EQ(CountDiagnostics({warning}), "1 warning");
+  EXPECT_EQ(CountDiagnostics({error, error}), "2 errors");
+  EXPECT_EQ(CountDiagnostics({error, warning, warning}), "1 error, 2 warnings");
+}
+
+}  // namespace
+}  // namespace signet::cli
