@@ -55,6 +55,48 @@ facts::Phase PhaseNamed(std::string_view name) {
   return facts::Phase::kData;
 }
 
+// A submission by an authenticated client, at its first recipient.
+void FillSession(facts::Session* s) {
+  s->primary_hostname = "gw.example.net";
+  s->active_hostname = "submit.example.net";
+  s->connection.client_ip = "192.0.2.7";
+  s->connection.client_port = 40000;
+  s->connection.local_ip = "192.0.2.1";
+  s->connection.local_port = 587;
+  s->host_name = "client.one.test";
+  s->tls.active = true;
+  s->tls.version = "TLS1.3";
+  s->tls.cipher = "TLS1.3:ECDHE_X25519__ECDSA_SECP256R1_SHA256__AES_256_GCM:256";
+  s->tls.cipher_std = "TLS_AES_256_GCM_SHA384";
+  s->tls.bits = 256;
+  s->tls.sni = "mx.example.net";
+  s->tls.resumption = 1;
+  s->auth.result = facts::AuthResult::kAuthenticated;
+  s->auth.authenticator = "tls";
+  s->auth.id = "ann@one.test";
+  s->auth.id_origins = kFromCertificate;
+  s->auth.fail_id = "bob@one.test";
+  s->helo = "client.one.test";
+  s->esmtp = true;
+  s->smtp_command = "RCPT TO:<Bob@two.test>";
+  s->smtp_command_argument = "TO:<Bob@two.test>";
+  s->acl_verify_message = "no such user";
+  facts::Envelope& e = s->envelope;
+  e.has_sender = true;
+  e.sender = "Ann@One.Test";
+  e.sender_local_part = "Ann";
+  e.sender_domain = "One.Test";
+  e.authenticated_sender = "ann@one.test";
+  e.current = {"Bob@two.test", "Bob", "two.test"};
+  e.recipients = {{"x@two.test", "x", "two.test"}};
+  e.message_id = "1xUPkM-000000007Kz-0geD";
+  e.declared_size = 1000;
+  s->acl_c["acl_c_seen"] = Value("yes");
+  s->acl_m["acl_m0"] = Value("hello");
+  s->acl_args = {Value("first"), Value("second")};
+  s->auth_vars[0] = Value("parameter");
+}
+
 // The world of one case, and what it gives in it.
 class Run {
  public:
@@ -104,6 +146,7 @@ class Run {
       text = Unescaped(value.substr(equals + 3));
     if (key == "set") session_.overrides[name] = Value(text, OriginsOf(name));
     if (key == "element") AddElement(name, text);
+    if (key == "session") FillSession(&session_);
     if (key == "phase") phase_ = PhaseNamed(value);
     if (key == "lookup") services_.answers[name] = Answer(text);
     if (key == "cert") {
