@@ -9,6 +9,7 @@ namespace {
 // What an idle session reads into: most commands fit, and it is on the stack only while
 // the session waits.
 constexpr std::size_t kIdleReadBytes = 512;
+constexpr std::size_t kCommandReadBytes = 4096;
 
 Input::Status StatusOf(engine::IoStatus status) {
   switch (status) {
@@ -94,8 +95,8 @@ Input::Line Input::ReadLine(tls::Stream& stream, std::size_t max_bytes, Deadline
     const bool hopeless = scan.bytes() > max_bytes + kSkipMaxBytes;
     const Deadline until =
         scan.seen_bare_lf() ? deadline.Sooner(Deadline::After(kPatience)) : deadline;
-    const engine::IoResult result =
-        hopeless ? engine::IoResult{engine::IoStatus::kTimeout, 0, 0} : Fill(stream, 4096, until);
+    const engine::IoResult result = hopeless ? engine::IoResult{engine::IoStatus::kTimeout, 0, 0}
+                                             : Fill(stream, kCommandReadBytes, until);
     if (result.ok()) continue;
     const bool timeout = result.status == engine::IoStatus::kTimeout;
     if (timeout && (hopeless || scan.seen_bare_lf())) {
@@ -119,18 +120,25 @@ void Input::Consume(std::size_t octets) {
 }
 
 engine::IoResult Input::Fill(tls::Stream& stream, std::size_t max_bytes, Deadline deadline) {
+  used_ = 0;
+  if (max_bytes > kCommandReadBytes) return FillBuffer(stream, 0, max_bytes, deadline);
   std::array<char, kIdleReadBytes> first;
   engine::IoResult result = stream.Read(first.data(), std::min(first.size(), max_bytes), deadline);
   if (!result.ok()) return result;
   buffer_.assign(first.data(), result.bytes);
-  used_ = 0;
-  // More is likely there when the first read was full: message data, pipelined commands.
-  if (result.bytes < first.size() || !stream.InputPending()) return result;
-  buffer_.resize(std::max(max_bytes, result.bytes));
-  const engine::IoResult more =
-      stream.Read(buffer_.data() + result.bytes, buffer_.size() - result.bytes, deadline);
-  result.bytes += more.ok() ? more.bytes : 0;
-  buffer_.resize(result.bytes);
+  // More is likely there when the first read was full: pipelined commands.
+  const bool full = result.bytes == first.size() && max_bytes > result.bytes;
+  if (full && stream.InputPending()) (void)FillBuffer(stream, result.bytes, max_bytes, deadline);
+  return result;
+}
+
+// Reads into the buffer behind its first `kept` octets.
+engine::IoResult Input::FillBuffer(tls::Stream& stream, std::size_t kept, std::size_t max_bytes,
+                                   Deadline deadline) {
+  buffer_.resize(max_bytes);
+  const engine::IoResult result =
+      stream.Read(buffer_.data() + kept, buffer_.size() - kept, deadline);
+  buffer_.resize(kept + (result.ok() ? result.bytes : 0));
   return result;
 }
 

@@ -52,6 +52,9 @@ class Input {
   static constexpr std::size_t kSkipMaxBytes = 64 * 1024;
 
  private:
+  engine::IoResult FillBuffer(tls::Stream& stream, std::size_t kept, std::size_t max_bytes,
+                              Deadline deadline);
+
   std::string buffer_;
   std::size_t used_ = 0;
 };

@@ -150,7 +150,7 @@ std::vector<std::string> SplitText(std::string_view text) {
 }
 
 VerdictReply ReplyWithText(const Reply& standard, std::string_view user_text) {
-  VerdictReply result{standard, ""};
+  VerdictReply result{standard, "", ""};
   std::string_view text = user_text;
   const std::optional<int> code = LeadingCode(text);
   if (code) {
@@ -171,6 +171,7 @@ VerdictReply ReplyWithText(const Reply& standard, std::string_view user_text) {
       text.remove_prefix(SkipBlanks(text, length));
     }
   }
+  result.text = text;
   if (!text.empty()) result.reply.lines = SplitText(text);
   return result;
 }

@@ -48,6 +48,7 @@ std::vector<std::string> SplitText(std::string_view text);
 // cannot turn a refusal into an acceptance.
 struct VerdictReply {
   Reply reply;
+  std::string text;     // the user's text without its codes, for the log
   std::string problem;  // for the panic log; usually empty
 };
 VerdictReply ReplyWithText(const Reply& standard, std::string_view user_text);

@@ -441,7 +441,6 @@ std::optional<Answer> Dialogue::Refusal(const facts::Verdict& verdict, const Rep
                                         std::string_view what) {
   if (verdict.kind == VerdictKind::kAccept || verdict.kind == VerdictKind::kDiscard)
     return std::nullopt;
-  const std::string& why = verdict.log_message.empty() ? verdict.user_message : verdict.log_message;
   // Who could not be recognised for a trouble of ours is told to come again (rule I14).
   const bool not_known_yet = IsPermanent(verdict.kind) && verdict.because_unauthenticated &&
                              session_.auth.result == facts::AuthResult::kDeferred;
@@ -459,7 +458,9 @@ std::optional<Answer> Dialogue::Refusal(const facts::Verdict& verdict, const Rep
         verdict.user_message);
     if (!worded.problem.empty()) context.log->Panic(worded.problem);
     reply = worded.reply;
-    LogRejection(permanent ? smtp::Refusal::kPermanent : smtp::Refusal::kTemporary, what, why);
+    const bool same = verdict.log_message.empty() || verdict.log_message == verdict.user_message;
+    LogRejection(permanent ? smtp::Refusal::kPermanent : smtp::Refusal::kTemporary, what,
+                 same ? worded.text : verdict.log_message);
   }
   reply.closes = verdict.kind == VerdictKind::kDrop;
   if (reply.closes) ending = "closed by DROP in ACL";

@@ -38,8 +38,8 @@ struct Site {
 using SitePtr = std::shared_ptr<const Site>;
 
 struct LoadedSite {
-  SitePtr site;              // nullptr where there were errors
-  config::Loaded loaded;     // diagnostics of all stages, in source order; owns the texts
+  SitePtr site;           // nullptr where there were errors
+  config::Loaded loaded;  // diagnostics of all stages, in source order; owns the texts
 };
 
 enum class LoadTls : std::uint8_t { kYes, kNo };  // kNo: offline tools that read no keys

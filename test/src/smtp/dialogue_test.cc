@@ -10,6 +10,7 @@
 //   c: text               the same without CRLF; \r \n \0 \xHH \\ are escapes
 //   T: NAME               the client begins TLS, with that certificate ("none" for none)
 //   T! NAME               the same, and it fails
+//   t: text               the client ends TLS, then sends that line in clear
 //   S: pattern            a line of the server, * stands for any text
 //   S. pattern            any lines up to and with this one
 //   E:                    the server ends the connection
@@ -55,7 +56,7 @@ void PrintTo(const Case& c, std::ostream* out) { *out << c.file << ".smtp: " << 
 
 std::string KindOf(const std::string& line) {
   for (const char* kind :
-       {"C:", "c:", "T:", "T!", "S:", "S.", "E:", "X:", "L:", "L!", "R:", "M:", "! ", "> "})
+       {"C:", "c:", "T:", "T!", "t:", "S:", "S.", "E:", "X:", "L:", "L!", "R:", "M:", "! ", "> "})
     if (line.starts_with(kind)) return kind;
   return "";
 }
@@ -289,15 +290,25 @@ class Client {
     }
     engine::Socket socket = std::move(*stream_->socket());
     stream_.reset();
+    below_ = engine::Socket(::dup(socket.fd()));
     auto connected = tls::ConnectTls(std::move(socket), options, Deadline::After(kPatience));
     if (!connected) return connected.error();
     stream_ = std::move(connected).value();
     return "";
   }
-  void Close() { stream_.reset(); }
+  void EndTls(std::string_view text) {
+    stream_.reset();
+    (void)below_.Write(std::string(text) + "\r\n", Deadline::After(kPatience));
+    stream_ = tls::MakeClearStream(std::move(below_));
+  }
+  void Close() {
+    stream_.reset();
+    below_.Close();
+  }
 
  private:
   std::unique_ptr<tls::Stream> stream_;
+  engine::Socket below_;  // what TLS runs on
   std::string buffer_;
   bool ended_ = false;
 };
@@ -403,6 +414,8 @@ class Smtp : public ::testing::TestWithParam<Case> {
         const std::optional<std::string> line = client.ReadLine();
         ASSERT_FALSE(line) << place << "expected the end, the server says \"" << *line << '"';
         ASSERT_TRUE(client.ended()) << place << "expected the end";
+      } else if (step.kind == "t:") {
+        client.EndTls(Unescape(step.text));
       } else if (step.kind == "X:") {
         client.Close();
       } else if (step.kind == "T:") {

@@ -67,6 +67,29 @@ TEST(ReceivedHeader, RuleS10ClientTextCannotEndACommentOrALine) {
   }
 }
 
+using Lines = std::vector<std::string>;
+
+TEST(HeaderLines, AFieldStaysOneField) {
+  EXPECT_EQ(HeaderLines("X-A: 1"), (Lines{"X-A: 1"}));
+  EXPECT_EQ(HeaderLines("X-A: 1\n 2\n"), (Lines{"X-A: 1", "\t2"}));
+}
+
+TEST(HeaderLines, RuleS10ALineBreakInAValueBeginsNoField) {
+  EXPECT_EQ(HeaderLines("X-A: 1\nX-B: 2\r\nX-C: 3\n\nbody"),
+            (Lines{"X-A: 1", "\tX-B: 2", "\tX-C: 3", "\tbody"}));
+  EXPECT_EQ(HeaderLines(std::string("X-A: \0\r\x1b", 8)), (Lines{"X-A: ???"}));
+}
+
+TEST(HeaderLines, TextWithoutANameGetsOne) {
+  EXPECT_EQ(HeaderLines("just text"), (Lines{"X-ACL-Warn: just text"}));
+  EXPECT_EQ(HeaderLines("X-A: "), (Lines{"X-A:"}));
+}
+
+TEST(HeaderLines, LongLinesAreCutIntoContinuations) {
+  for (const std::string& line : HeaderLines("X-A: " + std::string(5000, 'x')))
+    EXPECT_LE(line.size(), 998U);
+}
+
 TEST(MailDate, HasTheFormOfRfc5322) {
   regex_t form;
   ASSERT_EQ(regcomp(&form,
