@@ -74,7 +74,7 @@ TEST_F(Reload, TakesAClientAuthorityAway) {
 TEST_F(Reload, SigtermEndsTheGateway) {
   SmtpClient idle = world_.Client("alice");
   world_.gateway->process().Signal(SIGTERM);
-  EXPECT_EQ(world_.gateway->process().Wait(seconds(10)), 0) << world_.gateway->Log();
+  EXPECT_EQ(world_.gateway->process().Wait(seconds(20)), 0) << world_.gateway->Log();
   EXPECT_TRUE(idle.closed());
 }
 
