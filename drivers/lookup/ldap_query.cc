@@ -367,25 +367,4 @@ std::string ParseServers(std::string_view list, std::vector<Server>* servers) {
   return "";
 }
 
-std::string WithoutPassword(std::string_view text) {
-  std::string shown;
-  std::string_view rest = text;
-  SkipBlanks(&rest);
-  while (!rest.empty() && !LooksLikeUrl(rest)) {
-    const std::string_view name = TakeName(&rest);
-    if (name.empty()) return shown + "...";
-    const std::string_view value_start = rest;
-    std::string value;
-    TakeValue(&rest, &value);
-    const bool secret = Lower(name) == "pass";
-    shown += std::string(name) + "=";
-    shown += secret ? std::string("***")
-                    : std::string(value_start.substr(0, value_start.size() - rest.size()));
-    explicit_bzero(value.data(), value.size());
-    shown += ' ';
-    SkipBlanks(&rest);
-  }
-  return shown + std::string(rest);
-}
-
 }  // namespace signet::ldap

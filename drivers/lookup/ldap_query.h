@@ -63,8 +63,5 @@ std::string ParseQuery(std::string_view text, Query* query);
 // separator that "<x" declares. An item is host, host:port, [v6]:port, or /socket.
 std::string ParseServers(std::string_view list, std::vector<Server>* servers);
 
-// The settings in `text` without the value of PASS, for messages.
-std::string WithoutPassword(std::string_view text);
-
 }  // namespace signet::ldap
 #endif

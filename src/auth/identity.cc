@@ -32,7 +32,8 @@ void AppendUndoubled(std::string* out, std::string_view run, char separator) {
   }
 }
 
-// A text that shows list elements knows which of its runs they are.
+// A text that shows list elements knows which of its runs they are. Runs of one element
+// follow each other; between elements there is at least the separator.
 struct Unfolded {
   std::string text;
   std::size_t elements = 0;
@@ -40,16 +41,18 @@ struct Unfolded {
 Unfolded Unfold(const Value& value) {
   Unfolded result;
   std::size_t begin = 0;
+  bool in_element = false;
   const std::string_view text = value.text;
   for (const Segment& segment : value.segments) {
     const std::size_t end = std::min<std::size_t>(segment.end, text.size());
     const std::string_view run = text.substr(begin, end - begin);
-    if (segment.doubled != '\0') {
-      ++result.elements;
+    const bool shows_element = segment.doubled != '\0';
+    if (shows_element && !in_element) ++result.elements;
+    if (shows_element)
       AppendUndoubled(&result.text, run, segment.doubled);
-    } else {
+    else
       result.text += run;
-    }
+    in_element = shows_element;
     begin = end;
   }
   result.text += text.substr(begin);

@@ -1,0 +1,409 @@
+#include "src/auth/authenticate.h"
+
+#include <gtest/gtest.h>
+#include <signet/driver.h>
+
+#include "src/auth/identity.h"
+#include "test/support/certificates.h"
+#include "test/support/fake_world.h"
+
+namespace signet::auth {
+namespace {
+
+using facts::AuthResult;
+using testing::MailName;
+
+crypto::CertificatePtr MakeCertificate(const std::vector<std::string>& mails) {
+  static const testing::Issued root = testing::MakeRoot();
+  testing::CertificateSpec spec = testing::ClientSpec();
+  spec.alternative_names.clear();
+  for (const std::string& mail : mails) spec.alternative_names.push_back(MailName(mail));
+  const testing::Issued issued =
+      testing::Issue(spec, testing::SharedKey(testing::KeyType::kEcdsaP256), &root);
+  auto certificate = crypto::Certificate::FromDer(issued.der);
+  EXPECT_TRUE(certificate.ok());
+  return certificate.value();
+}
+
+// A configuration whose one authenticator has these options, and one session.
+struct Attempt {
+  explicit Attempt(const std::string& options,
+                   const std::vector<std::string>& mails = {"alice@example.org"},
+                   std::unique_ptr<drivers::Registry> drivers = drivers::Registry::MakeBuiltin(),
+                   const std::string& driver = "tls")
+      : registry(std::move(drivers)) {
+    auto loaded = config::LoadText(
+        "test.conf", "begin authenticators\ncert:\n  driver = " + driver + "\n" + options, {},
+        *registry);
+    for (const Diagnostic& diagnostic : loaded.diagnostics)
+      if (diagnostic.severity == Severity::kError) ADD_FAILURE() << Render(diagnostic);
+    config = loaded.config;
+    session.tls.active = true;
+    session.tls.verified = true;
+    session.tls.peer = MakeCertificate(mails);
+  }
+
+  const facts::Auth& Run() {
+    expand::Budget budget;
+    auth = AuthenticateAfterTls(*config, session, services, budget);
+    return auth;
+  }
+
+  std::unique_ptr<drivers::Registry> registry;
+  config::ConfigPtr config;
+  facts::Session session;
+  test::FakeServices services;
+  facts::Auth auth;
+};
+
+constexpr const char kSan[] =
+    "  server_param1 = ${certextract {subj_altname,mail,>:} {$tls_in_peercert}}\n";
+constexpr const char kSetId[] = "  server_set_id = ${if = {1}{${listcount:$auth1}} {$auth1}{}}\n";
+constexpr const char kCondition[] =
+    "  server_condition = ${if forany {$auth1} {!= {0} {${lookup ldap{ldap:///"
+    "mailname=${quote_ldap_dn:${lc:$item}},ou=users,dc=example,dc=org?mailid} {$value}{0}}}}}\n";
+
+std::string Query(const std::string& quoted) {
+  return "ldap:///mailname=" + quoted + ",ou=users,dc=example,dc=org?mailid";
+}
+const std::string kAlice = Query("alice%40example.org");
+
+expand::LookupAnswer Found(std::string text) {
+  return {expand::LookupAnswer::kFound, std::move(text)};
+}
+
+std::string Example() { return std::string(kSan) + kCondition + kSetId; }
+
+TEST(AuthenticateAfterTls, OneNameInTheDirectoryIsAnIdentity) {
+  Attempt attempt(Example(), {"Alice@example.org"});
+  attempt.services.answers[kAlice] = Found("1001");
+  const facts::Auth& auth = attempt.Run();
+  EXPECT_EQ(auth.result, AuthResult::kAuthenticated) << auth.reason;
+  EXPECT_EQ(auth.id, "Alice@example.org");
+  EXPECT_EQ(auth.authenticator, "cert");
+  EXPECT_EQ(auth.public_name, "cert");
+  EXPECT_EQ(auth.id_origins & kFromCertificate, kFromCertificate);
+  EXPECT_EQ(auth.reason, "");
+  EXPECT_EQ(auth.fail_id, "");
+}
+
+TEST(AuthenticateAfterTls, ANameThatIsNotInTheDirectoryFailsUnderItsName) {
+  Attempt attempt(Example());
+  const facts::Auth& auth = attempt.Run();
+  EXPECT_EQ(auth.result, AuthResult::kFailed);
+  EXPECT_EQ(auth.id, "");
+  EXPECT_EQ(auth.fail_id, "alice@example.org");
+  EXPECT_EQ(auth.reason, "535 Incorrect authentication data (set_id=alice@example.org)");
+}
+
+TEST(RuleI11, TwoNamesAreNotAnEmptyIdentity) {
+  Attempt attempt(Example(), {"alice@example.org", "bob@example.org"});
+  attempt.services.answers[kAlice] = Found("1001");
+  const facts::Auth& auth = attempt.Run();
+  EXPECT_EQ(auth.result, AuthResult::kFailed);
+  EXPECT_EQ(auth.reason, "535 Incorrect authentication data: server_set_id gave no identity");
+}
+
+TEST(RuleI11, WhatServerSetIdGivesDecides) {
+  const std::string longest(limits::kIdentityMaxBytes, 'x');
+  const struct {
+    std::string set_id;
+    const char* reason;  // "" = authenticated
+  } kCases[] = {
+      {"someone", ""},
+      {"a:b", ""},  // the administrator's own text is one identity
+      {"", "server_set_id gave no identity"},
+      {"\"  \"", "server_set_id gave no identity"},
+      {longest, ""},
+      {longest + "x", "server_set_id gave an identity of 513 octets, at most 512 are allowed"},
+      {"a\\nb", "server_set_id gave an identity with control characters"},
+      {"a\\x7f", "server_set_id gave an identity with control characters"},
+      {"a\\xc2\\x85", "server_set_id gave an identity with control characters"},
+      {"a\\xff", "server_set_id gave an identity that is not UTF-8"},
+      {"$auth1", "server_set_id gave 2 elements where one is wanted"},
+      {"x$auth1", "server_set_id gave 2 elements where one is wanted"},
+      {"${lc:$auth1}", "server_set_id gave 2 elements where one is wanted"},
+  };
+  for (const auto& c : kCases) {
+    Attempt attempt(std::string(kSan) + "  server_set_id = " + c.set_id + "\n",
+                    {"a@example.org", "b@example.org"});
+    const facts::Auth& auth = attempt.Run();
+    if (*c.reason == '\0') {
+      EXPECT_EQ(auth.result, AuthResult::kAuthenticated) << c.set_id << auth.reason;
+    } else {
+      EXPECT_EQ(auth.result, AuthResult::kFailed) << c.set_id << auth.id;
+      EXPECT_NE(auth.reason.find(c.reason), std::string::npos) << c.set_id << " " << auth.reason;
+      EXPECT_EQ(auth.id, "");
+    }
+  }
+}
+
+TEST(RuleI11, WithoutServerSetIdNobodyIsAuthenticated) {
+  Attempt attempt("  server_condition = true\n");
+  EXPECT_EQ(attempt.Run().result, AuthResult::kFailed);
+  EXPECT_EQ(attempt.auth.reason,
+            "535 Incorrect authentication data: server_set_id is not set, so that there is no "
+            "identity");
+}
+
+TEST(RuleI12, TheOneElementOfAListIsTheIdentityAsItIs) {
+  // What a separator, a prefix or a blank is elsewhere is only text here.
+  for (const char* name : {"a:b@example.org", "<;mallory@x;alice@x", ":", "a::b", "!x", " y"}) {
+    for (const char* set_id : {"$auth1", "${if eq{a}{a}{$auth1}}", "x${auth1}"}) {
+      Attempt attempt(std::string(kSan) + "  server_set_id = " + set_id + "\n", {name});
+      const facts::Auth& auth = attempt.Run();
+      EXPECT_EQ(auth.result, AuthResult::kAuthenticated) << auth.reason;
+      EXPECT_EQ(auth.id, std::string(set_id[0] == 'x' ? "x" : "") + name);
+    }
+  }
+}
+
+TEST(RuleI12, NoNameIsNoIdentity) {
+  Attempt attempt(std::string(kSan) + "  server_set_id = $auth1\n", {});
+  EXPECT_EQ(attempt.Run().result, AuthResult::kFailed);
+}
+
+TEST(RuleI1, AnExpressionCannotAuthenticateWithoutAVerifiedCertificate) {
+  const std::string always = "  server_condition = yes\n  server_set_id = root\n";
+  struct Unverified {
+    const char* what;
+    void (*spoil)(facts::Session*);
+  };
+  const Unverified kClients[] = {
+      {"not verified", [](facts::Session* s) { s->tls.verified = false; }},
+      {"no certificate", [](facts::Session* s) { s->tls.peer = nullptr; }},
+      {"no TLS", [](facts::Session* s) { s->tls.active = false; }},
+      {"nothing", [](facts::Session* s) { s->tls = {}; }},
+  };
+  for (const Unverified& client : kClients) {
+    Attempt attempt(always);
+    client.spoil(&attempt.session);
+    const facts::Auth& auth = attempt.Run();
+    EXPECT_EQ(auth.result, AuthResult::kNotTried) << client.what;
+    EXPECT_EQ(auth.id, "");
+    EXPECT_EQ(auth.authenticator, "");
+  }
+  Attempt verified(always);
+  EXPECT_EQ(verified.Run().result, AuthResult::kAuthenticated);
+}
+
+TEST(RuleI18, NamesOverALimitGiveNoIdentityAndAreNotEvaluated) {
+  for (const std::size_t extra : {0u, 1u}) {
+    std::vector<std::string> mails;
+    for (std::size_t i = 0; i < limits::kSanMaxNames + extra; ++i)
+      mails.push_back("u" + std::to_string(i) + "@example.org");
+    Attempt attempt(
+        "  server_condition = ${lookup ldap{ldap:///dc=x?a}{yes}{yes}}\n"
+        "  server_set_id = root\n",
+        mails);
+    const facts::Auth& auth = attempt.Run();
+    EXPECT_EQ(auth.result, extra == 0 ? AuthResult::kAuthenticated : AuthResult::kFailed);
+    EXPECT_EQ(attempt.services.asked.size(), 1 - extra);
+    if (extra == 1) {
+      EXPECT_EQ(auth.reason,
+                "535 Incorrect authentication data: names in the certificate are over a limit");
+    }
+  }
+}
+
+TEST(RuleI19, ACertificateThatMaySignCertificatesIsNoClient) {
+  Attempt attempt("  server_set_id = root\n");
+  testing::CertificateSpec spec = testing::ClientSpec();
+  spec.ca = true;
+  const testing::Issued issued =
+      testing::Issue(spec, testing::SharedKey(testing::KeyType::kEcdsaP256), nullptr);
+  attempt.session.tls.peer = crypto::Certificate::FromDer(issued.der).value();
+  EXPECT_EQ(attempt.Run().result, AuthResult::kFailed);
+  EXPECT_NE(attempt.auth.reason.find("may sign certificates"), std::string::npos);
+}
+
+// What fails, and how.
+constexpr const char kForced[] = "${if eq{a}{b}{x}fail}";
+constexpr const char kDeferredLookup[] = "${lookup ldap{ldap:///dc=down?x}}";
+constexpr const char kNoNumber[] = "${if ={x}{1}{yes}{no}}";
+
+TEST(RuleI14, EachKindOfFailureInEachParameter) {
+  for (const char* parameter :
+       {"server_param1", "server_param2", "server_param3", "server_param", "server_condition"}) {
+    const auto run = [&](const char* expression) {
+      Attempt attempt(std::string("  ") + parameter + " = " + expression +
+                      "\n  server_set_id = root\n");
+      attempt.services.answers["ldap:///dc=down?x"] = {expand::LookupAnswer::kDeferred,
+                                                       "timed out"};
+      return attempt.Run();
+    };
+    const facts::Auth forced = run(kForced);
+    EXPECT_EQ(forced.result, AuthResult::kFailed) << parameter;
+    EXPECT_NE(forced.reason.find("was forced to fail"), std::string::npos) << forced.reason;
+    const facts::Auth deferred = run(kDeferredLookup);
+    EXPECT_EQ(deferred.result, AuthResult::kDeferred) << parameter;
+    EXPECT_EQ(deferred.deferred_class, "directory not available");
+    EXPECT_EQ(deferred.reason.find("435 Unable to authenticate at present (set_id=root): "), 0u)
+        << deferred.reason;
+    EXPECT_NE(deferred.reason.find("gave DEFER: timed out"), std::string::npos) << deferred.reason;
+    EXPECT_NE(deferred.reason.find("test.conf:4:"), std::string::npos) << deferred.reason;
+    const facts::Auth permanent = run(kNoNumber);
+    EXPECT_EQ(permanent.result, AuthResult::kDeferred) << parameter;
+    EXPECT_EQ(permanent.deferred_class, "local problem");
+    for (const facts::Auth& auth : {forced, deferred, permanent}) {
+      EXPECT_EQ(auth.id, "");
+      EXPECT_EQ(auth.fail_id, "root");
+    }
+  }
+}
+
+TEST(RuleI14, AConditionThatIsNeitherTrueNorFalseDefers) {
+  for (const char* text : {"2", "01", "on", "\" 1\""}) {
+    Attempt attempt(std::string("  server_condition = ") + text + "\n  server_set_id = root\n");
+    EXPECT_EQ(attempt.Run().result, AuthResult::kDeferred) << text;
+    EXPECT_NE(attempt.auth.reason.find("where true or false is wanted"), std::string::npos);
+  }
+  for (const char* text : {"0", "no", "FALSE"}) {
+    Attempt attempt(std::string("  server_condition = ") + text + "\n  server_set_id = root\n");
+    EXPECT_EQ(attempt.Run().result, AuthResult::kFailed) << text;
+  }
+}
+
+TEST(RuleI14, ABudgetThatIsUsedUpDefers) {
+  Attempt attempt("  server_condition = ${if eq{a}{${lc:b}}{no}{yes}}\n  server_set_id = root\n");
+  expand::Budget budget;
+  budget.steps = 1;
+  const facts::Auth auth =
+      AuthenticateAfterTls(*attempt.config, attempt.session, attempt.services, budget);
+  EXPECT_EQ(auth.result, AuthResult::kDeferred);
+}
+
+TEST(RuleI14, AnySetIdFailureAfterASuccessDefers) {
+  for (const char* expression : {kForced, kDeferredLookup, kNoNumber}) {
+    Attempt attempt(std::string("  server_set_id = ") + expression + "\n");
+    attempt.services.answers["ldap:///dc=down?x"] = {expand::LookupAnswer::kDeferred, "down"};
+    const facts::Auth& auth = attempt.Run();
+    EXPECT_EQ(auth.result, AuthResult::kDeferred) << expression;
+    EXPECT_EQ(auth.reason.find("435 Unable to authenticate at present: server_set_id"), 0u)
+        << auth.reason;
+    EXPECT_EQ(auth.id, "");
+  }
+}
+
+TEST(RuleI14, AServerSetIdThatFailsAfterAFailureLeavesTheFailure) {
+  Attempt attempt(std::string("  server_condition = no\n  server_set_id = ") + kDeferredLookup +
+                  "\n");
+  attempt.services.answers["ldap:///dc=down?x"] = {expand::LookupAnswer::kDeferred, "down"};
+  EXPECT_EQ(attempt.Run().result, AuthResult::kFailed);
+  EXPECT_EQ(attempt.auth.reason, "535 Incorrect authentication data");
+}
+
+TEST(RuleI15, AnAttemptLeavesNoVariablesBehindAndFindsNone) {
+  Attempt attempt(
+      "  server_param2 = two\n  server_condition = ${if eq{$auth1/$auth2/$auth3}{/two/}}\n"
+      "  server_set_id = $auth2\n");
+  attempt.session.auth_vars[0] = Value("left behind");
+  EXPECT_EQ(attempt.Run().result, AuthResult::kAuthenticated) << attempt.auth.reason;
+  EXPECT_EQ(attempt.auth.id, "two");
+  for (const Value& value : attempt.session.auth_vars) EXPECT_EQ(value.text, "");
+}
+
+TEST(RuleI15, AFailureAfterASuccessHasNothingOfIt) {
+  Attempt attempt(Example());
+  attempt.services.answers[kAlice] = Found("1001");
+  EXPECT_EQ(attempt.Run().result, AuthResult::kAuthenticated);
+  attempt.services.answers[kAlice] = {expand::LookupAnswer::kDeferred, "down"};
+  const facts::Auth& auth = attempt.Run();
+  EXPECT_EQ(auth.result, AuthResult::kDeferred);
+  EXPECT_EQ(auth.id + auth.authenticator + auth.public_name, "");
+}
+
+TEST(AuthenticateAfterTls, FailIdIsPrintableAndWithinItsLimit) {
+  const struct {
+    std::string set_id, fail_id;
+  } kCases[] = {{"a\\nb", "a\\nb"},
+                {std::string(512, 'x'), std::string(512, 'x')},
+                {std::string(513, 'x'), ""}};
+  for (const auto& c : kCases) {
+    Attempt attempt("  server_condition = no\n  server_set_id = " + c.set_id + "\n");
+    EXPECT_EQ(attempt.Run().fail_id, c.fail_id);
+  }
+}
+
+TEST(AuthenticateAfterTls, WithoutSuchAnAuthenticatorNothingIsTried) {
+  const auto registry = drivers::Registry::MakeBuiltin();
+  const auto loaded = config::LoadText("test.conf", "", {}, *registry);
+  ASSERT_NE(loaded.config, nullptr);
+  Attempt attempt("  server_set_id = root\n");
+  expand::Budget budget;
+  EXPECT_EQ(AuthenticateAfterTls(*loaded.config, attempt.session, attempt.services, budget).result,
+            AuthResult::kNotTried);
+  EXPECT_EQ(FindAfterTls(*loaded.config), nullptr);
+  EXPECT_EQ(FindAfterTls(*attempt.config)->name, "cert");
+}
+
+// --- drivers that want more than they may ---------------------------------------------------
+
+signet_verdict AlwaysAccept(const signet_host*, signet_call*) { return SIGNET_ACCEPT; }
+signet_verdict AcceptAnyway(const signet_host* host, signet_call* call) {
+  const signet_value* value = nullptr;
+  (void)host->expand(call, 0, &value);
+  (void)host->check_condition(call);
+  return SIGNET_ACCEPT;
+}
+signet_verdict RejectAnyway(const signet_host* host, signet_call* call) {
+  const signet_value* value = nullptr;
+  (void)host->expand(call, 0, &value);
+  return SIGNET_REJECT;
+}
+signet_verdict Nonsense(const signet_host*, signet_call*) {
+  return static_cast<signet_verdict>(77);
+}
+signet_verdict WrongOptions(const signet_host* host, signet_call* call) {
+  const signet_value* value = nullptr;
+  signet_text text{};
+  std::int64_t number = 0;
+  const bool nothing = host->expand(call, 99, &value) == SIGNET_UNSET && value == nullptr &&
+                       host->option_text(call, 99, &text) == 0 &&
+                       host->option_number(call, 99, &number) == 0;
+  host->set_auth_text(call, 0, {"x", 1});
+  host->set_auth_text(call, 5, {"x", 1});
+  host->reason(call, SIGNET_TEXT("as it should be"));
+  return nothing ? SIGNET_REJECT : SIGNET_DEFER;
+}
+
+facts::Auth RunDriver(signet_verdict (*authenticate)(const signet_host*, signet_call*),
+                      const std::string& options) {
+  static const signet_option kRows[] = {
+      {SIGNET_TEXT("server_thing"), SIGNET_OPTION_EXPANDED, 0, {}, {}, {}}};
+  signet_auth_driver driver{};
+  driver.abi_version = SIGNET_ABI_VERSION;
+  driver.size = sizeof driver;
+  driver.flags = SIGNET_AUTH_AFTER_TLS;
+  driver.name = SIGNET_TEXT("greedy");
+  driver.options = kRows;
+  driver.option_count = 1;
+  driver.option_size = sizeof kRows[0];
+  driver.authenticate = authenticate;
+  auto registry = drivers::Registry::MakeEmpty();
+  EXPECT_TRUE(registry->Add(&driver).ok());
+  Attempt attempt(options + "  server_set_id = root\n", {"a@b"}, std::move(registry), "greedy");
+  return attempt.Run();
+}
+
+TEST(RuleP5, ADriverCanOnlyNarrowTheResult) {
+  EXPECT_EQ(RunDriver(AlwaysAccept, "").result, AuthResult::kAuthenticated);
+  EXPECT_EQ(RunDriver(AlwaysAccept, "  server_condition = no\n").result, AuthResult::kFailed);
+  EXPECT_EQ(RunDriver(AlwaysAccept, "  server_condition = 2\n").result, AuthResult::kDeferred);
+  EXPECT_EQ(RunDriver(AcceptAnyway, "  server_condition = no\n").result, AuthResult::kFailed);
+  const std::string forced = std::string("  server_thing = ") + kForced + "\n";
+  const std::string failing = std::string("  server_thing = ") + kNoNumber + "\n";
+  EXPECT_EQ(RunDriver(AcceptAnyway, forced).result, AuthResult::kFailed);
+  EXPECT_EQ(RunDriver(AcceptAnyway, failing).result, AuthResult::kDeferred);
+  EXPECT_EQ(RunDriver(RejectAnyway, failing).result, AuthResult::kDeferred);
+  EXPECT_EQ(RunDriver(Nonsense, "").result, AuthResult::kDeferred);
+}
+
+TEST(RuleP5, ADriverThatAsksForWhatIsNotThereGetsNothing) {
+  const facts::Auth auth = RunDriver(WrongOptions, "");
+  EXPECT_EQ(auth.result, AuthResult::kFailed);
+  EXPECT_EQ(auth.reason, "535 Incorrect authentication data (set_id=root): as it should be");
+}
+
+}  // namespace
+}  // namespace signet::auth
