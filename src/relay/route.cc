@@ -24,6 +24,11 @@ Err<Reply> Temporary(std::string log_text) {
       Reply{451, "4.3.0", "Temporary local problem - please try later", std::move(log_text)}};
 }
 
+Err<Reply> Temporary(const config::Router& router, const config::Transport& transport,
+                     std::string problem) {
+  return Temporary("R=" + router.name + " T=" + transport.name + ": " + std::move(problem));
+}
+
 Err<Reply> Temporary(const config::Router& router, const Failure& failure) {
   std::string place = PlaceOf(failure.span);
   return Temporary("R=" + router.name + ": " + (place.empty() ? "" : place + ": ") + failure.text);
@@ -181,7 +186,7 @@ Routes::Found Routes::ToPlace(const Step& step, const config::Transport* transpo
                                                context.services, context.budget);
     if (!outcome.ok()) return Temporary(router, outcome.error());
     auto directory = SafeDirectory(outcome.value());
-    if (!directory.ok()) return Temporary("T=" + transport->name + ": " + directory.error());
+    if (!directory.ok()) return Temporary(router, *transport, directory.error());
     place.directory = std::move(directory).value();
     return std::optional(std::move(place));
   }
@@ -189,17 +194,17 @@ Routes::Found Routes::ToPlace(const Step& step, const config::Transport* transpo
   auto port_text = ExpandOption(transport->port, "port", router, context, "25");
   if (!port_text.ok()) return Err{port_text.error()};
   auto port = ParsePort(port_text.value());
-  if (!port) return Temporary("T=" + transport->name + ": bad port " + Quoted(port_text.value()));
+  if (!port) return Temporary(router, *transport, "bad port " + Quoted(port_text.value()));
 
   auto helo = ExpandOption(transport->helo_data, "helo_data", router, context,
                            context.session.primary_hostname);
   if (!helo.ok()) return Err{helo.error()};
   if (!IsHelo(helo.value()))
-    return Temporary("T=" + transport->name + ": bad helo_data " + Quoted(helo.value()));
+    return Temporary(router, *transport, "bad helo_data " + Quoted(helo.value()));
   place.helo = std::move(helo).value();
 
   if (hosts == nullptr) hosts = &transport->hosts;
-  if (!*hosts) return Temporary("T=" + transport->name + ": no hosts");
+  if (!*hosts) return Temporary(router, *transport, "no hosts");
   expand::Outcome outcome =
       expand::Evaluate(*hosts->program, context.session, context.services, context.budget);
   if (!outcome.ok()) {
