@@ -72,7 +72,9 @@ class Compiler {
     if (text.starts_with('/'))
       return check_.Error(option.span, "an ACL in a file of its own is not supported yet",
                           "use .include in the acl section");
-    bool is_name = std::none_of(text.begin(), text.end(), IsSpace);
+    // One word is a name; a verb that no ACL is named after is a whole ACL by itself.
+    bool is_name = std::none_of(text.begin(), text.end(), IsSpace) &&
+                   (rep_->by_name.find(text) != rep_->by_name.end() || !FindVerb(text));
     if (!is_name) {
       hook = {Hook::kFixed, Inline(when, option.span, *constant), nullptr};
     } else if (auto found = FindAcl(text, option.span)) {

@@ -90,6 +90,13 @@ TEST_F(AclEvaluateTest, EndOfAnAclDenies) {
   EXPECT_EQ(Rcpt("warn").kind, VerdictKind::kDeny);
 }
 
+TEST_F(AclEvaluateTest, AVerbAloneIsAnAclUnlessOneHasItsName) {
+  policy.AclOption(AclWhen::kRcpt, "accept");
+  EXPECT_EQ(Run(AclWhen::kRcpt).kind, VerdictKind::kAccept);
+  policy.Acl("accept", "deny");
+  EXPECT_EQ(Run(AclWhen::kRcpt).kind, VerdictKind::kDeny);
+}
+
 TEST_F(AclEvaluateTest, VerbsThatHoldDecide) {
   EXPECT_EQ(Rcpt("accept").kind, VerdictKind::kAccept);
   EXPECT_EQ(Rcpt("deny\naccept").kind, VerdictKind::kDeny);
