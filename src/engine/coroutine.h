@@ -30,6 +30,9 @@ class Coroutine {
   // Back to whoever resumed it. Called from inside of it.
   void Suspend();
   bool ended() const { return ended_; }
+  // Gives back the pages of the stack that a suspended coroutine doesn't use at the moment;
+  // they are zero when it touches them again.
+  void ReleaseUnused();
 
  private:
   Coroutine(StackPool& stacks, Stack stack, std::function<void()> body);
@@ -41,6 +44,7 @@ class Coroutine {
   StackPool& stacks_;
   Stack stack_;
   std::function<void()> body_;
+  std::byte* parked_at_ = nullptr;  // about where the stack ended at the last Suspend
   bool ended_ = false;
   // What the switch keeps; its types are Boost's and the sanitizers'. In place, because
   // ten thousand idle coroutines are common.

@@ -17,7 +17,10 @@ using std::chrono::seconds;
 
 constexpr std::size_t kEventsPerHarvest = 256;
 constexpr seconds kTrimDelay{30};
-constexpr std::size_t kBurst = 64;  // unused stacks that make trimming worth while
+constexpr seconds kCoolDelay{1};
+constexpr std::chrono::milliseconds kCoolPause{10};
+constexpr std::size_t kCoolAtOnce = 256;  // about a quarter of a millisecond
+constexpr std::size_t kBurst = 64;        // unused stacks that make trimming worth while
 
 thread_local Loop* this_loop = nullptr;
 thread_local Loop::Rep* this_rep = nullptr;
@@ -120,6 +123,8 @@ void Loop::Rep::ExpireTimers() {
     timers_.Remove(timer);
     if (timer == &trim_)
       TrimAfterBurst();
+    else if (timer == &cool_)
+      CoolIdle();
     else
       Wake(*static_cast<Waiter*>(timer), IoStatus::kTimeout);
   }
@@ -197,6 +202,34 @@ void Loop::Rep::TrimAfterBurst() {
   ::malloc_trim(0);
 }
 
+// An idle session keeps what it touched of its stack: work that ended long ago. Whoever has
+// been idle for one to two ticks gives it back, once per wait.
+void Loop::Rep::NoteIdle(Task* task) {
+  task->cooled = false;
+  task->idle_since = tick_;
+  if (cool_.armed()) return;
+  cool_.when = std::chrono::steady_clock::now() + kCoolDelay;
+  timers_.Add(&cool_);
+}
+
+void Loop::Rep::CoolIdle() {
+  std::size_t left = kCoolAtOnce;
+  bool more = false;
+  for (Task* task = tasks_; task != nullptr && left > 0; task = task->next) {
+    if (!task->idle || task->cooled || task->waiting == nullptr) continue;
+    more = true;
+    if (task->idle_since == tick_) continue;
+    task->coroutine->ReleaseUnused();
+    task->cooled = true;
+    --left;
+  }
+  if (!more) return;
+  if (left > 0) ++tick_;
+  cool_.when = std::chrono::steady_clock::now();
+  cool_.when += left > 0 ? std::chrono::milliseconds(kCoolDelay) : kCoolPause;
+  timers_.Add(&cool_);
+}
+
 void Loop::Rep::CancelAll() {
   cancelling_ = true;
   CancelWaits();
@@ -236,6 +269,7 @@ IoStatus Loop::Rep::Wait(Waiter& waiter, Deadline deadline, Cancel cancel) {
     timers_.Add(&waiter);
   }
   if (may_cancel) task->waiting = &waiter;
+  if (task->idle) NoteIdle(task);
   task->coroutine->Suspend();
   task->waiting = nullptr;
   return waiter.status;

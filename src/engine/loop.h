@@ -24,6 +24,8 @@ struct Task {
   Waiter* waiting = nullptr;                        // what a cancellation ends
   const std::function<void()>* for_loop = nullptr;  // to be run on the loop's stack
   bool idle = false;
+  bool cooled = false;       // gave its unused stack back in this wait
+  unsigned idle_since = 0;   // tick of Loop::Rep at which this wait began
   unsigned unpaused = 0;     // I/O calls since it last waited
   Task* previous = nullptr;  // all tasks of the loop
   Task* next = nullptr;
@@ -90,6 +92,8 @@ struct Loop::Rep {
   void RunEstablished();
   void RunOneHandshake();
   void TrimAfterBurst();
+  void NoteIdle(Task* task);
+  void CoolIdle();
   int TimeoutMs() const;
 
   int epoll_ = -1;
@@ -100,6 +104,8 @@ struct Loop::Rep {
   StackPool stacks_;
   Timers timers_;
   Timer trim_;
+  Timer cool_;
+  unsigned tick_ = 0;  // of cool_
   std::deque<Task*> established_;
   std::deque<Task*> handshakes_;
   Task* tasks_ = nullptr;

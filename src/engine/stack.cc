@@ -1,6 +1,7 @@
 #include "src/engine/stack.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <atomic>
 
@@ -82,6 +83,13 @@ void StackPool::Trim(std::size_t keep) {
   }
   free_.shrink_to_fit();
   for (Stack stack : free_) ::madvise(stack.bottom, limits::kCoroutineStackBytes, MADV_DONTNEED);
+}
+
+void ReleasePages(std::byte* from, const std::byte* to) {
+  static const std::size_t page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  if (to <= from) return;
+  const std::size_t bytes = static_cast<std::size_t>(to - from) / page * page;
+  if (bytes > 0) ::madvise(from, bytes, MADV_DONTNEED);
 }
 
 }  // namespace signet::engine

@@ -36,5 +36,8 @@ class StackPool {
   std::vector<Stack> free_;
 };
 
+// Gives back the whole pages between `from`, the start of one, and `to`.
+void ReleasePages(std::byte* from, const std::byte* to);
+
 }  // namespace signet::engine
 #endif

@@ -524,7 +524,8 @@ void Dialogue::Delay(std::chrono::milliseconds time) {
 }
 
 void RunSession(engine::Socket socket, facts::Connection connection, SessionContext context) {
-  Dialogue(std::move(socket), std::move(connection), std::move(context)).Run();
+  // On the heap, so that an idle session's stack is one page.
+  std::make_unique<Dialogue>(std::move(socket), std::move(connection), std::move(context))->Run();
 }
 
 }  // namespace signet::smtp

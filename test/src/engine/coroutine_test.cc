@@ -1,9 +1,14 @@
 #include "src/engine/coroutine.h"
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "src/base/limits.h"
 
@@ -189,6 +194,39 @@ TEST(CoroutineDeathTest, AnExceptionThatLeavesTheBodyEndsTheProgram) {
         Coroutine::Make(stacks, [] { throw std::runtime_error("lost"); })->Resume();
       },
       "lost");
+}
+
+// Resident pages among the `bytes` that end at `top`.
+std::size_t ResidentPages(std::byte* top, std::size_t bytes) {
+  const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  auto start = reinterpret_cast<std::uintptr_t>(top - bytes) / page * page;
+  std::vector<unsigned char> pages(bytes / page);
+  EXPECT_EQ(::mincore(reinterpret_cast<void*>(start), bytes, pages.data()), 0);
+  return static_cast<std::size_t>(
+      std::count_if(pages.begin(), pages.end(), [](unsigned char p) { return p & 1; }));
+}
+
+TEST(Coroutine, GivesBackWhatItTouchedLongAgoAndKeepsWhatItUses) {
+  constexpr int kDeep = 30;  // times 3 KiB
+  constexpr std::size_t kLooked = 128 * 1024;
+  StackPool stacks;
+  Coroutine* self = nullptr;
+  std::byte* top = nullptr;
+  int sum = 0;
+  auto coroutine = Coroutine::Make(stacks, [&] {
+    volatile std::byte mark{7};
+    top = const_cast<std::byte*>(&mark);
+    Overflow(kDeep);
+    self->Suspend();
+    sum = Overflow(kDeep) + static_cast<int>(mark);
+  });
+  self = coroutine.get();
+  self->Resume();
+  EXPECT_GE(ResidentPages(top, kLooked), 20u);
+  self->ReleaseUnused();
+  EXPECT_LE(ResidentPages(top, kLooked), 6u);
+  self->Resume();
+  EXPECT_EQ(sum, kDeep * (kDeep + 1) / 2 + 7);
 }
 
 TEST(Coroutine, ManyTakeTurns) {

@@ -161,6 +161,21 @@ TEST(Loop, CancelIdleEndsOnlyTheWaitsOfWhoIsIdle) {
   });
 }
 
+TEST(Loop, AnIdleCoroutineGivesItsUnusedStackBackAndGoesOn) {
+  bool kept = false;
+  InLoop([&] {
+    Spawn([&] {
+      volatile int mark = 7;
+      OnThreadStack([] {});
+      IdleScope scope;
+      EXPECT_TRUE(SleepUntil(Deadline::After(milliseconds(2300))).ok());
+      kept = mark == 7;
+    });
+    while (!kept) EXPECT_TRUE(SleepUntil(Soon()).ok());
+  });
+  EXPECT_TRUE(kept);
+}
+
 TEST(Loop, CountsCoroutinesAlive) {
   InLoop([&] {
     const std::size_t before = Loop::Current()->coroutines();
