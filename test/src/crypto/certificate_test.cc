@@ -6,7 +6,9 @@
 #include <gtest/gtest.h>
 
 #include "src/base/codec.h"
+#include "src/base/limits.h"
 #include "src/crypto/digest.h"
+#include "test/support/certificates.h"
 
 namespace signet::crypto {
 namespace {
@@ -139,6 +141,183 @@ TEST(Certificate, PemWithoutAnEndOrWithoutACertificateIsAnError) {
   EXPECT_FALSE(Certificate::FromPem("-----BEGIN CERTIFICATE-----\nMIID").ok());
   EXPECT_FALSE(
       Certificate::FromPem("-----BEGIN CERTIFICATE-----\n!!\n-----END CERTIFICATE-----\n").ok());
+}
+
+// --- made here ---------------------------------------------------------------------------
+
+namespace make = signet::testing;
+
+CertificatePtr Made(const make::CertificateSpec& spec) {
+  const auto key = make::SharedKey(make::KeyType::kEcdsaP256, 1);
+  auto certificate = Certificate::FromDer(make::Issue(spec, key, nullptr).der);
+  EXPECT_TRUE(certificate.ok()) << (certificate.ok() ? "" : certificate.error());
+  return certificate.ok() ? certificate.value() : nullptr;
+}
+
+CertificatePtr WithNames(const std::vector<std::string>& names) {
+  make::CertificateSpec spec;
+  spec.alternative_names = names;
+  return Made(spec);
+}
+
+std::string ErrorOf(const make::CertificateSpec& spec) {
+  const auto key = make::SharedKey(make::KeyType::kEcdsaP256, 1);
+  const auto certificate = Certificate::FromDer(make::Issue(spec, key, nullptr).der);
+  return certificate.ok() ? "" : certificate.error();
+}
+
+TEST(Certificate, RuleI7ANameIsOneNameWhateverIsInIt) {
+  const Strings values = {"a@one.test:b@two.test",
+                          "a@x\\,b@y",
+                          "<x@y",
+                          "<;a@b;c@d",
+                          " a@b ",
+                          "!a@b",
+                          "+a@b",
+                          "a@b,CN=x",
+                          "${lookup}",
+                          "a:::b",
+                          "*@b",
+                          "/etc/x"};
+  Strings encoded;
+  for (const std::string& value : values) encoded.push_back(make::MailName(value));
+  const auto certificate = WithNames(encoded);
+  ASSERT_TRUE(certificate);
+  ASSERT_EQ(certificate->alternative_names().size(), values.size());
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    EXPECT_EQ(certificate->alternative_names()[i].value, values[i]);
+    EXPECT_TRUE(certificate->alternative_names()[i].valid) << values[i];
+  }
+}
+
+TEST(Certificate, RuleI6NamesWithControlOrHighOctetsAreMarked) {
+  for (const std::string& octets :
+       {std::string("a@b\0c", 5), std::string("\0", 1), std::string("a@b\n"), std::string("\ra@b"),
+        std::string("a\x7f@b"), std::string("m\xc3\xbc@b"), std::string("\xff")}) {
+    const auto certificate = WithNames({make::MailName(octets), make::DnsName(octets),
+                                        make::UriName(octets), make::MailName("good@b.test")});
+    ASSERT_TRUE(certificate);
+    const auto& names = certificate->alternative_names();
+    ASSERT_EQ(names.size(), 4u);
+    for (int i = 0; i < 3; ++i) {
+      EXPECT_FALSE(names[i].valid) << HexLower(octets);
+      EXPECT_EQ(names[i].value, octets) << "kept for the log";
+    }
+    EXPECT_TRUE(names[3].valid) << "other names count";
+  }
+}
+
+TEST(Certificate, RuleI5KindsOfNamesAreKeptApart) {
+  const std::string upn = make::OtherName("1.3.6.1.4.1.311.20.2.3", make::Utf8("a@b"));
+  const auto certificate =
+      WithNames({upn, make::DirectoryName(make::CommonName("a@b")), make::RegisteredId("1.2.3"),
+                 make::IpName("abcd"), make::IpName("abc"), make::DnsName("a@b")});
+  ASSERT_TRUE(certificate);
+  const auto& names = certificate->alternative_names();
+  ASSERT_EQ(names.size(), 6u);
+  EXPECT_EQ(names[0].type, SanType::kOther);
+  EXPECT_EQ(names[0].value, upn);
+  EXPECT_EQ(names[1].type, SanType::kDirectoryName);
+  EXPECT_EQ(names[1].value, make::CommonName("a@b"));
+  EXPECT_EQ(names[2].type, SanType::kRegisteredId);
+  EXPECT_EQ(names[2].value, "1.2.3");
+  EXPECT_TRUE(names[3].valid);
+  EXPECT_FALSE(names[4].valid) << "three octets are no address";
+  EXPECT_EQ(names[5].type, SanType::kDns);
+  for (const SanName& name : names) EXPECT_NE(name.type, SanType::kMail);
+}
+
+TEST(Certificate, RuleI18CountOfNamesIsLimited) {
+  std::vector<std::string> names(limits::kSanMaxNames, make::MailName("a@b"));
+  EXPECT_TRUE(WithNames(names)->within_limits());
+  names.push_back(make::MailName("a@b"));
+  const auto over = WithNames(names);
+  EXPECT_FALSE(over->within_limits());
+  EXPECT_TRUE(over->alternative_names().empty()) << "never in part";
+}
+
+TEST(Certificate, RuleI18LengthOfOneNameIsLimited) {
+  const std::string name(limits::kSanNameMaxBytes, 'x');
+  EXPECT_TRUE(WithNames({make::MailName(name)})->within_limits());
+  const auto over = WithNames({make::MailName("a@b"), make::MailName(name + "x")});
+  EXPECT_FALSE(over->within_limits());
+  EXPECT_TRUE(over->alternative_names().empty());
+}
+
+TEST(Certificate, RuleI18OctetsOfAllNamesAreLimited) {
+  std::vector<std::string> names(16, make::MailName(std::string(1024, 'x')));
+  EXPECT_TRUE(WithNames(names)->within_limits());
+  names.push_back(make::MailName("x"));
+  EXPECT_FALSE(WithNames(names)->within_limits());
+}
+
+TEST(Certificate, RuleI18AttributesOfTheSubjectAreLimited) {
+  make::CertificateSpec spec;
+  spec.issuer = make::CommonName("ca");
+  std::vector<make::Attribute> attributes(limits::kSubjectMaxAttributes,
+                                          {"2.5.4.11", make::Utf8("x")});
+  spec.subject = make::Name(attributes);
+  EXPECT_TRUE(Made(spec)->within_limits());
+  attributes.push_back({"2.5.4.11", make::Utf8("x")});
+  spec.subject = make::Name(attributes);
+  const auto over = Made(spec);
+  EXPECT_FALSE(over->within_limits());
+  EXPECT_TRUE(over->subject().empty());
+}
+
+TEST(Certificate, RuleI3MalformedPartsAreRefused) {
+  make::CertificateSpec repeated, names, constraints, usage, old, many;
+  repeated.extra = {{"1.2.3", false, "x"}, {"1.2.3", false, "y"}};
+  EXPECT_EQ(ErrorOf(repeated), "malformed certificate: repeated extension 1.2.3");
+  names.extra = {{"2.5.29.17", false, make::Sequence({make::MailName("a@b")}) + "x"}};
+  EXPECT_EQ(ErrorOf(names), "malformed certificate: subject alternative name");
+  constraints.extra = {{"2.5.29.19", true, "x"}};
+  EXPECT_EQ(ErrorOf(constraints), "malformed certificate: basic constraints");
+  usage.extra = {{"2.5.29.15", true, make::Utf8("x")}};
+  EXPECT_EQ(ErrorOf(usage), "malformed certificate: key usage");
+  for (int i = 0; i < 70; ++i) many.extra.push_back({"1.2.3." + std::to_string(i), false, "x"});
+  EXPECT_EQ(ErrorOf(many), "malformed certificate: too many extensions");
+}
+
+TEST(Certificate, RuleI19WhoMaySignCertificatesIsACa) {
+  make::CertificateSpec spec;
+  EXPECT_FALSE(Made(spec)->is_ca());
+  spec.ca = false;
+  spec.key_usage = make::kDigitalSignature;
+  EXPECT_FALSE(Made(spec)->is_ca());
+  spec.key_usage = make::kKeyCertSign;
+  EXPECT_TRUE(Made(spec)->is_ca());
+  spec.key_usage.reset();
+  spec.ca = true;
+  EXPECT_TRUE(Made(spec)->is_ca());
+}
+
+TEST(Certificate, SerialNumbersLoseTheirLeadingZeros) {
+  make::CertificateSpec spec;
+  spec.serial = std::string("\0", 1);
+  EXPECT_EQ(Made(spec)->serial_hex(), "0");
+  spec.serial = std::string("\0\xff", 2);
+  EXPECT_EQ(Made(spec)->serial_hex(), "ff");
+  spec.serial = "\x07";
+  EXPECT_EQ(Made(spec)->serial_hex(), "7");
+}
+
+TEST(Certificate, DatesBeyond2106AreWhole) {
+  make::CertificateSpec spec;
+  spec.not_after = 253402300799;
+  EXPECT_EQ(Made(spec)->not_after(), 253402300799);
+}
+
+TEST(Certificate, OcspLocationsAreListedBesideOthers) {
+  make::CertificateSpec spec;
+  const std::string ca_issuers =
+      make::Sequence({make::Oid("1.3.6.1.5.5.7.48.2"), make::UriName("http://ca/")});
+  const std::string ocsp =
+      make::Sequence({make::Oid("1.3.6.1.5.5.7.48.1"), make::UriName("http://ocsp/")});
+  spec.extra = {{"1.3.6.1.5.5.7.1.1", false, make::Sequence({ocsp, ca_issuers})}};
+  EXPECT_EQ(Made(spec)->ocsp_uris(), Strings{"http://ocsp/"});
+  spec.extra = {{"1.3.6.1.5.5.7.1.1", false, make::Sequence({ca_issuers})}};
+  EXPECT_TRUE(Made(spec)->ocsp_uris().empty());
 }
 
 }  // namespace
