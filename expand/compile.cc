@@ -320,7 +320,7 @@ NodeId EmitProgram(const AstNode& tree, CompileContext& context) {
   return Emitter(context).Emit(tree);
 }
 
-// --- the way in ---------------------------------------------------------------------------
+// --- the way in ----------------------------------------------------------------------
 
 ProgramPtr Compile(SourceSpan part, facts::Phase used_at, const Names& names,
                    Diagnostics* diagnostics) {

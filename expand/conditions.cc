@@ -13,7 +13,7 @@
 namespace signet::expand {
 namespace {
 
-// --- comparing --------------------------------------------------------------------------------
+// --- comparing -----------------------------------------------------------------------
 
 // Both texts of a condition.
 bool Both(Evaluation& e, const Node& node, Datum* a, Datum* b) {
@@ -60,7 +60,7 @@ bool RunNumbers(Evaluation& e, const Node& node, bool* holds) {
   return *holds = kHolds(x < y ? -1 : x > y ? 1 : 0), true;
 }
 
-// --- logic ------------------------------------------------------------------------------------
+// --- logic ---------------------------------------------------------------------------
 
 template <bool kDecisive>
 bool RunGroup(Evaluation& e, const Node& node, bool* holds) {
@@ -95,7 +95,7 @@ bool RunBoolLax(Evaluation& e, const Node& node, bool* holds) {
   return *holds = text != "-" && LaxTruth(text), true;
 }
 
-// --- lists ------------------------------------------------------------------------------------
+// --- lists ---------------------------------------------------------------------------
 
 template <int (*kCompare)(std::string_view, std::string_view)>
 bool RunInList(Evaluation& e, const Node& node, bool* holds) {
@@ -132,7 +132,7 @@ bool RunForEach(Evaluation& e, const Node& node, bool* holds) {
   return good;
 }
 
-// --- patterns ---------------------------------------------------------------------------------
+// --- patterns ------------------------------------------------------------------------
 
 void CheckMatch(CompileContext& context, Node* node) {
   NodeId pattern = context.Child(*node, 1);
@@ -153,7 +153,7 @@ bool RunMatch(Evaluation& e, const Node& node, bool* holds) {
   return true;
 }
 
-// --- addresses --------------------------------------------------------------------------------
+// --- addresses -----------------------------------------------------------------------
 
 bool IsIpv4(std::string_view text) {
   auto address = IpAddress::Parse(text);
@@ -168,7 +168,7 @@ bool RunText(Evaluation& e, const Node& node, bool* holds) {
   return *holds = kHolds(text.text), true;
 }
 
-// --- directories ------------------------------------------------------------------------------
+// --- directories ---------------------------------------------------------------------
 
 void CheckLdapAuth(CompileContext& context, Node* node) {
   const LookupType* type = context.names.FindLookup("ldap");
@@ -239,8 +239,7 @@ static_assert(Named(kConditions), "a row needs a name and a manual line");
 
 std::span<const ConditionRow> Conditions() { return kConditions; }
 
-// --- truth
-// ----------------------------------------------------------------------------------------
+// --- truth ---------------------------------------------------------------------------
 
 Truth AclTruth(std::string_view text) {
   if (text.empty() || EqualsIgnoreCase(text, "no") || EqualsIgnoreCase(text, "false"))

@@ -156,7 +156,7 @@ bool Evaluation::RunEachElement(const Node& node, const Datum& subject, Datum* o
   return true;
 }
 
-// --- making values ----------------------------------------------------------------------
+// --- making values -------------------------------------------------------------------
 
 std::string_view Evaluation::Copy(std::string_view octets) {
   char* copy = Octets(octets.size());
@@ -235,7 +235,7 @@ void Evaluation::SetCaptures(const Text& subject, const std::vector<Regex::Group
   captures = {texts, groups.size()};
 }
 
-// --- patterns and lookups -----------------------------------------------------------------
+// --- patterns and lookups ------------------------------------------------------------
 
 bool Evaluation::MakeRegex(const Node& node, const Text& pattern,
                            std::unique_ptr<const Regex>* made) {
@@ -303,7 +303,7 @@ Text Substring(Evaluation& evaluation, const Text& text, std::int64_t start,
                 &evaluation.arena);
 }
 
-// --- the way in --------------------------------------------------------------------------
+// --- the way in ----------------------------------------------------------------------
 
 Outcome Evaluate(const Program& program, const facts::Session& session, Services& services,
                  Budget& budget) {

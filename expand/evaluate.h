@@ -75,7 +75,7 @@ class Evaluation {
   bool FailDeferred(const Node& node, std::string text);
   const Failure& failure() const { return failure_; }
 
-  // --- making values --------------------------------------------------------------------
+  // --- making values -----------------------------------------------------------------
   std::string_view Copy(std::string_view octets);
   char* Octets(std::size_t count) { return static_cast<char*>(arena.allocate(count + 1, 1)); }
   // Octets of one origin; kept by reference: copy what does not outlive the evaluation.
@@ -93,7 +93,7 @@ class Evaluation {
   // What was captured by the last match: $0, $1, …
   void SetCaptures(const Text& subject, const std::vector<Regex::Group>& groups);
 
-  // --- patterns and lookups ---------------------------------------------------------------
+  // --- patterns and lookups ----------------------------------------------------------
   // Compiles a pattern that was not known at load; outsiders' text is refused unless it
   // was quoted for patterns (rule E2).
   bool MakeRegex(const Node& node, const Text& pattern, std::unique_ptr<const Regex>* made);

@@ -83,7 +83,7 @@ struct ListElement {
 };
 std::vector<ListElement> SplitList(const Value& list);
 
-// --- for the manual and for tests ------------------------------------------------------
+// --- for the manual and for tests ----------------------------------------------------
 // Names of all rows, e.g. AllRows("operator"): "operator", "condition", "item",
 // "variable", "cert_field".
 std::vector<std::string_view> AllRows(std::string_view table);

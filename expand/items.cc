@@ -12,7 +12,7 @@
 namespace signet::expand {
 namespace {
 
-// --- if -----------------------------------------------------------------------------------------
+// --- if ------------------------------------------------------------------------------
 
 bool RunIf(Evaluation& e, const Node& node, Datum* out) {
   Scope scope(e);
@@ -20,7 +20,7 @@ bool RunIf(Evaluation& e, const Node& node, Datum* out) {
   return e.Test(e.program.child(node, 0), &holds) && e.Tail(node, holds, nullptr, out);
 }
 
-// --- lookup -------------------------------------------------------------------------------------
+// --- lookup --------------------------------------------------------------------------
 
 // What stands behind the name of a lookup type.
 struct TypeWord {
@@ -150,7 +150,7 @@ bool RunLookup(Evaluation& e, const Node& node, Datum* out) {
   return e.Tail(node, found, &value, out);
 }
 
-// --- certextract --------------------------------------------------------------------------------
+// --- certextract ---------------------------------------------------------------------
 
 void CheckCertExtract(CompileContext& context, Node* node) {
   const Node& variable = context.rep.node(context.Child(*node, 1));
@@ -201,7 +201,7 @@ bool RunCertExtract(Evaluation& e, const Node& node, Datum* out) {
   return e.Tail(node, found, &value, out);
 }
 
-// --- extract ------------------------------------------------------------------------------------
+// --- extract -------------------------------------------------------------------------
 
 bool IsNumberedKey(std::string_view key) { return ReadFieldNumber(key).has_value(); }
 
@@ -338,7 +338,7 @@ bool RunExtract(Evaluation& e, const Node& node, Datum* out) {
   return ExtractTail(e, node, 3, found, value, out);
 }
 
-// --- lists --------------------------------------------------------------------------------------
+// --- lists ---------------------------------------------------------------------------
 
 bool RunListExtract(Evaluation& e, const Node& node, Datum* out) {
   Scope scope(e);
@@ -436,7 +436,7 @@ bool RunReduce(Evaluation& e, const Node& node, Datum* out) {
   return good;
 }
 
-// --- parts of texts -----------------------------------------------------------------------------
+// --- parts of texts ------------------------------------------------------------------
 
 bool ItemNumber(Evaluation& e, const Node& node, std::size_t n, Sign sign, std::int64_t* number) {
   Datum text;
@@ -478,7 +478,7 @@ bool RunTr(Evaluation& e, const Node& node, Datum* out) {
   return true;
 }
 
-// --- sg -----------------------------------------------------------------------------------------
+// --- sg ------------------------------------------------------------------------------
 
 void CheckSg(CompileContext& context, Node* node) {
   NodeId pattern = context.Child(*node, 1);

@@ -112,7 +112,7 @@ bool IsZero(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c == '0' || c == '-'; });
 }
 
-// --- arithmetic ----------------------------------------------------------------------------
+// --- arithmetic ----------------------------------------------------------------------
 namespace {
 
 // Recursive descent, one function per precedence level, as in the manual's table. Depth is

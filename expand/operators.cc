@@ -18,7 +18,7 @@
 namespace signet::expand {
 namespace {
 
-// --- arguments behind an underscore ---------------------------------------------------------
+// --- arguments behind an underscore --------------------------------------------------
 
 // One or two numbers; the first may be negative where `first` allows it.
 std::string ReadNumbers(std::string_view name, std::string_view argument, Sign first,
@@ -83,7 +83,7 @@ std::string ReadQuote(CompileContext& context, std::string_view, std::string_vie
   return "";
 }
 
-// --- named lists: read at load, because only then are their names known ---------------------
+// --- named lists: read at load, because only then are their names known --------------
 
 struct ListKind {
   char letter;
@@ -141,7 +141,7 @@ std::string ReadNamedList(CompileContext& context, std::string_view, std::string
   return "";
 }
 
-// --- text -------------------------------------------------------------------------------------
+// --- text ----------------------------------------------------------------------------
 
 // Rewrites octet by octet.
 template <typename F>
@@ -307,7 +307,7 @@ bool RunHexQuote(Evaluation& e, const Node&, const Datum& s, Datum* out) {
   return Give(e, s, quoted, out);
 }
 
-// --- digests and encodings ----------------------------------------------------------------------
+// --- digests and encodings -----------------------------------------------------------
 
 // The octets an operator works on: a certificate's DER, or the text. Fails where a
 // certificate variable holds none: the digest of nothing would be an identity for all.
@@ -382,7 +382,7 @@ bool RunXtextD(Evaluation& e, const Node& node, const Datum& s, Datum* out) {
   return e.FailPermanently(node, InQuotes(s.text) + " is not xtext");
 }
 
-// --- numbers ------------------------------------------------------------------------------------
+// --- numbers -------------------------------------------------------------------------
 
 bool Arithmetic(Evaluation& e, const Node& node, const Datum& s, Radix radix, Datum* out) {
   auto value = EvaluateArithmetic(s.text, radix);
@@ -441,8 +441,7 @@ bool RunTimeInterval(Evaluation& e, const Node& node, const Datum& s, Datum* out
   return GivePlain(e, text.empty() ? "0s" : text, out);
 }
 
-// --- addresses
-// -------------------------------------------------------------------------------------
+// --- addresses -----------------------------------------------------------------------
 
 bool RunAddress(Evaluation& e, const Node&, const Datum& s, Datum* out) {
   auto mailbox = ParseMailbox(s.text);
@@ -501,8 +500,7 @@ bool RunIpv6Norm(Evaluation& e, const Node& node, const Datum& s, Datum* out) {
   return Give(e, s, address->ToV6().Compressed(), out);
 }
 
-// --- lists
-// -----------------------------------------------------------------------------------------
+// --- lists ---------------------------------------------------------------------------
 
 bool RunListCount(Evaluation& e, const Node& node, const Datum& s, Datum* out) {
   Elements elements(&e.arena);

@@ -89,7 +89,7 @@ class Parser {
   std::size_t depth_;
 };
 
-// --- strings ---------------------------------------------------------------------------
+// --- strings -------------------------------------------------------------------------
 
 bool Parser::String(AstNode* into, Ends ends) {
   std::size_t from = lex_.at();
@@ -182,7 +182,7 @@ bool Parser::Operator(AstNode* node) {
   return lex_.Accept('}');
 }
 
-// --- items -----------------------------------------------------------------------------
+// --- items ---------------------------------------------------------------------------
 
 bool Parser::Item(AstNode* node) {
   Level level(this);
@@ -287,7 +287,7 @@ bool Parser::Lookup(AstNode* node) {
   return Argument(node, "missing '{' for") && Tail(node);
 }
 
-// --- the yes/no tail -------------------------------------------------------------------
+// --- the yes/no tail -----------------------------------------------------------------
 
 bool Parser::Tail(AstNode* node) {
   lex_.SkipSpace();
@@ -321,7 +321,7 @@ bool Parser::FailWord(AstNode* node) {
                                        ", found " + InQuotes(word.view()));
 }
 
-// --- conditions ------------------------------------------------------------------------
+// --- conditions ----------------------------------------------------------------------
 
 bool Parser::Condition(AstNode* parent) {
   Level level(this);

@@ -133,7 +133,7 @@ struct ElsewhereRow {
 // name either.
 const ElsewhereRow* FindElsewhere(std::string_view table, std::string_view name);
 
-// --- compile-time checks on tables, and finding ----------------------------------------
+// --- compile-time checks on tables, and finding --------------------------------------
 template <typename Row, std::size_t N>
 consteval bool SortedAndUnique(const Row (&rows)[N]) {
   for (std::size_t i = 1; i < N; ++i)

@@ -13,7 +13,7 @@ namespace {
 using facts::Phase;
 using facts::Session;
 
-// --- text of the session ------------------------------------------------------------------------
+// --- text of the session -------------------------------------------------------------
 
 // A member of the session, with the origins of its row.
 template <const std::string& (*kRead)(const Session&)>
@@ -74,7 +74,7 @@ bool GetFailId(Evaluation& e, const Node&, Datum* out) {
   return *out = Identity(e, FailId(e.session), e.session.auth.id_origins | kFromClient), true;
 }
 
-// --- numbers ------------------------------------------------------------------------------------
+// --- numbers -------------------------------------------------------------------------
 
 template <std::int64_t (*kRead)(const Session&)>
 bool GetNumber(Evaluation& e, const Node&, Datum* out) {
@@ -98,7 +98,7 @@ std::int64_t MessageSize(const Session& s) {
   return static_cast<std::int64_t>(e.message_size != 0 ? e.message_size : e.declared_size);
 }
 
-// --- certificates -------------------------------------------------------------------------------
+// --- certificates --------------------------------------------------------------------
 
 Datum CertificateDatum(const crypto::Certificate* certificate) {
   Datum datum(certificate != nullptr ? std::string_view("<cert>") : std::string_view());
@@ -121,7 +121,7 @@ bool GetPeerDn(Evaluation& e, const Node&, Datum* out) {
   return true;
 }
 
-// --- what was stored, and what the evaluation itself knows ---------------------------------------
+// --- what was stored, and what the evaluation itself knows ---------------------------
 
 const Value* Find(const std::map<std::string, Value, std::less<>>& values, std::string_view name) {
   auto found = values.find(name);
@@ -158,8 +158,7 @@ bool GetReceivedProtocol(Evaluation& e, const Node&, Datum* out) {
   return *out = Datum(e.Copy(e.session.ReceivedProtocol())), true;
 }
 
-// --- time
-// -----------------------------------------------------------------------------------------
+// --- time ----------------------------------------------------------------------------
 
 enum class Zone : bool { kLocal, kUtc };
 

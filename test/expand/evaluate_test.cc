@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
+#include <pthread.h>
 
+#include <algorithm>
 #include <chrono>
 #include <functional>
 #include <random>
@@ -70,7 +72,7 @@ class ExpandTest : public ::testing::Test {
   std::vector<std::unique_ptr<SourceText>> texts_;
 };
 
-// --- from certificate to list ---------------------------------------------------------------
+// --- from certificate to list --------------------------------------------------------
 
 std::string RandomMail(std::mt19937& random) {
   constexpr std::string_view kInteresting = ":;,<>!+/\\ *@=$%{}\"'ab";
@@ -163,7 +165,7 @@ TEST_F(ExpandTest, ADigestOfNoCertificateIsAFailure) {
   EXPECT_EQ(TextOf("${if def:tls_in_peercert{${sha256:$tls_in_peercert}}{none}}"), "none");
 }
 
-// --- data is never code -----------------------------------------------------------------------
+// --- data is never code --------------------------------------------------------------
 
 TEST_F(ExpandTest, RuleE1DataIsNeverExpanded) {
   session_.envelope.sender = "${lc:X}$1\\1";
@@ -221,7 +223,7 @@ TEST_F(ExpandTest, RuleL2QuotedTextReachesTheQueryUnchanged) {
   EXPECT_EQ(value.find_first_of(std::string_view("*()\\\0?/# ", 9)), std::string_view::npos);
 }
 
-// --- budgets ------------------------------------------------------------------------------------
+// --- budgets -------------------------------------------------------------------------
 
 std::string NestedOperators(std::size_t depth) {
   std::string text;
@@ -316,7 +318,7 @@ TEST_F(ExpandTest, RuleE5AMatchThatGivesUpIsNotNoMatch) {
   EXPECT_EQ(failure.text, "regular expression gave up: match limit exceeded");
 }
 
-// --- failures -----------------------------------------------------------------------------------
+// --- failures ------------------------------------------------------------------------
 
 TEST_F(ExpandTest, RuleE6WhatFailsIsAFailure) {
   services_.answers["a /f"] = {LookupAnswer::kDeferred, "server is down"};
@@ -344,8 +346,7 @@ TEST_F(ExpandTest, ABranchNotTakenIsNotEvaluated) {
   EXPECT_EQ(TextOf("${if and{{eq{a}{b}}{eq{${eval:1/0}}{}}}{y}{n}}"), "n");
 }
 
-// --- compiling
-// ------------------------------------------------------------------------------------
+// --- compiling -----------------------------------------------------------------------
 
 TEST_F(ExpandTest, EveryMistakeIsReportedInOrder) {
   EXPECT_EQ(Compiled("$nosuch ${nosuch:x} ${if nosuch{a}{b}}"), nullptr);
@@ -411,8 +412,7 @@ TEST_F(ExpandTest, DumpsShowTheProgram) {
             "  text \"/f\"\n");
 }
 
-// --- state
-// ------------------------------------------------------------------------------------------
+// --- state ---------------------------------------------------------------------------
 
 // A lookup may suspend the caller, and another evaluation may run on the thread then.
 class Interrupting : public FakeServices {
@@ -460,8 +460,71 @@ TEST_F(ExpandTest, AProgramRunsInSeveralThreadsAtOnce) {
     EXPECT_EQ(result, "baXyXd41d8cd98f00b204e9800998ecf8427e");
 }
 
-// --- truth
-// ------------------------------------------------------------------------------------------
+// --- stack --------------------------------------------------------------------------
+
+// How many octets of stack `work` used, at most.
+std::size_t StackUsedBy(const std::function<void()>& work) {
+  constexpr std::size_t kStackBytes = 4 * 1024 * 1024;
+  constexpr unsigned char kPaint = 0xa5;
+  std::vector<unsigned char> stack(kStackBytes, kPaint);
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstack(&attributes, stack.data(), stack.size());
+  pthread_t thread;
+  auto run = [](void* f) -> void* {
+    (*static_cast<const std::function<void()>*>(f))();
+    return nullptr;
+  };
+  void* argument = const_cast<std::function<void()>*>(&work);
+  EXPECT_EQ(pthread_create(&thread, &attributes, run, argument), 0);
+  pthread_join(thread, nullptr);
+  pthread_attr_destroy(&attributes);
+  auto used = std::find_if(stack.begin(), stack.end(), [](unsigned char c) { return c != kPaint; });
+  return static_cast<std::size_t>(stack.end() - used);
+}
+
+// The deepest programs there can be leave half of a coroutine's stack for what calls them
+// and what they call.
+TEST_F(ExpandTest, RuleE3TheDeepestProgramFitsOnACoroutinesStack) {
+#if defined(__SANITIZE_ADDRESS__)
+  constexpr std::size_t kMost = limits::kCoroutineStackBytes * 4;  // frames have red zones
+#else
+  constexpr std::size_t kMost = limits::kCoroutineStackBytes / 2;
+#endif
+  const std::pair<std::string, std::string> kShapes[] = {
+      {"a${lc:", "}b"},
+      {"${if eq{a}{a}{x", "y}}"},
+      {"${if and{{eq{a", "}{}}}{y}{n}}"},
+      {"${map{a}{x", "y}}"},
+      {"${filter{a}{eq{x", "}{}}}"},
+      {"${reduce{a}{b}{x", "y}}"},
+      {"${sg{a", "}{b}{c}}"},
+      {"${sg{a}{a}{x", "y}}"},
+      {"${extract{1}{:}{a:b", "}{<$value>}}"},
+      {"${lookup{a", "}lsearch{/f}}"},
+      {"${if match{a", "}{a}{y}{n}}"},
+      {"${if forany{a}{inlist{a", "}{a:b}}}"},
+  };
+  for (const auto& [before, after] : kShapes) {
+    // The deepest that compiles; a shape may nest by more than one level.
+    ProgramPtr program;
+    for (std::size_t depth = limits::kExpandDepth; program == nullptr && depth > 20; --depth) {
+      std::string text;
+      for (std::size_t i = 0; i < depth; ++i) text += before;
+      for (std::size_t i = 0; i < depth; ++i) text += after;
+      program = Compiled(text);
+    }
+    ASSERT_NE(program, nullptr) << before;
+    std::size_t used = StackUsedBy([&] {
+      Budget budget;
+      (void)Evaluate(*program, session_, services_, budget);
+    });
+    EXPECT_LT(used, kMost) << before;
+    if (std::getenv("SIGNET_SHOW_STACK") != nullptr) std::printf("%7zu %s\n", used, before.c_str());
+  }
+}
+
+// --- truth ---------------------------------------------------------------------------
 
 TEST(TruthTest, TheTablesDiffer) {
   for (const char* text : {"", "0", "no", "FALSE", "00", "-0"})
