@@ -82,6 +82,7 @@ class Compiler {
   void Rule(SourceSpan item, Routes::Step* step) {
     std::vector<SourceSpan> words = config::SplitWords(item, &routes_->texts_);
     if (words.empty()) return;
+    JoinHosts(&words);
     Routes::Rule rule;
     rule.pattern = CompileText(words[0]);
     config::CheckList(rule.pattern, config::ListKind::kDomain, config_, diagnostics_);
@@ -99,6 +100,18 @@ class Compiler {
                              " has none either");
     if (words.size() < 2) NeedsHosts(item, *transport);
     step->rules.push_back(std::move(rule));
+  }
+
+  // "h1 : h2" is one list of hosts although nobody quoted it.
+  static void JoinHosts(std::vector<SourceSpan>* words) {
+    while (words->size() > 2) {
+      SourceSpan& hosts = (*words)[1];
+      SourceSpan next = (*words)[2];
+      bool joined = hosts.view().ends_with(':') || next.view().starts_with(':');
+      if (!joined || next.text != hosts.text) return;
+      hosts.end = next.end;
+      words->erase(words->begin() + 2);
+    }
   }
 
   config::Expanded CompileText(SourceSpan span) {

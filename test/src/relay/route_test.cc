@@ -98,6 +98,12 @@ TEST_F(RouteTest, RouteListIsTriedInOrder) {
   EXPECT_EQ(Find("x", "d.test"), "550 unrouteable address");
 }
 
+TEST_F(RouteTest, HostsNeedNoQuotes) {
+  Manual("r", "a.test h1 : h2::26 :h3 smtp_b ; * h4: h5");
+  EXPECT_EQ(Find("x", "a.test"), "r smtp_b h1 25 h2 26 h3 25");
+  EXPECT_EQ(Find("x", "b.test"), "r smtp_a h4 25 h5 25");
+}
+
 TEST_F(RouteTest, SeparatorsCanBeDeclared) {
   Manual("r", "<| a.test h1 | * \"<; [2001:db8::1]:26 ; ::1\"");
   EXPECT_EQ(Find("x", "a.test"), "r smtp_a h1 25");
