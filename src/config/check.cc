@@ -257,6 +257,12 @@ class Checker {
                     hint);
       return {};
     }
+    for (const OptionSetting& setting : block.options) {  // a slip of the pen?
+      std::string hint = DidYouMean(setting.name.view(), {"driver"});
+      if (hint.empty()) continue;
+      reader_.Error(setting.name, "option " + Quoted(setting.name.view()) + " unknown", hint);
+      return {};
+    }
     reader_.Error(block.name, "no driver defined for " + std::string(kind.noun) + ' ' +
                                   Quoted(block.name.view()));
     return {};

@@ -72,6 +72,7 @@ Loaded Finish(Tree tree, const drivers::Registry& registry) {
   SortBySource(&loaded.diagnostics);
   if (HasErrors(loaded.diagnostics)) {
     loaded.texts = std::move(config->texts);
+    loaded.partial = std::move(config);
   } else {
     loaded.config = std::move(config);
   }

@@ -114,8 +114,15 @@ LoadedSite LoadSite(const std::string& path, const std::vector<config::Macro>& m
   LoadedSite result;
   result.loaded = config::Load(path, macros, registry);
   const std::shared_ptr<config::Config>& config = result.loaded.config;
-  if (config == nullptr) return result;
   Diagnostics& diagnostics = result.loaded.diagnostics;
+  if (config == nullptr) {
+    // ACLs stand by themselves: their mistakes are shown together with the others.
+    if (const auto& partial = result.loaded.partial) {
+      acl::Compile(*partial, *partial->names, &diagnostics);
+      SortBySource(&diagnostics);
+    }
+    return result;
+  }
   auto site = std::make_shared<Site>();
   site->config = config;
   site->registry = &registry;
