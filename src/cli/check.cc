@@ -1,5 +1,6 @@
 #include <cstdio>
 
+#include "src/cli/modules.h"
 #include "src/cli/options.h"
 #include "src/cli/report.h"
 #include "src/config/print.h"
@@ -55,7 +56,8 @@ int PrintSettings(const Arguments& arguments, const drivers::Registry& registry)
 }  // namespace
 
 int RunCheck(const Arguments& arguments) {
-  std::unique_ptr<drivers::Registry> registry = drivers::Registry::MakeBuiltin();
+  std::unique_ptr<drivers::Registry> registry = MakeRegistry(arguments);
+  if (registry == nullptr) return kUsage;
   if (arguments.print_table) {
     return PrintText(config::OptionTable(*registry)) ? kGood : kNo;
   }

@@ -6,6 +6,7 @@
 
 #include "src/base/text.h"
 #include "src/cli/expander.h"
+#include "src/cli/modules.h"
 #include "src/cli/options.h"
 #include "src/cli/peer.h"
 #include "src/cli/report.h"
@@ -103,7 +104,8 @@ int Run(const Arguments& arguments, const drivers::Registry& registry,
 }  // namespace
 
 int RunExpand(const Arguments& arguments) {
-  std::unique_ptr<drivers::Registry> registry = drivers::Registry::MakeBuiltin();
+  std::unique_ptr<drivers::Registry> registry = MakeRegistry(arguments);
+  if (registry == nullptr) return kUsage;
   config::Loaded loaded = LoadConfig(arguments, *registry);
   PrintDiagnostics(loaded.diagnostics);
   if (!loaded.config) return kUsage;

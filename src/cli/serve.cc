@@ -12,6 +12,7 @@
 
 #include "drivers/host/registry.h"
 #include "src/base/limits.h"
+#include "src/cli/modules.h"
 #include "src/cli/options.h"
 #include "src/server/connections.h"
 #include "src/server/listener.h"
@@ -106,7 +107,7 @@ std::size_t ErrorCount(const Diagnostics& diagnostics) {
 class Server {
  public:
   explicit Server(const Arguments& arguments)
-      : arguments_(arguments), registry_(drivers::Registry::MakeBuiltin()) {}
+      : arguments_(arguments), registry_(MakeRegistry(arguments)) {}
 
   int Run() {
     if (arguments_.background && !arguments_.debug) background_ = Background::Enter();
@@ -129,6 +130,7 @@ class Server {
   // --- starting ------------------------------------------------------------------------
 
   int Start() {
+    if (registry_ == nullptr) return Complain(kUsage, "not started: a driver module is missing");
     smtp::LoadedSite loaded = Load();
     for (const Diagnostic& d : loaded.loaded.diagnostics) std::fputs(Render(d).c_str(), stderr);
     if (loaded.site == nullptr) {

@@ -114,6 +114,7 @@ struct Main {
   std::vector<std::string> tls_on_connect_ports;
   Text local_interfaces;  // list; default "<; ::0 ; 0.0.0.0"
   Text pid_file_path;
+  Text driver_modules;  // read before the rest: see LoadModules
   std::string qualify_domain;
 
   // TLS
@@ -182,6 +183,14 @@ struct Loaded {
   // Keeps the texts that the diagnostics point into, where there is no config.
   std::vector<std::unique_ptr<SourceText>> texts;
 };
+
+// Loads the shared objects that `driver_modules` of a configuration file names, so that
+// Load() knows their drivers. Once per process: a registry does not change while serving.
+//
+//   Returns  diagnostics of modules that cannot be loaded, with their texts; `config` is
+//            never set. Mistakes in the rest of the file are left to Load().
+Loaded LoadModules(const std::string& path, const std::vector<Macro>& macros,
+                   drivers::Registry* registry);
 
 // Reads, checks and compiles a configuration file. All mistakes at once.
 Loaded Load(const std::string& path, const std::vector<Macro>& macros,

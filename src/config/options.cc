@@ -46,6 +46,7 @@ constexpr Row<Main> kMain[] = {
   {"acl_smtp_starttls",         AclWhen::kStarttls,             "",         "ACL for STARTTLS", Phase::kHelo},
   {"acl_smtp_vrfy",             AclWhen::kVrfy,                 "",         "ACL for VRFY; unset refuses", Phase::kRcpt},
   {"daemon_smtp_ports",         &Main::daemon_smtp_ports,       "smtp",     "ports to listen on, numbers or service names"},
+  {"driver_modules",            &Main::driver_modules,          "",         "shared objects with drivers, loaded at start; a list of absolute paths"},
   {"local_interfaces",          &Main::local_interfaces,        "<; ::0 ; 0.0.0.0", "addresses to listen on, each with a port if need be"},
   {"log_file_path",             &Main::log_file_path,           "",         "where logs go; %s becomes main, reject or panic; unset is standard error"},
   {"log_selector",              &Main::log_selector,            "",         "fields and lines to add to (+) or leave out of (-) the logs"},
