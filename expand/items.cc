@@ -474,8 +474,7 @@ bool RunTr(Evaluation& e, const Node& node, Datum* out) {
     std::size_t at = from.text.rfind(c);
     return at == std::string_view::npos ? c : to.text[std::min(at, to.text.size() - 1)];
   });
-  out->text = {octets, text.text.size()};
-  return true;
+  return *out = e.Derived({octets, text.text.size()}, text), true;
 }
 
 // --- sg ------------------------------------------------------------------------------

@@ -134,6 +134,9 @@ Text PartOf(const Text& text, std::size_t begin, std::size_t end, Arena* arena) 
   auto* copy = static_cast<Segment*>(arena->allocate(sizeof(Segment) * count, alignof(Segment)));
   for (std::size_t n = 0; n < count; ++n) {
     copy[n] = text.segments[first + n];
+    const std::size_t run_begin = first + n == 0 ? 0 : text.segments[first + n - 1].end;
+    // A part of quoted text is not quoted: the cut may go through an escape.
+    if (run_begin < begin || copy[n].end > end) copy[n].quote = Quote::kNone;
     copy[n].end = static_cast<std::uint32_t>(std::min<std::size_t>(copy[n].end, end) - begin);
   }
   part.segments = {copy, count};

@@ -79,6 +79,8 @@ std::string ReadQuote(CompileContext& context, std::string_view, std::string_vie
   bool ldap = std::find(accepts.begin(), accepts.end(), Quote::kLdapFilter) != accepts.end();
   if (cut != std::string_view::npos && !(ldap && option == "dn"))
     return InQuotes(option) + " unrecognized after \"${quote_" + std::string(type) + "\"";
+  if (!ldap && !accepts.empty())
+    return "quoting for lookup type " + InQuotes(type) + " is not available in this version";
   if (ldap) node->quote = option == "dn" ? QuoteHow::kLdapDn : QuoteHow::kLdapFilter;
   return "";
 }
@@ -215,7 +217,7 @@ bool RunQuote(Evaluation& e, const Node& node, const Datum& s, Datum* out) {
   }
   // quote_TYPE of a type whose keys are data: unchanged.
   if (node.numbers[0] != 0) return *out = Datum(Text{s.text, s.segments}), true;
-  return Give(e, s, QuoteWord(s.text), out, Quote::kOther);
+  return Give(e, s, QuoteWord(s.text), out, Quote::kWord);
 }
 
 bool RunQuoteLdap(Evaluation& e, const Node&, const Datum& s, Datum* out) {

@@ -49,7 +49,7 @@ Quote WantedAt(Place place) {
     case Place::kFilter:
       return Quote::kLdapFilter;
     case Place::kPasswordSetting:
-      return Quote::kOther;
+      return Quote::kWord;
     case Place::kSetting:
     case Place::kHost:
     case Place::kMiddle:
@@ -66,8 +66,10 @@ std::string_view OperatorFor(Quote quote) {
       return "quote_ldap_dn";
     case Quote::kRegex:
       return "rxquote";
-    case Quote::kOther:
+    case Quote::kWord:
       return "quote";
+    case Quote::kOther:
+      return "quote_";  // and the type's name
     case Quote::kNone:
       return "";
   }
@@ -76,6 +78,11 @@ std::string_view OperatorFor(Quote quote) {
 
 bool Accepts(const LookupType& type, Quote quote) {
   return std::find(type.accepts.begin(), type.accepts.end(), quote) != type.accepts.end();
+}
+
+std::string UseOperator(Quote quote, std::string_view type) {
+  return "is not quoted: use ${" + std::string(OperatorFor(quote)) +
+         (quote == Quote::kOther ? std::string(type) : "") + ":...}";
 }
 
 std::string Unfit(const Segment& run, std::string_view type, std::string_view remedy) {
@@ -110,17 +117,14 @@ std::string FindUnquoted(const Text& query, const LookupType& type) {
     if ((run.origins & kOutsiders) == 0) continue;
     if (!ldap) {
       if (run.quote != Quote::kNone && Accepts(type, run.quote)) continue;
-      std::string_view op = type.accepts.empty() ? "" : OperatorFor(type.accepts.front());
       return Unfit(run, type.name,
-                   op.empty() ? "cannot be made fit for it"
-                              : "is not quoted: use ${" + std::string(op) + ":...}");
+                   type.accepts.empty() ? "cannot be made fit for it"
+                                        : UseOperator(type.accepts.front(), type.name));
     }
     Quote wanted = WantedAt(PlaceIn(std::string_view(form).substr(0, at)));
     if (wanted == Quote::kNone)
       return Unfit(run, type.name, "stands where neither a DN nor a filter is");
-    if (run.quote != wanted)
-      return Unfit(run, type.name,
-                   "is not quoted: use ${" + std::string(OperatorFor(wanted)) + ":...}");
+    if (run.quote != wanted) return Unfit(run, type.name, UseOperator(wanted, type.name));
   }
   return "";
 }

@@ -25,7 +25,8 @@ using Origins = std::uint8_t;
 
 // Which quote operator produced a run of octets; a query wants the matching one
 // around outsider text (rules L1, L2).
-enum class Quote : std::uint8_t { kNone, kLdapFilter, kLdapDn, kRegex, kOther };
+// kWord is ${quote:}, fit for a setting's value; kOther is a lookup driver's own.
+enum class Quote : std::uint8_t { kNone, kLdapFilter, kLdapDn, kRegex, kWord, kOther };
 
 // A run of a text's octets that share origin and quoting, up to `end`.
 struct Segment {

@@ -172,5 +172,18 @@ TEST(PartOfTest, KeepsTheSegmentsOfItsOctets) {
   EXPECT_EQ(PartOf({"aabbcc", segments}, 9, 12, &arena).text, "");
 }
 
+// Half an escape at the end of a part would take the next octet with it.
+TEST(PartOfTest, RuleL1APartOfQuotedTextIsNotQuoted) {
+  std::vector<Segment> segments{{3, kFromClient, Quote::kLdapDn}, {6, kFromClient, Quote::kLdapDn}};
+  std::pmr::monotonic_buffer_resource arena;
+  Text whole = PartOf({"%5C%2C", segments}, 0, 6, &arena);
+  EXPECT_EQ(whole.segments[0].quote, Quote::kLdapDn);
+  EXPECT_EQ(whole.segments[1].quote, Quote::kLdapDn);
+  Text front = PartOf({"%5C%2C", segments}, 0, 4, &arena);
+  EXPECT_EQ(front.segments[0].quote, Quote::kLdapDn);
+  EXPECT_EQ(front.segments[1].quote, Quote::kNone);
+  EXPECT_EQ(PartOf({"%5C%2C", segments}, 1, 3, &arena).segments[0].quote, Quote::kNone);
+}
+
 }  // namespace
 }  // namespace signet::expand

@@ -22,8 +22,9 @@ FakeNames::FakeNames() {
   int handle = 0;
   for (std::string_view name : {"ldap", "ldapm", "ldapdn"})
     types_.push_back(
-        QueryType(++handle, name, {Quote::kLdapFilter, Quote::kLdapDn, Quote::kOther}));
+        QueryType(++handle, name, {Quote::kLdapFilter, Quote::kLdapDn}));
   types_.push_back(QueryType(++handle, "passwd", {}));
+  types_.push_back(QueryType(++handle, "sqlish", {Quote::kOther}));
 }
 
 const expand::LookupType* FakeNames::FindLookup(std::string_view name) const {

@@ -15,8 +15,8 @@
 
 namespace signet::test {
 
-// FakeNames knows the lookup types lsearch (single key), ldap, ldapm, ldapdn and
-// passwd, and the named lists that a test gives it.
+// FakeNames knows the lookup types lsearch (single key), ldap, ldapm, ldapdn,
+// passwd and sqlish (with a quoting of its own), and the named lists that a test gives it.
 class FakeNames : public expand::Names {
  public:
   FakeNames();
