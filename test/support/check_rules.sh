@@ -13,6 +13,6 @@ while read -r rule later; do
     echo "rule $rule has no test named Rule$rule…"
     missing=1
   fi
-done < <(sed -nE 's/^\| ([IETLASOPCR][0-9]+) \|(.*)$/\1 \2/p' "$document" |
+done < <(sed -nE 's/^\| ([A-Z][0-9]+) \|(.*)$/\1 \2/p' "$document" |
   awk '{print $1, ($0 ~ /\| later \|$/ ? "later" : "-")}')
 exit $missing
