@@ -173,7 +173,7 @@ class Checker {
     std::string_view name = CanonicalMainName(named.name);
     if (const Row<Main>* row = FindRow(MainRows(), name)) {
       if (!scope->IsFirst(named)) return;
-      spans_[std::string(name)] = setting.value;
+      spans_[std::string(name)] = setting.has_equals ? setting.value : setting.name;
       reader_.Fill(*row, named, &config_.main);
       return;
     }

@@ -80,6 +80,7 @@ class Consistency {
     CheckPorts();
     CheckTls();
     CheckLimits();
+    WarnOfWeakness();
     CheckLogs();
     CheckProcess();
   }
@@ -166,6 +167,17 @@ class Consistency {
   }
 
   // --- the rest ---------------------------------------------------------------------------
+
+  // What the administrator has made weaker than it is by default (rule C5).
+  void WarnOfWeakness() {
+    if (main_.smtp_enforce_sync) return;
+    diagnostics_.push_back({Severity::kWarning,
+                            Span("smtp_enforce_sync"),
+                            "smtp_enforce_sync is off: clients that speak before their turn are "
+                            "let in (weakens rule S8)",
+                            {},
+                            {}});
+  }
 
   void CheckLimits() {
     if (main_.smtp_accept_max == 0 && IsSet("smtp_accept_max_per_host")) {

@@ -219,7 +219,7 @@ TEST(ConfigOptions, BooleansHaveFourSpellings) {
   }
   for (const char* no : {"no_smtp_enforce_sync", "not_smtp_enforce_sync", "smtp_enforce_sync = no",
                          "smtp_enforce_sync = False"}) {
-    EXPECT_FALSE(Good(no)->main.smtp_enforce_sync) << no;
+    EXPECT_FALSE(LoadString(no).config->main.smtp_enforce_sync) << no;
   }
   EXPECT_EQ(Said("no_log_timezone = yes\n"),
             "1:19: error: extra characters follow boolean option no_log_timezone");
@@ -513,6 +513,13 @@ TEST(ConfigConsistency, TlsNeedsACertificate) {
   Good("tls_advertise_hosts =\n");
 }
 
+TEST(ConfigConsistency, RuleC5WhatIsWeakerThanByDefaultIsListed) {
+  EXPECT_EQ(Said("no_smtp_enforce_sync\n"),
+            "1:1: warning: smtp_enforce_sync is off: clients that speak before their turn are let "
+            "in (weakens rule S8)");
+  Good("smtp_enforce_sync\n");
+}
+
 TEST(ConfigConsistency, PerHostLimitNeedsALimit) {
   EXPECT_EQ(Said("smtp_accept_max = 0\nsmtp_accept_max_per_host = 5\n"),
             "2:28: error: smtp_accept_max must be set if smtp_accept_max_per_host is set");
@@ -555,10 +562,11 @@ TEST(ConfigConsistency, NamesOfHostsAreNames) {
 
 TEST(ConfigPrint, OptionsArePrintedAsTheyWouldBeWritten) {
   std::shared_ptr<Config> config = Good(
-      "smtp_accept_max = 2048\nno_smtp_enforce_sync\nsmtp_receive_timeout = 90s\n"
+      "smtp_accept_max = 2048\nno_log_timezone\nsmtp_receive_timeout = 90s\n"
       "daemon_smtp_ports = 25:587\nacl_smtp_rcpt = \"check\"\n");
   EXPECT_EQ(PrintOptions(*config, "smtp_accept_max"), "smtp_accept_max = 2K\n");
-  EXPECT_EQ(PrintOptions(*config, "smtp_enforce_sync"), "no_smtp_enforce_sync\n");
+  EXPECT_EQ(PrintOptions(*config, "smtp_enforce_sync"), "smtp_enforce_sync\n");
+  EXPECT_EQ(PrintOptions(*config, "log_timezone"), "no_log_timezone\n");
   EXPECT_EQ(PrintOptions(*config, "smtp_receive_timeout"), "smtp_receive_timeout = 1m30s\n");
   EXPECT_EQ(PrintOptions(*config, "daemon_smtp_port"), "daemon_smtp_ports = 25 : 587\n");
   EXPECT_EQ(PrintOptions(*config, "acl_smtp_rcpt"), "acl_smtp_rcpt = check\n");
