@@ -89,7 +89,7 @@ test_libs := -lgtest -lgtest_main -lgmock
 test_flags.release := -O0 -U_FORTIFY_SOURCE
 is_test = $(filter $(B)/test/%,$(filter-out $(B)/test/bench/%,$@))
 compile = $(CXX) $(our_flags) $(vflags) $(if $(is_test),-Wno-frame-larger-than $(test_flags.$(VARIANT))) $(CPPFLAGS) $(CXXFLAGS)
-compile_c := $(CC) $(our_cflags) $(vflags) $(CPPFLAGS) $(CFLAGS)
+compile_c = $(CC) $(our_cflags) $(vflags) $(CPPFLAGS) $(CFLAGS)
 link := $(CXX) $(our_ldflags) $(vldflags) $(LDFLAGS)
 flags_text := $(compile) | $(compile_c) | $(link) $(libs)
 $(shell mkdir -p $(B); printf '%s' '$(subst ','\'',$(flags_text))' | cmp -s - $(B)/flags || printf '%s' '$(subst ','\'',$(flags_text))' > $(B)/flags)
@@ -188,6 +188,10 @@ cabi_programs := $(patsubst %.c,$(B)/%,$(wildcard test/cabi/*_test.c))
 cabi_helpers := $(patsubst %.c,$(B)/%.o,$(filter-out %_test.c,$(wildcard test/cabi/*.c)))
 driver_libs := $(foreach l,drivers/auth drivers/lookup,$(call libname,$(l)))
 CMOCKA ?= ours
+# Which cmocka objects were made for; changing it makes them again.
+$(B)/cmocka-%:
+	@mkdir -p $(@D); rm -f $(B)/cmocka-*; touch $@
+$(patsubst %.c,$(B)/%.o,$(wildcard test/cabi/*.c)): $(B)/cmocka-$(CMOCKA)
 $(B)/test/cabi/%.o: our_cflags += -I. $(if $(filter system,$(CMOCKA)),,-Itest/support/cmocka)
 $(cabi_programs): $(B)/test/cabi/%: $(B)/test/cabi/%.o $(cabi_helpers) $(driver_libs)
 	@$(if $(V),,echo "  LD  $@")
