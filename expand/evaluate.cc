@@ -12,8 +12,6 @@ namespace {
 // Room for the usual expansion, so that it needs no heap.
 constexpr std::size_t kFirstBlockBytes = 2048;
 
-constexpr std::size_t kOctetsPerDescribingByte = 16;
-
 // Looking at the clock costs more than most nodes.
 constexpr std::size_t kStepsPerLookAtTheClock = 1024;
 
@@ -22,15 +20,6 @@ std::size_t RunsIn(const Text& t) {
 }
 
 }  // namespace
-
-void* Arena::do_allocate(std::size_t bytes, std::size_t alignment) {
-  // Octets count in full. What describes them (elements, segments) is many times as large
-  // as what it describes where lists are long, and counts for less.
-  std::size_t weight = alignment == 1 ? bytes : bytes / kOctetsPerDescribingByte;
-  spent_ = spent_ || weight > budget_.output_bytes;
-  budget_.output_bytes -= spent_ ? budget_.output_bytes : weight;
-  return buffer_.allocate(bytes, alignment);
-}
 
 bool Evaluation::Fail(FailureKind kind, const Node& node, std::string text) {
   if (!failed_) failure_ = Failure{kind, node.span, std::move(text), false};

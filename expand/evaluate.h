@@ -1,6 +1,7 @@
 #ifndef SIGNET_EXPAND_EVALUATE_H_
 #define SIGNET_EXPAND_EVALUATE_H_
 
+#include <cstdint>
 #include <memory_resource>
 #include <optional>
 #include <span>
@@ -34,19 +35,41 @@ struct Datum : Text {
 
 // The arena of one evaluation. It counts what it gives out against the budget; where
 // that is spent it goes on for the one step at hand, and the next step fails.
-class Arena : public std::pmr::memory_resource {
+class Arena final : public std::pmr::memory_resource {
  public:
-  Arena(void* block, std::size_t size, Budget& budget) : buffer_(block, size), budget_(budget) {}
+  // `block` is used up first, then the heap.
+  Arena(void* block, std::size_t size, Budget& budget)
+      : next_(static_cast<char*>(block)), end_(next_ + size), budget_(budget) {}
   bool spent() const { return spent_; }
 
  private:
-  void* do_allocate(std::size_t bytes, std::size_t alignment) override;
+  void* do_allocate(std::size_t bytes, std::size_t alignment) override {
+    Charge(alignment == 1 ? bytes : bytes / kOctetsPerDescribingByte);
+    auto at = (reinterpret_cast<std::uintptr_t>(next_) + alignment - 1) & ~(alignment - 1);
+    if (bytes <= kLargest && at + bytes <= reinterpret_cast<std::uintptr_t>(end_)) {
+      next_ = reinterpret_cast<char*>(at + bytes);
+      return reinterpret_cast<void*>(at);
+    }
+    return more_.allocate(bytes, alignment);
+  }
   void do_deallocate(void*, std::size_t, std::size_t) override {}
   bool do_is_equal(const memory_resource& other) const noexcept override { return this == &other; }
 
-  std::pmr::monotonic_buffer_resource buffer_;
+  void Charge(std::size_t weight) {
+    spent_ = spent_ || weight > budget_.output_bytes;
+    budget_.output_bytes -= spent_ ? budget_.output_bytes : weight;
+  }
+
+  // Octets count in full. What describes them (elements, segments) is many times as large
+  // as what it describes where lists are long, and counts for less.
+  static constexpr std::size_t kOctetsPerDescribingByte = 16;
+  static constexpr std::size_t kLargest = std::size_t{1} << 40;  // so that sums do not wrap
+
+  char* next_;
+  char* end_;
   Budget& budget_;
   bool spent_ = false;
+  std::pmr::monotonic_buffer_resource more_;
 };
 
 // One evaluation of one Program. Lives on the stack of Evaluate(); a lookup may suspend

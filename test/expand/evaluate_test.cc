@@ -160,6 +160,19 @@ TEST_F(ExpandTest, AMultiValuedNameAndOddAccessEntriesGiveWhatIsThere) {
   EXPECT_EQ(TextOf("${certextract{ocsp_uri}{$tls_in_peercert}{y<$value>}{none}}"), "none");
 }
 
+TEST_F(ExpandTest, AccessEntriesThatAreNotOcspAreSkipped) {
+  using signet::testing::Oid;
+  using signet::testing::Sequence;
+  using signet::testing::UriName;
+  signet::testing::CertificateSpec spec = signet::testing::ClientSpec();
+  const std::string ocsp = Sequence({Oid("1.3.6.1.5.5.7.48.1"), UriName("http://ocsp.one.test/")});
+  const std::string issuers = Sequence({Oid("1.3.6.1.5.5.7.48.2"), UriName("http://ca.one.test/")});
+  spec.extra = {{"1.3.6.1.5.5.7.1.1", false, Sequence({ocsp, issuers})}};
+  GiveCertificate(spec);
+  EXPECT_EQ(TextOf("${certextract{ocsp_uri}{$tls_in_peercert}{y<$value>}{none}}"),
+            "y<http://ocsp.one.test/>");
+}
+
 TEST_F(ExpandTest, ADigestOfNoCertificateIsAFailure) {
   EXPECT_EQ(FailureOf("${sha256:$tls_in_peercert}").kind, FailureKind::kPermanent);
   EXPECT_EQ(TextOf("${if def:tls_in_peercert{${sha256:$tls_in_peercert}}{none}}"), "none");
