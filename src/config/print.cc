@@ -151,7 +151,8 @@ std::map<std::string, std::string, std::less<>> MainLines(const Config& config) 
   }
   for (const std::string& name : config.driver_option_names) {
     auto set = config.main.driver_options.find(name);
-    std::string_view value = set == config.main.driver_options.end() ? "" : set->second;
+    std::string_view value;
+    if (set != config.main.driver_options.end()) value = set->second;
     lines[name] = Line(name, config.hidden.contains(name) ? kHidden : value);
   }
   return lines;

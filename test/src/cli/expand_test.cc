@@ -103,10 +103,10 @@ TEST_F(ExpandTest, OtherVariablesCanBeSetWhereTheyExist) {
 TEST_F(ExpandTest, SetVariablesAreTheClientsWord) {
   EXPECT_EQ(Take("set sender_address = x)(uid=*"), "variable sender_address set");
   Expander::Answer answer =
-      expander_->Take("line 1", "${lookup ldap{ldap:///?u??(m=$sender_address)}}");
+      expander_->Take("line 1", "${lookup ldap{ldap:///?u?sub?(m=$sender_address)}}");
   EXPECT_TRUE(answer.failed) << answer.text;
   EXPECT_TRUE(services_.queries.empty());
-  EXPECT_EQ(Take("${lookup ldap{ldap:///?u??(m=${quote_ldap:$sender_address})}}"), "found");
+  EXPECT_EQ(Take("${lookup ldap{ldap:///?u?sub?(m=${quote_ldap:$sender_address})}}"), "found");
 }
 
 TEST_F(ExpandTest, NamedListsOfTheConfigurationAreKnown) {
