@@ -167,6 +167,7 @@ bool Parser::UnknownItem(const Token& open) {
   std::string_view word = open.name.view();
   if (const ElsewhereRow* row = FindElsewhere("item", word))
     return Error(open.name, "item " + InQuotes(word) + " " + std::string(row->reason));
+  lex_.SkipSpace();  // white space may stand before an item's first argument
   if (lex_.Peek() == '{')
     return Error(open.name, "unknown item " + InQuotes(word), DidYouMean(word, Items()));
   return Error(open.name,

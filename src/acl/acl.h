@@ -28,7 +28,10 @@ class Rules {
 
 // Compiles every ACL; reports unknown verbs, conditions and modifiers with suggestions,
 // conditions that their ACL cannot test (found through the acl_smtp_* options and nested
-// `acl =`), wrong arguments, unknown ACL names. nullptr where there are errors.
+// `acl =`), wrong arguments, unknown ACL names.
+//
+//   Returns  never nullptr. Where errors were added, the rules are not for use: they
+//            only keep the texts alive that the diagnostics point into.
 std::unique_ptr<const Rules> Compile(const config::Config& config, const expand::Names& names,
                                      Diagnostics* diagnostics);
 

@@ -300,11 +300,7 @@ std::vector<std::string_view> AllRows(std::string_view table) {
 
 std::unique_ptr<const Rules> Compile(const config::Config& config, const expand::Names& names,
                                      Diagnostics* diagnostics) {
-  Diagnostics found;
-  auto rep = Compiler(config, names, &found).Run();
-  bool broken = HasErrors(found);
-  std::move(found.begin(), found.end(), std::back_inserter(*diagnostics));
-  return broken ? nullptr : std::make_unique<const Rules>(std::move(rep));
+  return std::make_unique<const Rules>(Compiler(config, names, diagnostics).Run());
 }
 
 }  // namespace signet::acl

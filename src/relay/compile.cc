@@ -164,11 +164,7 @@ class Compiler {
 
 std::shared_ptr<const Routes> Compile(const config::Config& config, const expand::Names& names,
                                       Diagnostics* diagnostics) {
-  Diagnostics found;
-  auto routes = Compiler(config, names, &found).Run();
-  bool broken = HasErrors(found);
-  std::move(found.begin(), found.end(), std::back_inserter(*diagnostics));
-  return broken ? nullptr : routes;
+  return Compiler(config, names, diagnostics).Run();
 }
 
 }  // namespace signet::relay

@@ -13,7 +13,9 @@
 
 namespace signet::relay {
 
-// Routers and transports of a configuration, checked and ready.
+// Routers and transports of a configuration, checked and ready. Compile never returns
+// nullptr; where it adds errors, the routes are not for use and only keep the texts that
+// the diagnostics point into.
 class Routes;
 std::shared_ptr<const Routes> Compile(const config::Config& config, const expand::Names& names,
                                       Diagnostics* diagnostics);

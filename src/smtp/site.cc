@@ -113,24 +113,21 @@ LoadedSite LoadSite(const std::string& path, const std::vector<config::Macro>& m
                     const drivers::Registry& registry, LoadTls load_tls) {
   LoadedSite result;
   result.loaded = config::Load(path, macros, registry);
-  const std::shared_ptr<config::Config>& config = result.loaded.config;
   Diagnostics& diagnostics = result.loaded.diagnostics;
-  if (config == nullptr) {
-    // ACLs stand by themselves: their mistakes are shown together with the others.
-    if (const auto& partial = result.loaded.partial) {
-      acl::Compile(*partial, *partial->names, &diagnostics);
-      SortBySource(&diagnostics);
-    }
-    return result;
-  }
+  // What could be read of a broken file goes through the later stages too, so that their
+  // mistakes are shown together with the others.
+  const bool broken = result.loaded.config == nullptr;
+  const auto& config = broken ? result.loaded.partial : result.loaded.config;
+  if (config == nullptr) return result;
   auto site = std::make_shared<Site>();
   site->config = config;
   site->registry = &registry;
   site->generation = NextGeneration();
   site->acl = acl::Compile(*config, *config->names, &diagnostics);
   site->routes = relay::Compile(*config, *config->names, &diagnostics);
-  if (load_tls == LoadTls::kYes) LoadPolicy(*site, &diagnostics);
+  if (load_tls == LoadTls::kYes && !broken) LoadPolicy(*site, &diagnostics);
   SortBySource(&diagnostics);
+  result.draft = site;
   if (!HasErrors(diagnostics)) result.site = std::move(site);
   return result;
 }

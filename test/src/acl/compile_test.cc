@@ -24,7 +24,7 @@ class AclCompileTest : public ::testing::Test {
     spans_.clear();
     notes_.clear();
     auto rules = Compile(policy.config, policy.names(), &diagnostics_);
-    EXPECT_EQ(rules == nullptr, HasErrors(diagnostics_));
+    EXPECT_NE(rules, nullptr);
     for (const Diagnostic& diagnostic : diagnostics_) {
       spans_.emplace_back(diagnostic.span.view());
       for (const DiagnosticNote& note : diagnostic.notes) notes_.push_back(note.message);

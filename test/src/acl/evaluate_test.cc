@@ -61,8 +61,8 @@ class AclEvaluateTest : public ::testing::Test {
   facts::Verdict Run(AclWhen when) {
     Diagnostics diagnostics;
     rules_ = Compile(policy.config, policy.names(), &diagnostics);
-    EXPECT_NE(rules_, nullptr) << testing::Summary(diagnostics);
-    if (rules_ == nullptr) return {};
+    EXPECT_FALSE(HasErrors(diagnostics)) << testing::Summary(diagnostics);
+    if (HasErrors(diagnostics)) return {};
     config::MatchContext context = policy.Context();
     return Evaluate(*rules_, when, context, effects);
   }

@@ -76,7 +76,6 @@ class RouteTest : public ::testing::Test {
   // "router transport host port host port", or the reply's code and log text.
   std::string Find(std::string local_part, std::string domain) {
     EXPECT_EQ(Mistakes(), "");
-    if (routes == nullptr) return "";
     policy.session.envelope.current = {local_part + '@' + domain, local_part, domain};
     config::MatchContext context = policy.Context();
     auto found = routes->Find(context);
@@ -179,7 +178,6 @@ TEST_F(RouteTest, MistakesAreFoundAtLoad) {
             "[2001:db8::1]:port\"\n"
             "error: unknown transport \"bynmae\"\n"
             "error: transport \"smtp_a\" has no \"hosts\", and nothing else names any\n");
-  EXPECT_EQ(routes, nullptr);
 }
 
 }  // namespace
