@@ -43,7 +43,8 @@ struct TlsClient::Rep {
 
 TlsClient::TlsClient(int fd, const TlsClientOptions& options) : rep_(std::make_unique<Rep>()) {
   rep_->fd = fd;
-  SIGNET_CHECK(gnutls_init(&rep_->session, GNUTLS_CLIENT | GNUTLS_NO_SIGNAL) >= 0);
+  const unsigned early = options.early_data.empty() ? 0 : GNUTLS_ENABLE_EARLY_DATA;
+  SIGNET_CHECK(gnutls_init(&rep_->session, GNUTLS_CLIENT | GNUTLS_NO_SIGNAL | early) >= 0);
   SIGNET_CHECK(gnutls_certificate_allocate_credentials(&rep_->credentials) >= 0);
   if (options.key_need_not_fit)
     gnutls_certificate_set_flags(rep_->credentials, GNUTLS_CERTIFICATE_SKIP_KEY_CERT_MATCH);
@@ -61,6 +62,9 @@ TlsClient::TlsClient(int fd, const TlsClientOptions& options) : rep_(std::make_u
                               static_cast<unsigned>(protocols.size()), 0);
   if (!options.session.empty())
     gnutls_session_set_data(rep_->session, options.session.data(), options.session.size());
+  if (!options.early_data.empty())
+    gnutls_record_send_early_data(rep_->session, options.early_data.data(),
+                                  options.early_data.size());
   gnutls_transport_set_int(rep_->session, fd);
   gnutls_handshake_set_timeout(rep_->session, kTimeoutMs);
   gnutls_record_set_timeout(rep_->session, kTimeoutMs);
@@ -119,6 +123,9 @@ std::string TlsClient::AlertName() const {
   return name != nullptr ? name : "";
 }
 
+bool TlsClient::early_data_taken() const {
+  return (gnutls_session_get_flags(rep_->session) & GNUTLS_SFLAGS_EARLY_DATA) != 0;
+}
 bool TlsClient::resumed() const { return gnutls_session_is_resumed(rep_->session) != 0; }
 
 std::string TlsClient::SessionData() const {

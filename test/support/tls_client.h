@@ -18,6 +18,7 @@ struct TlsClientOptions {
   std::string server_name;
   std::vector<std::string> protocols;  // ALPN
   std::string session;                 // of an earlier connection, to resume
+  std::string early_data;              // sent before the handshake
 };
 
 // TlsClient is a client over one descriptor, by GnuTLS.
@@ -39,6 +40,7 @@ class TlsClient {
   int code() const;               // GnuTLS' code of the last failure
   std::string AlertName() const;  // the last alert that came
   bool resumed() const;
+  bool early_data_taken() const;  // by the server
   // For resuming later; in TLS 1.3 after something has been received.
   std::string SessionData() const;
 

@@ -101,6 +101,12 @@ TEST(Name, RuleI6WhatIsInvalidIsKeptForTheLogOnly) {
   EXPECT_EQ(attribute.value, "a\0b"sv);
 }
 
+TEST(Name, RuleI9ValuesAreNotNormalisedFoldedOrTrimmed) {
+  for (const char* text :
+       {"é", "e\u0301", "İstanbul", "ﬁsh", "ADMIN", " admin ", "a\u200bdmin", "аdmin"})
+    EXPECT_EQ(Decoded(der::kUtf8String, text), text);
+}
+
 TEST(Name, RuleI8MultiValuedRdnsGiveAllTheirValues) {
   const std::string der = Name({{"2.5.4.10", Utf8("Org")},
                                 {"2.5.4.3", Utf8("Bob")},

@@ -3,9 +3,15 @@
 #include <functional>
 #include <thread>
 
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "src/base/limits.h"
+#include "src/crypto/chain_cache.h"
+#include "src/crypto/digest.h"
 #include "test/support/certificates.h"
 
 // Chains with one flaw each, for every clause of rules I3 and I4, and legal chains that
@@ -748,6 +754,71 @@ TEST(ChainCache, AClockThatGoesBackIsNotBelieved) {
   const std::vector<std::string> sent = {chain.Client().der, chain.Intermediate().der};
   EXPECT_TRUE(VerifyWith(*store, sent).verified);
   EXPECT_EQ(VerifyWith(*store, sent, kNow - 1).reason, "certificate not yet valid");
+}
+
+TEST(ChainCache, RuleR7TheLongestUnusedEntryGoesFirst) {
+  ChainCache cache(80, 8);  // ten and one per shard
+  ChainStatus good;
+  good.verified = true;
+  good.valid_until = kNow + 1000;
+  for (int i = 0; i < 1000; ++i) cache.Put(Sha256(std::to_string(i)), good, kNow);
+  EXPECT_LE(cache.size(), 80u);
+  EXPECT_TRUE(cache.Find(Sha256("999"), kNow));
+  EXPECT_FALSE(cache.Find(Sha256("0"), kNow));
+}
+
+TEST(ChainCache, RuleR7BadChainsDoNotPushOutGoodOnes) {
+  ChainCache cache(80, 8);
+  ChainStatus good, bad;
+  good.verified = true;
+  good.valid_until = bad.valid_until = kNow + 60;
+  cache.Put(Sha256("good"), good, kNow);
+  for (int i = 0; i < 1000; ++i) cache.Put(Sha256(std::to_string(i)), bad, kNow);
+  EXPECT_LE(cache.size(), 9u);
+  EXPECT_TRUE(cache.Find(Sha256("good"), kNow));
+}
+
+TEST(ChainCache, AStatusThatChangesSidesIsThereOnce) {
+  ChainCache cache(80, 80);
+  ChainStatus status;
+  status.valid_until = kNow + 60;
+  cache.Put("key", status, kNow);
+  status.verified = true;
+  cache.Put("key", status, kNow);
+  EXPECT_EQ(cache.size(), 1u);
+  EXPECT_TRUE(cache.Find("key", kNow)->verified);
+}
+
+TEST(TrustStore, RuleR8WhatCannotPassCostsNoSignature) {
+  // Broken signatures, and yet the reason is the flaw that is cheap to find.
+  Chain chain;
+  chain.client_spec.break_signature = chain.intermediate_spec.break_signature = true;
+  chain.client_spec.not_after = kNow - 1;
+  EXPECT_EQ(ReasonOf(chain), "certificate expired");
+}
+
+TEST(TrustStore, RuleI16LocationsInCertificatesAreNotFetched) {
+  const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  ASSERT_EQ(bind(listener, reinterpret_cast<sockaddr*>(&address), size), 0);
+  ASSERT_EQ(listen(listener, 5), 0);
+  ASSERT_EQ(getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size), 0);
+  const std::string url =
+      UriName("http://127.0.0.1:" + std::to_string(ntohs(address.sin_port)) + "/");
+  const auto access = [&](const char* method) { return Sequence({Oid(method), url}); };
+  const std::string point = Sequence({Tlv(0xa0, Tlv(0xa0, url))});
+  Chain chain;
+  chain.client_spec.extra = {
+      {"1.3.6.1.5.5.7.1.1", false,
+       Sequence({access("1.3.6.1.5.5.7.48.1"), access("1.3.6.1.5.5.7.48.2")})},
+      {"2.5.29.31", false, Sequence({point})}};
+  EXPECT_EQ(ReasonOf(chain), "");
+  EXPECT_EQ(VerifyWith(*StoreOf(chain.Root().Pem()), {chain.Client().der}).reason, "unknown CA");
+  EXPECT_EQ(accept(listener, nullptr, nullptr), -1) << "somebody came";
+  close(listener);
 }
 
 TEST(TrustStore, ThreadsMayVerifyAtOnce) {

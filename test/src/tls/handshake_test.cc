@@ -736,6 +736,32 @@ TEST(ResumedSession, RuleT4ATicketOfAListenerThatIgnoredDoesNotPassOneThatRequir
   }
 }
 
+TEST(ResumedSession, RuleT5EarlyDataIsNeitherOfferedNorRead) {
+  Place place;
+  TlsClientOptions options{.priority = kTls13};
+  const auto policy = Resuming(place);
+  const auto first = Visit(policy, ClientCertificate::kRequest, options);
+  options.session = first.session;
+  options.early_data = "MAIL FROM:<early@example.org>\r\n";
+  std::string read;
+  bool taken = true, resumed = false;
+  const Outcome outcome = Meet(
+      policy, ClientCertificate::kRequest,
+      [&](int fd) {
+        TlsClient client(fd, options);
+        if (client.Handshake() != 0) return;
+        taken = client.early_data_taken();
+        resumed = client.resumed();
+        client.Send("EHLO x\r\n");
+        client.Receive();
+      },
+      [&](Stream& stream) { read = Read(stream); });
+  EXPECT_TRUE(outcome.accepted) << outcome.failure.detail;
+  EXPECT_TRUE(resumed);
+  EXPECT_FALSE(taken);
+  EXPECT_EQ(read, "EHLO x\r\n");
+}
+
 // --- as a client ---------------------------------------------------------------------------
 
 // Our client against our server; returns "" or the client's error.
