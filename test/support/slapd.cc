@@ -7,12 +7,19 @@
 
 namespace signet::test {
 
-Slapd::Slapd(const std::string& more_ldif) : port_(FreePort()) {
+Slapd::Slapd(const std::string& more_ldif, const Tls& tls) : port_(FreePort()) {
   std::filesystem::create_directory(directory_ / "db");
   std::string text = ReadFile("test/support/slapd.conf");
   text = Replace(text, "@PEERS@", PeersDirectory());
   text = Replace(text, "@ROOT@", ProjectRoot());
   text = Replace(text, "@DIRECTORY@", directory_.path());
+  if (!tls.certificate.empty()) {
+    tls_port_ = FreePort();
+    WriteFile(directory_ / "server.pem", tls.certificate);
+    WriteFile(directory_ / "server.key", tls.key);
+    text = "TLSCertificateFile " + (directory_ / "server.pem") + "\nTLSCertificateKeyFile " +
+           (directory_ / "server.key") + "\n" + text;
+  }
   WriteFile(directory_ / "slapd.conf", text);
   const Finished loaded =
       Run({PeersDirectory() + "/usr/sbin/slapadd", "-f", directory_ / "slapd.conf"},
@@ -23,10 +30,11 @@ Slapd::Slapd(const std::string& more_ldif) : port_(FreePort()) {
 }
 
 void Slapd::Start() {
+  std::string urls = "ldap://127.0.0.1:" + std::to_string(port_);
+  if (tls_port_ != 0) urls += " ldaps://127.0.0.1:" + std::to_string(tls_port_);
   process_ = std::make_unique<Process>(
       std::vector<std::string>{PeersDirectory() + "/usr/sbin/slapd", "-f",
-                               directory_ / "slapd.conf", "-h",
-                               "ldap://127.0.0.1:" + std::to_string(port_), "-d", "0"},
+                               directory_ / "slapd.conf", "-h", urls, "-d", "0"},
       Process::Options{.environment = PeerEnvironment()});
   if (!WaitUntil([this] { return SomebodyListens(port_) || !process_->running(); }) ||
       !process_->running()) {

@@ -9,12 +9,17 @@
 namespace signet::test {
 
 // A private OpenLDAP server on a loopback port, with the accounts of
-// test/support/directory.ldif (and more, as LDIF text, where wanted).
+// test/support/directory.ldif (and more, as LDIF text, where wanted). With a certificate
+// (PEM) it can do StartTLS, and listens for ldaps:// on another port.
 class Slapd {
  public:
-  explicit Slapd(const std::string& more_ldif = "");
+  struct Tls {
+    std::string certificate, key;
+  };
+  explicit Slapd(const std::string& more_ldif = "", const Tls& tls = {});
 
   int port() const { return port_; }
+  int tls_port() const { return tls_port_; }
   std::string host_and_port() const { return "127.0.0.1::" + std::to_string(port_); }
 
   void Stop();  // SIGSTOP: connections stay, nothing is answered
@@ -26,7 +31,7 @@ class Slapd {
 
  private:
   TempDir directory_;
-  int port_;
+  int port_, tls_port_ = 0;
   std::unique_ptr<Process> process_;
 };
 

@@ -10,6 +10,7 @@
 #include "src/base/codec.h"
 #include "src/engine/engine.h"
 #include "src/lookup/lookup.h"
+#include "test/support/certificates.h"
 
 namespace signet::lookup {
 namespace {
@@ -68,9 +69,12 @@ std::string Show(const LookupAnswer& answer) {
 
 class Site {
  public:
-  explicit Site(const Slapd& slapd) : registry_(drivers::Registry::MakeBuiltin()) {
+  using Options = std::map<std::string, std::string, std::less<>>;
+  explicit Site(const Slapd& slapd, Options options = {})
+      : registry_(drivers::Registry::MakeBuiltin()) {
     auto config = std::make_shared<config::Config>();
-    config->main.driver_options["ldap_default_servers"] = slapd.host_and_port();
+    config->main.driver_options = std::move(options);
+    config->main.driver_options.emplace("ldap_default_servers", slapd.host_and_port());
     worker_ = std::make_unique<Worker>(*registry_, config, nullptr);
   }
   // `query` behind "ldap:///".
@@ -258,6 +262,90 @@ TEST(SlapdLookup, AKilledAndRestartedServerWorksAtOnce) {
     slapd.Kill();
     slapd.Start();
     EXPECT_EQ(site.Ask("dc=example,dc=org?o"), "found Example") << "the old connection is dead";
+  });
+}
+
+// --- TLS ----------------------------------------------------------------------------------
+
+struct Authority {
+  explicit Authority(std::string_view name = "Directory Root", int key_number = 100)
+      : root(testing::MakeRoot(name, testing::KeyType::kEcdsaP384, key_number)) {
+    test::WriteFile(ca_file, root.Pem());
+  }
+  testing::Issued root;
+  test::TempDir directory;
+  std::string ca_file = directory / "ca.pem";
+  Slapd::Tls Issue(const testing::CertificateSpec& spec) const {
+    const testing::Issued server =
+        testing::Issue(spec, testing::SharedKey(testing::KeyType::kEcdsaP256), &root);
+    return {server.Pem(), server.key.Pem()};
+  }
+};
+
+TEST(SlapdTls, LdapsAndStartTlsVerifyTheServer) {
+  Authority authority, another("Another Root", 105);
+  Slapd slapd(kPeople, authority.Issue(testing::ServerSpec()));
+  const std::string ldaps =
+      "ldaps://127.0.0.1:" + std::to_string(slapd.tls_port()) + "/dc=example,dc=org?o";
+  const std::string start_tls = "ldap:///dc=example,dc=org?o";
+  const struct {
+    Site::Options options;
+    bool found;
+  } kCases[] = {
+      {{{"ldap_ca_cert_file", authority.ca_file}}, true},
+      {{{"ldap_ca_cert_file", another.ca_file}}, false},
+      {{{"ldap_ca_cert_file", another.ca_file}, {"ldap_require_cert", "demand"}}, false},
+      {{{"ldap_ca_cert_file", another.ca_file}, {"ldap_require_cert", "try"}}, false},
+      {{{"ldap_ca_cert_file", another.ca_file}, {"ldap_require_cert", "nonsense"}}, false},
+      {{{"ldap_ca_cert_file", another.ca_file}, {"ldap_require_cert", "never"}}, true},
+      {{{"ldap_require_cert", "allow"}}, true},
+      {{}, false},
+  };
+  engine::RunInLoop([&] {
+    for (const auto& c : kCases) {
+      Site::Options with_start_tls = c.options;
+      with_start_tls["ldap_start_tls"] = "true";
+      Site plain(slapd, c.options), upgraded(slapd, with_start_tls);
+      for (const std::string& answer : {plain.AskRaw(ldaps), upgraded.AskRaw(start_tls)}) {
+        EXPECT_EQ(answer == "found Example", c.found) << answer;
+        if (!c.found) {
+          EXPECT_EQ(answer.find("deferred failed to "), 0u) << answer;
+        }
+      }
+    }
+  });
+}
+
+TEST(SlapdTls, ACertificateForAnotherNameIsRefused) {
+  Authority authority;
+  testing::CertificateSpec spec = testing::ServerSpec();
+  spec.alternative_names = {testing::DnsName("other.example.org")};
+  spec.subject = testing::CommonName("127.0.0.1");
+  Slapd slapd(kPeople, authority.Issue(spec));
+  engine::RunInLoop([&] {
+    Site site(slapd, {{"ldap_ca_cert_file", authority.ca_file}, {"ldap_start_tls", "true"}});
+    EXPECT_EQ(site.Ask("dc=example,dc=org?o").find("deferred failed to initiate TLS"), 0u);
+  });
+}
+
+TEST(SlapdTls, ManySearchesShareOneTlsConnectionAndASilentServerDefers) {
+  Authority authority;
+  Slapd slapd(kPeople, authority.Issue(testing::ServerSpec()));
+  engine::RunInLoop([&] {
+    Site site(slapd, {{"ldap_ca_cert_file", authority.ca_file}, {"ldap_start_tls", "true"}});
+    int left = 300, found = 0;
+    engine::Event all;
+    for (int i = 0; i < 300; ++i)
+      engine::Loop::Current()->Spawn([&] {
+        found += site.Ask("ou=people,dc=example,dc=org?uid?sub?(uid=ann)") == "found ann";
+        if (--left == 0) all.Signal();
+      });
+    while (left > 0) all.Wait(Deadline::After(seconds(30)));
+    EXPECT_EQ(found, 300);
+    slapd.Stop();
+    const auto start = Clock::now();
+    EXPECT_EQ(site.AskRaw("nettime=3 ldap:///dc=example,dc=org?o").find("deferred "), 0u);
+    EXPECT_LT(Clock::now() - start, limits::kLookupTotal + milliseconds(500));
   });
 }
 
