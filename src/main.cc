@@ -47,6 +47,7 @@ int main(int argc, char** argv) {
   auto arguments = cli::ParseArguments(std::vector<std::string>(argv + (argc > 0), argv + argc));
   if (!arguments) {
     std::fprintf(stderr, "signet: %s\n", arguments.error().message.c_str());
+    if (argc <= 1) std::fputs(("\n" + cli::HelpText("")).c_str(), stderr);
     return cli::kUsage;
   }
   return RunVerb(arguments.value());

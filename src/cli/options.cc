@@ -104,7 +104,7 @@ constexpr OptionRow kOptions[] = {
    "Exim's name of this verb"},
   {"-d", Takes::kRest, "serve", "", "",
    [](Arguments& a, std::string_view) { a.debug = true; },
-   "say more on standard error; stay in the foreground"},
+   "stay in the foreground, whatever -bd says"},
   {"-oP", Takes::kValue, "serve", "", "FILE",
    [](Arguments& a, std::string_view v) { a.pid_file = v; }, "write the process id there"},
   {"-oX", Takes::kValue, "serve", "", "LIST",

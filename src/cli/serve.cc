@@ -290,6 +290,9 @@ class Server {
 
 }  // namespace
 
-int RunServe(const Arguments& arguments) { return Server(arguments).Run(); }
+int RunServe(const Arguments& arguments) {
+  server::CloseInherited();
+  return Server(arguments).Run();
+}
 
 }  // namespace signet::cli

@@ -29,11 +29,10 @@ PidFile& PidFile::operator=(PidFile&& other) noexcept {
   return *this;
 }
 
-// The user that we have become may not be allowed to remove it from its directory; then
-// it is at least empty.
+// The user that we have become may not be allowed to remove it; then it stays, and is not
+// made writable for that.
 PidFile::~PidFile() {
-  if (path_.empty()) return;
-  if (::unlink(path_.c_str()) != 0) (void)!::truncate(path_.c_str(), 0);
+  if (!path_.empty()) ::unlink(path_.c_str());
 }
 
 }  // namespace signet::server

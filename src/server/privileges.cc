@@ -82,6 +82,8 @@ void ForbidDumpsAndGains() {
   ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
 
+void CloseInherited() { ::close_range(3, ~0U, 0); }
+
 std::vector<std::string> UnwantedEnvironment() {
   std::vector<std::string> names;
   for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {

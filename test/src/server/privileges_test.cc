@@ -1,5 +1,6 @@
 #include "src/server/privileges.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -42,6 +43,21 @@ TEST(Privileges, RuleP1AreGoneForGoodOrTheCallSaysNo) {
     const bool ordinary = ::getuid() == 65534 && ::getegid() == 65534 && !IsPrivileged() &&
                           ::setuid(0) != 0 && ::getgroups(0, nullptr) == 1;
     ::_exit(root ? dropped.ok() && ordinary ? 0 : 1 : dropped.ok() ? 2 : 0);
+  }
+  int status = -1;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+}
+
+// In a child, which then has nothing open to report with but its status.
+TEST(Privileges, RuleP2NothingInheritedStaysOpenButTheStandardThree) {
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    const int low = ::dup(0), high = ::fcntl(0, F_DUPFD, 700);
+    CloseInherited();
+    const bool closed = ::fcntl(low, F_GETFD) < 0 && ::fcntl(high, F_GETFD) < 0;
+    ::_exit(low > 2 && high >= 700 && closed && ::fcntl(2, F_GETFD) >= 0 ? 0 : 1);
   }
   int status = -1;
   ASSERT_EQ(::waitpid(child, &status, 0), child);
