@@ -23,7 +23,7 @@ inline constexpr std::size_t kIdentityMaxBytes = 512;
 
 // TLS.
 inline constexpr std::size_t kTlsFileMaxBytes = 64 * 1024 * 1024;  // a PEM file; CRLs are large
-inline constexpr std::size_t kTlsHandshakeMaxBytes = 128 * 1024;   // all that a client may send (T8)
+inline constexpr std::size_t kTlsHandshakeMaxBytes = 128 * 1024;  // all that a client may send (T8)
 inline constexpr int kTlsWarningsMax = 8;  // warning alerts that are put up with, per call
 
 // Expansion: what the evaluator may spend (rule E3).
@@ -35,8 +35,8 @@ inline constexpr std::size_t kListMaxElements = 10'000;
 inline constexpr std::size_t kRegexMatchLimit = 100'000;  // PCRE2 match limit
 inline constexpr std::size_t kRegexHeapKib = 16 * 1024;
 inline constexpr std::size_t kRegexPatternMaxBytes = 64 * 1024;
-inline constexpr std::size_t kRegexNesting = 50;  // parentheses; compiling recurses
-inline constexpr std::size_t kAclDepth = 20;      // nested `acl =`, as in Exim
+inline constexpr std::size_t kRegexNesting = 50;    // parentheses; compiling recurses
+inline constexpr std::size_t kAclDepth = 20;        // nested `acl =`, as in Exim
 inline constexpr std::size_t kNamedListDepth = 20;  // +name within +name
 
 // Lookups (rules L4, L9).
@@ -63,6 +63,7 @@ inline constexpr std::size_t kReceivedMax = 100;  // default of received_headers
 inline constexpr std::size_t kSyntaxErrorsMax = 3;
 inline constexpr std::size_t kUnknownCommandsMax = 3;
 inline constexpr std::size_t kIdleCommandsMax = 10;  // default of smtp_accept_max_nonmail
+inline constexpr std::size_t kRefusalsMax = 1000;    // replies 4xx and 5xx of one session
 inline constexpr seconds kTlsHandshake{20};          // total, not renewed by progress
 inline constexpr minutes kCommandWait{5};            // default of smtp_receive_timeout
 inline constexpr hours kMessageTotal{1};

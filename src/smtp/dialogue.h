@@ -138,6 +138,7 @@ class Dialogue final : public acl::Effects {
   std::optional<Answer> TooIdle(const Command& command);
   bool IsFree(const Command& command);
   void CountMistake(const Command& command, Answer* answer);
+  void CountRefusal(const Command& command, Answer* answer);
   void LogIncomplete(std::string_view why);
   void Close();
   Deadline CommandDeadline() const;
@@ -150,6 +151,7 @@ class Dialogue final : public acl::Effects {
   std::uint32_t mistakes_ = 0;
   std::uint32_t unknown_commands_ = 0;
   std::uint32_t idle_commands_ = 0;
+  std::uint32_t refusals_ = 0;
 };
 
 // --- starttls.cc ------------------------------------------------------------------------

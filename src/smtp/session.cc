@@ -163,20 +163,22 @@ bool Dialogue::GreetingAllowed() {
 
 // Before TLS nothing can be said on a port where TLS comes first.
 bool Dialogue::Refuse(const facts::Verdict& verdict) {
-  const std::string& why = verdict.log_message.empty() ? verdict.user_message : verdict.log_message;
+  const bool permanent = IsPermanent(verdict.kind);
+  const VerdictReply worded =
+      ReplyWithText(permanent ? MakeReply(550, "", "Administrative prohibition")
+                              : MakeReply(451, "", "Temporary local problem - please try later"),
+                    verdict.user_message);
+  const bool same = verdict.log_message.empty() || verdict.log_message == verdict.user_message;
+  const std::string& why = same ? worded.text : verdict.log_message;
+  ending = "closed by connect ACL";
   if (session_.connection.tls_on_connect) {
     context.log->MainAndReject(HostField(session_, selector) + " dropped by 'connect' ACL" +
                                (why.empty() ? "" : ": " + why));
-    ending = "closed by connect ACL";
     return false;
   }
-  const Reply standard = IsPermanent(verdict.kind)
-                             ? MakeReply(550, "", "Administrative prohibition")
-                             : MakeReply(451, "", "Temporary local problem - please try later");
-  LogRejection(IsPermanent(verdict.kind) ? Refusal::kPermanent : Refusal::kTemporary,
+  LogRejection(permanent ? smtp::Refusal::kPermanent : smtp::Refusal::kTemporary,
                "connection in \"connect\" ACL", why);
-  Send(ReplyWithText(standard, verdict.user_message).reply);
-  ending = "closed by connect ACL";
+  Send(worded.reply);
   return false;
 }
 
@@ -206,6 +208,7 @@ bool Dialogue::Step() {
   Answer answer = line.status == Input::Status::kLine ? Execute(command) : BadLine(line);
   if (answer.reply) {
     if (answer.fault != Fault::kNone) CountMistake(command, &answer);
+    if (!answer.reply->positive() && !answer.ends) CountRefusal(command, &answer);
     Send(*answer.reply);
   }
   return !answer.ends;
@@ -339,6 +342,18 @@ void Dialogue::CountMistake(const Command& command, Answer* answer) {
       session_, selector,
       "too many syntax or protocol errors (last command was \"" + Echo(command.line, 100) + "\")"));
   answer->reply->lines.emplace_back("Too many syntax or protocol errors");
+  answer->ends = true;
+  ending = "closed after bad commands";
+}
+
+// Whoever is told no a thousand times is not sending mail, whatever the single noes were
+// for (rule S12).
+void Dialogue::CountRefusal(const Command& command, Answer* answer) {
+  if (++refusals_ <= limits::kRefusalsMax) return;
+  context.log->MainAndReject(
+      DroppedLine(session_, selector,
+                  "too many refused commands (last was \"" + Echo(command.line, 100) + "\")"));
+  answer->reply->lines.emplace_back("Too many refused commands");
   answer->ends = true;
   ending = "closed after bad commands";
 }

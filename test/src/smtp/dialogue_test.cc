@@ -11,6 +11,7 @@
 //   T: NAME               the client begins TLS, with that certificate ("none" for none)
 //   T! NAME               the same, and it fails
 //   t: text               the client ends TLS, then sends that line in clear
+//   C*N text, S*N pattern N times
 //   S: pattern            a line of the server, * stands for any text
 //   S. pattern            any lines up to and with this one
 //   E:                    the server ends the connection
@@ -55,8 +56,8 @@ void PrintTo(const Case& c, std::ostream* out) { *out << c.file << ".smtp: " << 
 // --- reading the files -----------------------------------------------------------------------
 
 std::string KindOf(const std::string& line) {
-  for (const char* kind :
-       {"C:", "c:", "T:", "T!", "t:", "S:", "S.", "E:", "X:", "L:", "L!", "R:", "M:", "! ", "> "})
+  for (const char* kind : {"C:", "c:", "T:", "T!", "t:", "S:", "S.", "E:", "X:", "L:", "L!",
+                           "R:", "M:", "! ", "> ", "C*", "S*"})
     if (line.starts_with(kind)) return kind;
   return "";
 }
@@ -74,6 +75,13 @@ std::vector<Case> ReadFile(const fs::path& path) {
       cases.back().config += line.substr(std::min<std::size_t>(2, line.size())) + '\n';
     } else if (const std::string kind = KindOf(line); !kind.empty() && !cases.empty()) {
       std::string text = line.substr(2);
+      if (line[1] == '*') {
+        std::size_t digits = 0;
+        const int times = std::stoi(text, &digits);
+        for (int i = 0; i < times; ++i)
+          cases.back().steps.push_back({line.substr(0, 1) + ':', text.substr(digits + 1), number});
+        continue;
+      }
       if (text.starts_with(" ")) text.erase(0, 1);
       cases.back().steps.push_back({kind, text, number});
     } else {
