@@ -117,6 +117,37 @@ TEST_F(CommandLine, ExpandAsksTheDirectory) {
   EXPECT_EQ(finished.output, "1001\n");
 }
 
+// What the server decided about alice is what the offline tool says of her, and of others.
+TEST_F(CommandLine, RuleE9ExpandDecidesAsTheServerDoes) {
+  Slapd slapd;
+  const std::string file = Config("ldap.example.org", slapd.host_and_port());
+  const std::string condition =
+      "${if forany{${certextract{subj_altname,mail,>:}{$tls_in_peercert}}}"
+      "{!={0}{${lookup ldap{ldap:///mailname=${quote_ldap_dn:${lc:$item}},"
+      "ou=users,dc=example,dc=org?mailid}{$value}{0}}}}{yes}{no}}";
+  for (const auto& [name, expected] :
+       {std::pair{"alice", "yes\n"}, {"mallory", "no\n"}, {"zero", "no\n"}, {"two", "yes\n"}}) {
+    const Finished finished =
+        Signet({"expand", "-C", file, "--cert", Certificates::Get().pem(name), condition});
+    EXPECT_EQ(finished.output, expected) << name;
+  }
+}
+
+// Files and variables of libldap would name another server.
+TEST_F(CommandLine, RuleL10VariablesOfLibldapHaveNoEffect) {
+  Slapd slapd;
+  WriteFile(directory_ / "ldaprc", "BASE dc=nowhere\nURI ldap://127.0.0.1:1\nTIMELIMIT 0\n");
+  Process::Options options;
+  options.environment = {"LDAPCONF=" + (directory_ / "ldaprc"), "LDAPURI=ldap://127.0.0.1:1",
+                         "LDAPBASE=dc=nowhere", "LDAPRC=" + (directory_ / "ldaprc")};
+  const Finished finished =
+      test::Run({SignetProgram(), "expand", "-C", Config("ldap.example.org", slapd.host_and_port()),
+                 "${lookup ldap{ldap:///mailname=bob@example.org,ou=users,dc=example,dc=org"
+                 "?mailid}}"},
+                options);
+  EXPECT_EQ(finished.output, "1002\n");
+}
+
 TEST_F(CommandLine, ExpandSaysNoWithStatusOne) {
   const Finished finished = Signet({"expand", "-C", Config(), "${if eq{a}{b}{yes}fail}"});
   EXPECT_EQ(finished.status, 1) << finished.output;

@@ -16,7 +16,7 @@ double SecondsSince(steady_clock::time_point start) {
   return std::chrono::duration<double>(steady_clock::now() - start).count();
 }
 
-TEST(Directory, ThatStopsAnsweringDefersInTimeAndDisturbsNobody) {
+TEST(Directory, RuleR5StoppedItDefersInTimeAndDisturbsNobody) {
   World world;
   SmtpClient before = world.Client("alice");  // authenticated while all is well
   world.slapd.Stop();
