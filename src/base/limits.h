@@ -45,6 +45,9 @@ inline constexpr seconds kLookupTotal{10};      // one lookup, all servers toget
 inline constexpr seconds kDirectoryConnect{3};  // TCP + TLS + bind at one server
 inline constexpr seconds kDirectoryAnswer{5};   // one search at one server
 inline constexpr seconds kDirectoryRetry{5};    // a server that failed is left alone so long
+inline constexpr seconds kAnswerMaxAge{60};       // in a connection's cache (rule L8)
+inline constexpr seconds kNotFoundMaxAge{15};     // the same for "not found"
+inline constexpr std::size_t kAnswersKept = 100;  // of one connection
 inline constexpr std::size_t kLdapAnswerEntries = 100;
 inline constexpr std::size_t kLdapAnswerBytes = 1024 * 1024;
 inline constexpr std::size_t kLdapInFlightAnonymous = 64;  // slapd closes at 100 pending

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "drivers/host/host_api.h"
+#include "src/base/limits.h"
 #include "src/engine/engine.h"
 #include "src/lookup/io.h"
 
@@ -91,9 +92,31 @@ struct PerConnection::Rep {
   LookupAnswer Ask(const LookupDriver& driver, const expand::LookupRequest& request,
                    Deadline deadline);
 
+  // An answer that is not too old, or nullptr (rule L8).
+  const LookupAnswer* FindKept(const std::string& key);
+  void Keep(const std::string& key, const LookupAnswer& answer);
+
+  struct Kept {
+    LookupAnswer answer;  // kFound or kNotFound
+    Deadline until;
+  };
   Worker::Rep& worker;
-  std::map<std::string, LookupAnswer> answers;  // kFound and kNotFound only
+  std::map<std::string, Kept> kept;
 };
+
+const LookupAnswer* PerConnection::Rep::FindKept(const std::string& key) {
+  const auto found = kept.find(key);
+  return found == kept.end() || found->second.until.Passed() ? nullptr : &found->second.answer;
+}
+
+void PerConnection::Rep::Keep(const std::string& key, const LookupAnswer& answer) {
+  if (kept.size() >= limits::kAnswersKept)
+    std::erase_if(kept, [](const auto& entry) { return entry.second.until.Passed(); });
+  if (kept.size() >= limits::kAnswersKept) return;
+  const auto age =
+      answer.kind == LookupAnswer::kFound ? limits::kAnswerMaxAge : limits::kNotFoundMaxAge;
+  kept.insert_or_assign(key, Kept{answer, Deadline::After(age)});
+}
 
 LookupAnswer PerConnection::Rep::Ask(const LookupDriver& driver,
                                      const expand::LookupRequest& request, Deadline deadline) {
@@ -129,14 +152,13 @@ LookupAnswer PerConnection::Find(const expand::LookupRequest& request, Deadline 
     AddToKey(&key, part);
   const bool no_cache = HasOption(request.options, "cache=no");
   if (!no_cache && !HasOption(request.options, "cache=no_rd"))
-    if (const auto known = rep_->answers.find(key); known != rep_->answers.end())
-      return known->second;
+    if (const LookupAnswer* known = rep_->FindKept(key); known != nullptr) return *known;
   LookupAnswer answer = rep_->Ask(*driver, request, deadline);
   if (answer.kind == LookupAnswer::kDeferred) return answer;
   if (driver->type.single_key && answer.kind == LookupAnswer::kFound &&
       HasOption(request.options, "ret=key"))
     answer.text = request.key;
-  if (!no_cache && !HasOption(request.options, "cache=no_wr")) rep_->answers[key] = answer;
+  if (!no_cache && !HasOption(request.options, "cache=no_wr")) rep_->Keep(key, answer);
   return answer;
 }
 

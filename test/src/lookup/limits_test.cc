@@ -1,0 +1,26 @@
+// Drivers see nothing of src/base/limits.h, so they repeat its numbers.
+#include "src/base/limits.h"
+
+#include <gtest/gtest.h>
+
+#include "drivers/lookup/ldap_directory.h"
+
+namespace signet::ldap {
+namespace {
+
+TEST(LdapLimits, AreThoseOfTheProgram) {
+  const auto ms = [](auto duration) {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
+  };
+  EXPECT_EQ(kFilterNestingMax, limits::kLdapFilterNesting);
+  EXPECT_EQ(kAnswerEntriesMax, limits::kLdapAnswerEntries);
+  EXPECT_EQ(kAnswerBytesMax, limits::kLdapAnswerBytes);
+  EXPECT_EQ(kInFlightAnonymous, limits::kLdapInFlightAnonymous);
+  EXPECT_EQ(kInFlightBound, limits::kLdapInFlightBound);
+  EXPECT_EQ(kConnectMs, ms(limits::kDirectoryConnect));
+  EXPECT_EQ(kAnswerMs, ms(limits::kDirectoryAnswer));
+  EXPECT_EQ(kRetryMs, ms(limits::kDirectoryRetry));
+}
+
+}  // namespace
+}  // namespace signet::ldap
