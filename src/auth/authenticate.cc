@@ -230,6 +230,14 @@ std::string WhyUnfit(const crypto::Certificate& certificate) {
   return "";
 }
 
+// Whether this certificate was revoked cannot be known now: not a no for good (rule C3).
+facts::Auth DeferUnverified(const facts::Tls& tls) {
+  facts::Auth auth;
+  Defer(&auth, tls.verify_reason, false);
+  auth.deferred_class = "revocation information not available";
+  return auth;
+}
+
 }  // namespace
 
 const config::Authenticator* FindAfterTls(const config::Config& config) {
@@ -242,7 +250,8 @@ facts::Auth AuthenticateAfterTls(const config::Config& config, facts::Session& s
                                  expand::Services& services, expand::Budget& budget, Log* log) {
   const config::Authenticator* instance = FindAfterTls(config);
   const facts::Tls& tls = session.tls;
-  if (instance == nullptr || !tls.active || tls.peer == nullptr || !tls.verified) return {};
+  if (instance == nullptr || !tls.active || tls.peer == nullptr) return {};
+  if (!tls.verified) return tls.verify_deferred ? DeferUnverified(tls) : facts::Auth{};
   if (const std::string why = WhyUnfit(*tls.peer); !why.empty()) {
     facts::Auth auth;
     Fail(&auth, why);

@@ -73,7 +73,8 @@ bool StartTls(Dialogue& dialogue, tls::ServerPolicyPtr policy, tls::ClientCertif
 bool Authenticate(Dialogue& dialogue) {
   facts::Session& session = dialogue.session();
   session.auth = {};  // nothing of an earlier attempt is left (rule I15)
-  const bool wanted = session.tls.peer != nullptr && session.tls.verified &&
+  const bool wanted = session.tls.peer != nullptr &&
+                      (session.tls.verified || session.tls.verify_deferred) &&
                       auth::FindAfterTls(dialogue.config) != nullptr;
   if (!wanted) return true;
   const facts::Verdict verdict = dialogue.Ask(AclWhen::kAuth, Phase::kAuth);

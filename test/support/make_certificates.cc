@@ -1,7 +1,8 @@
 // make_certificates DIR: writes the certificates of the demonstration and of the system
 // tests into DIR, which is created. For each NAME below there is NAME.pem (certificate,
 // then the intermediate) and NAME.key (mode 0600); client-ca.pem and ca.pem hold the
-// root, crl.pem the intermediate's CRL, which lists "revoked".
+// root, crl.pem the intermediate's CRL, which lists "revoked", and crl-stale.pem one
+// that is out of date.
 #include <sys/stat.h>
 #include <cerrno>
 #include <cstdio>
@@ -89,6 +90,8 @@ void WriteBadClients(const Issued& intermediate, Writer* out) {
   CrlSpec crl;
   crl.serials = {SerialOf(revoked.der)};
   out->File("crl.pem", PemBlock("X509 CRL", MakeCrl(crl, intermediate)));
+  crl.next_update = kYear2020 + 86400;
+  out->File("crl-stale.pem", PemBlock("X509 CRL", MakeCrl(crl, intermediate)));
 }
 
 int Run(const std::string& directory) {

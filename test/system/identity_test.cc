@@ -114,5 +114,26 @@ TEST_F(Identity, AnAccountNumberThatIsNoNumberDefers) {
   EXPECT_THAT(world_->RcptReply("word", "word@example.org"), StartsWith("451 4.7.0"));
 }
 
+std::unique_ptr<World> WorldWithCrl(const std::string& name) {
+  const Certificates& certificates = Certificates::Get();
+  std::string crl = certificates.pem(name);
+  return std::make_unique<World>(nullptr,
+                                 Gateway::Options{.main_options = "tls_crl = " + crl + "\n"});
+}
+
+TEST(RevocationList, RuleI3ARevokedCertificateIsNoIdentity) {
+  const auto world = WorldWithCrl("crl");
+  EXPECT_THAT(world->RcptReply("alice", "alice@example.org"), StartsWith("250"));
+  EXPECT_THAT(world->RcptReply("revoked", "alice@example.org"), StartsWith("550 5.7.1"));
+  EXPECT_TRUE(world->gateway->WaitForLog("certificate revoked")) << world->gateway->Log();
+}
+
+TEST(RevocationList, RuleC3AListThatIsOutOfDateDefers) {
+  const auto world = WorldWithCrl("crl-stale");
+  EXPECT_THAT(world->RcptReply("alice", "alice@example.org"),
+              StartsWith("451 4.7.0 Temporary authentication failure: revocation information"));
+  EXPECT_THAT(world->RcptReply("selfsigned", "alice@example.org"), StartsWith("550 5.7.1"));
+}
+
 }  // namespace
 }  // namespace signet::test

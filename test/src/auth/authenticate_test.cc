@@ -187,6 +187,18 @@ TEST(RuleI1, AnExpressionCannotAuthenticateWithoutAVerifiedCertificate) {
   EXPECT_EQ(verified.Run().result, AuthResult::kAuthenticated);
 }
 
+TEST(RuleC3, WhatCannotBeKnownToBeRevokedIsDeferredAndNotEvaluated) {
+  Attempt attempt("  server_condition = yes\n  server_set_id = root\n");
+  attempt.session.tls.verified = false;
+  attempt.session.tls.verify_deferred = true;
+  attempt.session.tls.verify_reason = "revocation list is out of date or not usable";
+  const facts::Auth& auth = attempt.Run();
+  EXPECT_EQ(auth.result, AuthResult::kDeferred);
+  EXPECT_EQ(auth.id, "");
+  EXPECT_EQ(auth.deferred_class, "revocation information not available");
+  EXPECT_NE(auth.reason.find("out of date"), std::string::npos) << auth.reason;
+}
+
 TEST(RuleI18, NamesOverALimitGiveNoIdentityAndAreNotEvaluated) {
   for (const std::size_t extra : {0u, 1u}) {
     std::vector<std::string> mails;
