@@ -21,8 +21,7 @@ FakeNames::FakeNames() {
   types_.push_back(lsearch);
   int handle = 0;
   for (std::string_view name : {"ldap", "ldapm", "ldapdn"})
-    types_.push_back(
-        QueryType(++handle, name, {Quote::kLdapFilter, Quote::kLdapDn}));
+    types_.push_back(QueryType(++handle, name, {Quote::kLdapFilter, Quote::kLdapDn}));
   types_.push_back(QueryType(++handle, "passwd", {}));
   types_.push_back(QueryType(++handle, "sqlish", {Quote::kOther}));
 }
