@@ -38,8 +38,8 @@ struct Site {
 using SitePtr = std::shared_ptr<const Site>;
 
 struct LoadedSite {
-  SitePtr site;   // nullptr where there were errors
-  SitePtr draft;  // the same or an unusable one: keeps what the diagnostics point into
+  SitePtr site;           // nullptr where there were errors
+  SitePtr draft;          // the same or an unusable one: keeps what the diagnostics point into
   config::Loaded loaded;  // diagnostics of all stages, in source order; owns the texts
 };
 
