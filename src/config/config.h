@@ -179,7 +179,7 @@ struct Loaded {
   std::shared_ptr<Config> config;  // nullptr where there were errors
   // What could be read where there were errors: for looking for more of them, nothing else.
   std::shared_ptr<Config> partial;
-  Diagnostics diagnostics;         // source order; may hold warnings only
+  Diagnostics diagnostics;  // source order; may hold warnings only
   // Keeps the texts that the diagnostics point into, where there is no config.
   std::vector<std::unique_ptr<SourceText>> texts;
 };
