@@ -24,6 +24,12 @@ bool OnlyBlanks(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c == ' '; });
 }
 
+// Directories compare names without regard to blanks at their ends and to how many there
+// are in a row: with such a text as key, somebody else's account is found (rule I10).
+bool HasLooseBlanks(std::string_view text) {
+  return text.starts_with(' ') || text.ends_with(' ') || text.find("  ") != text.npos;
+}
+
 // Undoes the doubling of `separator` in a run that is a list element's display form.
 void AppendUndoubled(std::string* out, std::string_view run, char separator) {
   for (std::size_t i = 0; i < run.size(); ++i) {
@@ -80,6 +86,7 @@ Result<std::string, std::string> IdentityOf(const Value& value) {
     return Refuse("an identity of " + std::to_string(id.size()) + " octets, at most " +
                   std::to_string(limits::kIdentityMaxBytes) + " are allowed");
   if (HasControl(id)) return Refuse("an identity with control characters");
+  if (HasLooseBlanks(id)) return Refuse("an identity with blanks at an end or several in a row");
   if (!IsValidUtf8(id)) return Refuse("an identity that is not UTF-8");
   return id;
 }

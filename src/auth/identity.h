@@ -13,7 +13,8 @@ namespace signet::auth {
 // the one element of a list as it is.
 //
 //   Errors    what is wrong with it, for the log: nothing there, several elements, over
-//             limits::kIdentityMaxBytes, control characters, not UTF-8.
+//             limits::kIdentityMaxBytes, control characters, blanks that a directory
+//             would not tell from others (rule I10), not UTF-8.
 //   Security  never repaired, cut or escaped: what is not fit is no identity.
 Result<std::string, std::string> IdentityOf(const Value& value);
 

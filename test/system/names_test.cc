@@ -61,6 +61,14 @@ TEST_F(Names, RuleI9LookAlikesAreOthers) {
   EXPECT_THAT(gateway_->Log(), Not(HasSubstr("A=tls")));
 }
 
+// A directory finds alice under these names too. That was an identity once.
+TEST_F(Names, RuleI10BlanksThatADirectoryDoesNotSeeMakeAnother) {
+  for (const char* name : {"alice@example.org ", " alice@example.org", "Alice@example.org  "}) {
+    EXPECT_THAT(RcptReplyToMail(name), StartsWith("550 5.7.1 relaying needs")) << name;
+  }
+  EXPECT_TRUE(gateway_->WaitForLog("blanks at an end")) << gateway_->Log();
+}
+
 TEST_F(Names, RuleL2QueryAndDnSyntaxIsText) {
   for (const char* name :
        {"alice@example.org,ou=users,dc=example,dc=org?mailid?sub?(a=*)#",

@@ -119,6 +119,10 @@ TEST(RuleI11, WhatServerSetIdGivesDecides) {
       {"a\\nb", "server_set_id gave an identity with control characters"},
       {"a\\x7f", "server_set_id gave an identity with control characters"},
       {"a\\xc2\\x85", "server_set_id gave an identity with control characters"},
+      {"a b", ""},
+      {"\"a \"", "server_set_id gave an identity with blanks at an end or several in a row"},
+      {"\" a\"", "server_set_id gave an identity with blanks at an end or several in a row"},
+      {"a  b", "server_set_id gave an identity with blanks at an end or several in a row"},
       {"a\\xff", "server_set_id gave an identity that is not UTF-8"},
       {"$auth1", "server_set_id gave 2 elements where one is wanted"},
       {"x$auth1", "server_set_id gave 2 elements where one is wanted"},
@@ -148,7 +152,7 @@ TEST(RuleI11, WithoutServerSetIdNobodyIsAuthenticated) {
 
 TEST(RuleI12, TheOneElementOfAListIsTheIdentityAsItIs) {
   // What a separator, a prefix or a blank is elsewhere is only text here.
-  for (const char* name : {"a:b@example.org", "<;mallory@x;alice@x", ":", "a::b", "!x", " y"}) {
+  for (const char* name : {"a:b@example.org", "<;mallory@x;alice@x", ":", "a::b", "!x", "x y"}) {
     for (const char* set_id : {"$auth1", "${if eq{a}{a}{$auth1}}", "x${auth1}"}) {
       Attempt attempt(std::string(kSan) + "  server_set_id = " + set_id + "\n", {name});
       const facts::Auth& auth = attempt.Run();
