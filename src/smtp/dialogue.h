@@ -133,7 +133,7 @@ class Dialogue final : public acl::Effects {
   bool InputTrouble(const Input::Line& line);
   Answer BadLine(const Input::Line& line);
   Answer Execute(const Command& command);
-  std::optional<Answer> UnknownCommand(const Command& command);
+  Answer UnknownCommand(const Command& command);
   std::optional<Answer> OutOfSync(const Command& command);
   std::optional<Answer> TooIdle(const Command& command);
   bool IsFree(const Command& command);
@@ -147,7 +147,7 @@ class Dialogue final : public acl::Effects {
   facts::Session session_;
   std::string output_;
   bool output_failed_ = false;
-  bool quit_ = false;
+  bool password_may_follow_ = false;
   std::uint32_t mistakes_ = 0;
   std::uint32_t unknown_commands_ = 0;
   std::uint32_t idle_commands_ = 0;

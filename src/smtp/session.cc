@@ -57,10 +57,23 @@ std::optional<std::uint64_t> ParseNumber(std::string_view text) {
 
 bool IsPermanent(VerdictKind kind) { return kind != VerdictKind::kDefer; }
 
+// Clients offer passwords even where nobody asks; they must not get into the log (A6).
+bool MayHoldPassword(std::string_view octets) {
+  return Upper(octets).find("AUTH ") != std::string::npos;
+}
+
 // The octets waiting, as a log shows them.
-std::string Shown(std::string_view octets) {
-  return '"' + Printable(octets.substr(0, 150)) + "\" (" + std::to_string(octets.size()) +
-         " bytes)";
+std::string Waiting(std::string_view octets) {
+  const std::string size = " (" + std::to_string(octets.size()) + " bytes)";
+  if (MayHoldPassword(octets)) return "not shown" + size;
+  return '"' + Printable(octets.substr(0, 150)) + '"' + size;
+}
+
+// A command as a log shows it.
+std::string Shown(const Command& command) {
+  if (command.verb != "AUTH") return Echo(command.line, 100);
+  const std::string mechanism = command.argument.substr(0, command.argument.find(' '));
+  return "AUTH " + Echo(mechanism, 40) + (mechanism == command.argument ? "" : " ...");
 }
 
 }  // namespace
@@ -155,7 +168,7 @@ bool Dialogue::GreetingAllowed() {
   context.log->MainAndReject(
       "SMTP protocol synchronization error (input sent without waiting for greeting): rejected "
       "connection from " +
-      HostField(session_, selector) + " input=" + Shown(input.waiting()));
+      HostField(session_, selector) + " input=" + Waiting(input.waiting()));
   Send(MakeClosingReply(554, "", "SMTP synchronization error"));
   ending = "closed after synchronization error";
   return false;
@@ -266,7 +279,9 @@ Answer Dialogue::BadLine(const Input::Line& line) {
 
 Answer Dialogue::Execute(const Command& command) {
   const CommandRow* row = FindCommand(command.verb);
-  if (row == nullptr) return *UnknownCommand(command);
+  if (row == nullptr) return UnknownCommand(command);
+  // A client that does not read our refusal of AUTH goes on with its answers.
+  password_may_follow_ = command.verb == "AUTH";
   if (auto answer = OutOfSync(command)) return *answer;
   if (row->idle == Idle::kCounted)
     if (auto answer = TooIdle(command)) return *answer;
@@ -276,9 +291,9 @@ Answer Dialogue::Execute(const Command& command) {
   return row->run(*this, command);
 }
 
-std::optional<Answer> Dialogue::UnknownCommand(const Command& command) {
+Answer Dialogue::UnknownCommand(const Command& command) {
   const auto max = static_cast<std::uint32_t>(config.main.smtp_max_unknown_commands);
-  const std::string shown = Echo(command.line, 100);
+  const std::string shown = password_may_follow_ ? "not shown" : Shown(command);
   if (++unknown_commands_ > max || IsForeignVerb(command.verb)) {
     LogIncomplete("unrecognized command");
     const std::string why = IsForeignVerb(command.verb) ? "command of another protocol"
@@ -286,13 +301,13 @@ std::optional<Answer> Dialogue::UnknownCommand(const Command& command) {
     context.log->MainAndReject(
         DroppedLine(session_, selector, why + " (last was \"" + shown + "\")"));
     ending = "closed after bad commands";
-    return Answer{MakeClosingReply(500, "5.5.1", "Too many unrecognized commands")};
+    return MakeClosingReply(500, "5.5.1", "Too many unrecognized commands");
   }
-  if (auto answer = TooIdle(command)) return answer;
+  if (auto answer = TooIdle(command)) return *answer;
   if (selector.Has(Selector::kSmtpSyntaxError))
     context.log->Main("SMTP syntax error in \"" + shown + "\" " + HostField(session_, selector) +
                       " unrecognized command");
-  return Answer{MakeReply(500, "5.5.1", "unrecognized command")};
+  return MakeReply(500, "5.5.1", "unrecognized command");
 }
 
 // Behind a command that has to be the last of its group nothing may wait: neither what the
@@ -306,8 +321,9 @@ std::optional<Answer> Dialogue::OutOfSync(const Command& command) {
   LogIncomplete("sync failure");
   context.log->MainAndReject(
       std::string("SMTP protocol synchronization error (next input sent too soon: pipelining was") +
-      (pipelining_offered ? "" : " not") + " advertised): rejected \"" + Echo(command.line, 100) +
-      "\" " + HostField(session_, selector) + " next input=" + Shown(input.waiting()));
+      (pipelining_offered ? "" : " not") + " advertised): rejected \"" + Shown(command) + "\" " +
+      HostField(session_, selector) +
+      " next input=" + (command.verb == "AUTH" ? "not shown" : Waiting(input.waiting())));
   ending = "closed after synchronization error";
   return Answer{MakeClosingReply(554, "5.5.0", "SMTP synchronization error")};
 }
@@ -324,9 +340,8 @@ std::optional<Answer> Dialogue::TooIdle(const Command& command) {
   if (++idle_commands_ <= static_cast<std::uint32_t>(config.main.smtp_accept_max_nonmail))
     return std::nullopt;
   LogIncomplete("too many non-mail commands");
-  context.log->MainAndReject(
-      DroppedLine(session_, selector,
-                  "too many nonmail commands (last was \"" + Echo(command.line, 100) + "\")"));
+  context.log->MainAndReject(DroppedLine(
+      session_, selector, "too many nonmail commands (last was \"" + Shown(command) + "\")"));
   ending = "closed after bad commands";
   return Answer{MakeClosingReply(554, "5.5.0", "Too many nonmail commands")};
 }
@@ -335,12 +350,12 @@ void Dialogue::CountMistake(const Command& command, Answer* answer) {
   const bool syntax = answer->fault == Fault::kSyntax;
   if (selector.Has(syntax ? Selector::kSmtpSyntaxError : Selector::kSmtpProtocolError))
     context.log->Main(std::string(syntax ? "SMTP syntax" : "SMTP protocol") + " error in \"" +
-                      Echo(command.line, 100) + "\" " + HostField(session_, selector) + ' ' +
+                      Shown(command) + "\" " + HostField(session_, selector) + ' ' +
                       answer->reply->text());
   if (++mistakes_ <= static_cast<std::uint32_t>(config.main.smtp_max_synprot_errors)) return;
   context.log->MainAndReject(DroppedLine(
       session_, selector,
-      "too many syntax or protocol errors (last command was \"" + Echo(command.line, 100) + "\")"));
+      "too many syntax or protocol errors (last command was \"" + Shown(command) + "\")"));
   answer->reply->lines.emplace_back("Too many syntax or protocol errors");
   answer->ends = true;
   ending = "closed after bad commands";
@@ -350,9 +365,8 @@ void Dialogue::CountMistake(const Command& command, Answer* answer) {
 // for (rule S12).
 void Dialogue::CountRefusal(const Command& command, Answer* answer) {
   if (++refusals_ <= limits::kRefusalsMax) return;
-  context.log->MainAndReject(
-      DroppedLine(session_, selector,
-                  "too many refused commands (last was \"" + Echo(command.line, 100) + "\")"));
+  context.log->MainAndReject(DroppedLine(
+      session_, selector, "too many refused commands (last was \"" + Shown(command) + "\")"));
   answer->reply->lines.emplace_back("Too many refused commands");
   answer->ends = true;
   ending = "closed after bad commands";
