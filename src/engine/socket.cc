@@ -89,6 +89,7 @@ void Socket::Close() {
 // or of fs.epoll.max_user_watches.
 IoResult Socket::Wait(Direction direction, Deadline deadline) {
   Loop::Rep& loop = Loop::Rep::Here();
+  if (deadline.Passed()) return {IoStatus::kTimeout};  // an edge seen before must not hide it (R1)
   if (registration_ == nullptr) {
     const Sharing sharing = direction == kAccept ? Sharing::kShared : Sharing::kOwn;
     registration_ = loop.Register(fd_, sharing);

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cstdint>
 #include <cstring>
 #include <exception>
 #include <optional>
@@ -151,7 +152,8 @@ class Worker {
   void EndIdle() { loop_.CancelIdle(); }
   void Stop() { loop_.Stop(); }
   void Join() { thread_.join(); }
-  std::size_t sessions() const { return sessions_; }
+  // As the others see it: who has no site yet is no place to hand a session to.
+  std::size_t load() const { return ready_ ? sessions_.load() : SIZE_MAX; }
   // Takes a connection over; any thread.
   void Take(AcceptedPtr accepted);
 
@@ -174,6 +176,7 @@ class Worker {
   std::unique_ptr<engine::Event> ended_;  // a session has; descriptors may be free
   bool paused_ = false;
   std::atomic<std::size_t> sessions_{0};
+  std::atomic<bool> ready_{false};
   std::thread thread_;
 };
 
@@ -200,6 +203,7 @@ void Worker::Adopt(const smtp::SitePtr& site, const std::vector<ListenerPtr>& li
   generation->site = site;
   generation->lookups = std::make_unique<lookup::Worker>(*site->registry, site->config, &log_);
   current_ = std::move(generation);
+  ready_ = true;
   for (const ListenerPtr& listener : listeners) {
     if (!accepting_.insert(listener.get()).second) continue;
     if (!loop_.Spawn([this, listener] { AcceptFrom(listener); })) {
@@ -282,8 +286,8 @@ void Worker::Admit(int fd, const Listener& listener) {
   accepted->connections = &workers_.connections_;
   auto idlest =
       std::min_element(workers_.workers_.begin(), workers_.workers_.end(),
-                       [](const auto& a, const auto& b) { return a->sessions() < b->sessions(); });
-  if ((*idlest)->sessions() + kHandOverDifference <= sessions())
+                       [](const auto& a, const auto& b) { return a->load() < b->load(); });
+  if ((*idlest)->load() + kHandOverDifference <= sessions_)
     (*idlest)->Take(std::move(accepted));
   else
     Start(std::move(accepted));
@@ -296,7 +300,6 @@ void Worker::Take(AcceptedPtr accepted) {
 // --- sessions ----------------------------------------------------------------------------
 
 void Worker::Start(AcceptedPtr accepted) {
-  if (current_ == nullptr) return;
   ++sessions_;
   const bool started =
       loop_.Spawn([this, accepted, generation = current_] { Serve(*accepted, generation); });

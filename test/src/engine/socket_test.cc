@@ -86,6 +86,23 @@ TEST(Socket, ReadTimesOutAndWorksAfterwards) {
   });
 }
 
+TEST(Socket, RuleR1ProgressDoesNotRenewADeadlineThatHasPassed) {
+  RunInLoop([] {
+    Pair pair;
+    char octet;
+    EXPECT_EQ(pair.right.Read(&octet, 1, Soon()).status, IoStatus::kTimeout);
+    const Deadline passed = Deadline::After(milliseconds(0));
+    pair.left.Write("ab", Later());
+    SleepUntil(Soon());  // the edge is seen
+    EXPECT_EQ(pair.right.WaitReadable(passed).status, IoStatus::kTimeout);
+    EXPECT_TRUE(pair.right.WaitReadable(Later()).ok());
+    // A look at what is there already needs no time.
+    EXPECT_TRUE(pair.right.Read(&octet, 1, passed).ok());
+    EXPECT_TRUE(pair.right.Read(&octet, 1, passed).ok());
+    EXPECT_EQ(pair.right.Read(&octet, 1, passed).status, IoStatus::kTimeout);
+  });
+}
+
 TEST(Socket, EndOfStreamIsClosedNotError) {
   RunInLoop([] {
     Pair pair;
