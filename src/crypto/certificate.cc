@@ -7,6 +7,7 @@
 
 #include "src/base/codec.h"
 #include "src/base/limits.h"
+#include "src/base/log.h"
 #include "src/base/text.h"
 #include "src/crypto/der.h"
 #include "src/crypto/name.h"
@@ -328,6 +329,23 @@ bool Reading<Rep>::ReadByLibrary() {
   return rc >= 0 || Fail(gnutls_strerror(rc));
 }
 
+std::string_view KindOf(SanType type) {
+  switch (type) {
+    case SanType::kDns:
+      return "dns";
+    case SanType::kUri:
+      return "uri";
+    case SanType::kMail:
+      return "mail";
+    case SanType::kIp:
+      return "ip";
+    case SanType::kDirectoryName:
+      return "directory name";
+    default:
+      return "name";
+  }
+}
+
 constexpr std::string_view kPemBegin = "-----BEGIN CERTIFICATE-----";
 constexpr std::string_view kPemEnd = "-----END CERTIFICATE-----";
 
@@ -407,6 +425,23 @@ const std::vector<std::string>& Certificate::crl_uris() const { return rep_->crl
 const std::vector<Extension>& Certificate::extensions() const { return rep_->extensions; }
 bool Certificate::within_limits() const { return rep_->within_limits; }
 bool Certificate::is_ca() const { return rep_->is_ca; }
+
+std::string Certificate::SkippedNames() const {
+  constexpr std::size_t kShown = 5, kShownBytes = 100;
+  std::string text;
+  std::size_t count = 0;
+  const auto add = [&](std::string_view kind, std::string_view value) {
+    if (++count > kShown) return;
+    if (count > 1) text += ", ";
+    text.append(kind).append(" \"").append(Printable(value.substr(0, kShownBytes))).append("\"");
+  };
+  for (const NameAttribute& attribute : rep_->subject)
+    if (!attribute.valid) add(attribute.label, attribute.value);
+  for (const SanName& name : rep_->alternative_names)
+    if (!name.valid) add(KindOf(name.type), name.value);
+  if (count > kShown) text += " and " + std::to_string(count - kShown) + " more";
+  return text;
+}
 
 std::optional<std::string_view> Certificate::ExtensionView(std::string_view oid) const {
   for (const Extension& extension : rep_->extensions)

@@ -80,6 +80,10 @@ class Certificate {
   const std::vector<Extension>& extensions() const;
   // The same without a copy; nullopt where there is none.
   std::optional<std::string_view> ExtensionView(std::string_view oid) const;
+  // Names and subject attributes that are left out of every list because they are not
+  // valid, for the log: `mail "a\000b", CN "x\ny"`; "" where there is none. Escaped, and
+  // cut after a few with their count.
+  std::string SkippedNames() const;
   // Whether names are within the limits of doc/security.md. One that is not gives no
   // identity (I18); the part over its limit is empty here, never cut.
   bool within_limits() const;

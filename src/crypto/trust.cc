@@ -78,8 +78,7 @@ std::string Describe(unsigned status) {
   if (status & GNUTLS_CERT_SIGNATURE_FAILURE) return "bad signature";
   if (status & GNUTLS_CERT_INSECURE_ALGORITHM) return "weak algorithm";
   if (status & GNUTLS_CERT_SIGNER_NOT_CA) return "issuer is not a certificate authority";
-  if (status & GNUTLS_CERT_SIGNER_CONSTRAINTS_FAILURE)
-    return "name not allowed by its issuer's constraints";
+  if (status & GNUTLS_CERT_SIGNER_CONSTRAINTS_FAILURE) return "constraints of an issuer not met";
   if (status & GNUTLS_CERT_PURPOSE_MISMATCH) return "wrong key purpose";
   if (status & GNUTLS_CERT_UNKNOWN_CRIT_EXTENSIONS) return "unknown critical extension";
   if (status & GNUTLS_CERT_SIGNER_NOT_FOUND) return "unknown CA";

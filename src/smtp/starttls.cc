@@ -27,6 +27,15 @@ void LogUnverified(Dialogue& dialogue) {
                              " client certificate not verified: " + tls.verify_reason);
 }
 
+// Rule I6: what is left out of a certificate's lists is said, so that nobody has to guess.
+void LogSkippedNames(Dialogue& dialogue) {
+  const facts::Tls& tls = dialogue.session().tls;
+  const std::string skipped = tls.peer ? tls.peer->SkippedNames() : std::string();
+  if (skipped.empty()) return;
+  dialogue.context.log->Main(HostField(dialogue.session(), dialogue.selector) +
+                             " client certificate: invalid names left out: " + skipped);
+}
+
 void LogOutcome(Dialogue& dialogue, const facts::Auth& auth) {
   const bool failed =
       auth.result == facts::AuthResult::kFailed || auth.result == facts::AuthResult::kDeferred;
@@ -67,6 +76,7 @@ bool StartTls(Dialogue& dialogue, tls::ServerPolicyPtr policy, tls::ClientCertif
   dialogue.session().tls.active = true;
   dialogue.session().phase = Phase::kTls;
   LogUnverified(dialogue);
+  LogSkippedNames(dialogue);
   return true;
 }
 

@@ -7,8 +7,7 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view octets(reinterpret_cast<const char*>(data), size);
   (void)signet::crypto::CrlIndex::FromPem(octets);
-  (void)signet::crypto::CrlIndex::FromPem("-----BEGIN X509 CRL-----\n" +
-                                          signet::EncodeBase64(octets) +
-                                          "\n-----END X509 CRL-----\n");
+  (void)signet::crypto::CrlIndex::FromPem(
+      "-----BEGIN X509 CRL-----\n" + signet::EncodeBase64(octets) + "\n-----END X509 CRL-----\n");
   return 0;
 }

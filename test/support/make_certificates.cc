@@ -68,6 +68,10 @@ void WriteGoodClients(const Issued& intermediate, Writer* out) {
   CertificateSpec two = alice;
   two.alternative_names = {MailName("alice@example.org"), MailName("bob@example.org")};
   out->Pair("two", issue(two), chain);
+  CertificateSpec nul = alice;  // one name that is cut by careless readers, one that is good
+  nul.alternative_names = {MailName(std::string("alice@example.org\0.evil.example", 31)),
+                           MailName("bob@example.org")};
+  out->Pair("nul", issue(nul), chain);
 }
 
 void WriteBadClients(const Issued& intermediate, Writer* out) {

@@ -110,6 +110,15 @@ TEST_F(Identity, TwoNamesAreExplainedInTheLog) {
   EXPECT_THAT(world_->gateway->Log(), Not(HasSubstr("A=tls: ")));
 }
 
+TEST_F(Identity, RuleI6ANameWithANulIsLeftOutAndSaid) {
+  SmtpClient client = world_->Client("nul");
+  EXPECT_THAT(client.Say("MAIL FROM:<alice@example.org>"),
+              StartsWith("550 5.7.1 bob@example.org may not send as alice@example.org"));
+  EXPECT_TRUE(world_->gateway->WaitForLog(
+      "invalid names left out: mail \"alice@example.org\\000.evil.example\""))
+      << world_->gateway->Log();
+}
+
 TEST_F(Identity, AnAccountNumberThatIsNoNumberDefers) {
   EXPECT_THAT(world_->RcptReply("word", "word@example.org"), StartsWith("451 4.7.0"));
 }

@@ -207,6 +207,16 @@ TEST(Certificate, RuleI6NamesWithControlOrHighOctetsAreMarked) {
   }
 }
 
+TEST(Certificate, RuleI6WhatIsLeftOutIsSaidInOneLine) {
+  const auto certificate = WithNames({make::MailName(std::string("a\0b", 3)),
+                                      make::MailName("good@b.test"), make::DnsName("x\ny")});
+  ASSERT_TRUE(certificate);
+  EXPECT_EQ(certificate->SkippedNames(), "mail \"a\\000b\", dns \"x\\ny\"");
+  EXPECT_EQ(WithNames({make::MailName("good@b.test")})->SkippedNames(), "");
+  const auto many = WithNames(std::vector<std::string>(7, make::MailName("\n")));
+  EXPECT_NE(many->SkippedNames().find(" and 2 more"), std::string::npos) << many->SkippedNames();
+}
+
 TEST(Certificate, RuleI5KindsOfNamesAreKeptApart) {
   const std::string upn = make::OtherName("1.3.6.1.4.1.311.20.2.3", make::Utf8("a@b"));
   const auto certificate =
