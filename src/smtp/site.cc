@@ -47,6 +47,21 @@ bool ConstantSources(const config::Main& main, Sources* sources) {
   return true;
 }
 
+// The option that a complaint about `sources` is about: the one whose text it quotes first.
+SourceSpan PlaceOfTrouble(const config::Main& main, const Sources& sources,
+                          const std::string& complaint) {
+  SourceSpan place = main.tls_certificate.span;
+  std::size_t first = complaint.npos;
+  for (const SourceOption& row : kSourceOptions) {
+    const std::string& text = sources.*row.member;
+    const std::size_t at = text.empty() ? complaint.npos : complaint.find('"' + text + '"');
+    if (at >= first) continue;
+    first = at;
+    place = (main.*row.option).span;
+  }
+  return place;
+}
+
 // Makes the policy that the options mean, so that a key that doesn't fit its certificate is
 // a mistake of the configuration and not of the first client.
 void LoadPolicy(Site& site, Diagnostics* diagnostics) {
@@ -65,7 +80,8 @@ void LoadPolicy(Site& site, Diagnostics* diagnostics) {
   if (policy)
     site.policies.emplace(KeyOf(sources), std::move(policy).value());
   else
-    diagnostics->push_back({Severity::kError, main.tls_certificate.span, policy.error(), "", {}});
+    diagnostics->push_back(
+        {Severity::kError, PlaceOfTrouble(main, sources, policy.error()), policy.error(), "", {}});
 }
 
 std::uint64_t NextGeneration() {
