@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <functional>
+#include <future>
 #include <thread>
 
 #include <gnutls/gnutls.h>
@@ -377,7 +378,8 @@ TEST(Accept, RuleT8ProgressDoesNotRenewTheDeadline) {
       [](int fd) {
         // A record header that promises much, then octets for as long as anybody listens.
         const char header[] = {0x16, 0x03, 0x01, 0x3f, 0x00, 0x01, 0x00, 0x3e, 0x00};
-        EXPECT_EQ(write(fd, header, sizeof header), static_cast<ssize_t>(sizeof header));
+        EXPECT_EQ(send(fd, header, sizeof header, MSG_NOSIGNAL),
+                  static_cast<ssize_t>(sizeof header));
         while (send(fd, "x", 1, MSG_NOSIGNAL) == 1) usleep(5000);
         close(fd);
       },
@@ -433,7 +435,8 @@ TEST(Accept, RuleT13OtherProtocolsEndIt) {
        {std::string("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), std::string("EHLO x\r\n"),
         std::string("\x80\x2e\x01\x03\x01", 5) + std::string(60, 'x'), std::string(300, '\0')}) {
     const Outcome outcome = Meet(place.Policy(), ClientCertificate::kRequest, [&](int fd) {
-      EXPECT_EQ(write(fd, talk.data(), talk.size()), static_cast<ssize_t>(talk.size()));
+      EXPECT_EQ(send(fd, talk.data(), talk.size(), MSG_NOSIGNAL),
+                static_cast<ssize_t>(talk.size()));
       char answer[512];
       while (read(fd, answer, sizeof answer) > 0) {
       }
@@ -523,17 +526,20 @@ TEST(TlsStream, CarriesOctetsBothWays) {
 TEST(TlsStream, RuleT3CloseNotifyIsTheEndAndNothingAfterItIsRead) {
   Place place;
   std::vector<std::string> reads;
+  std::promise<void> all_sent;
   Meet(
       place.Policy(), ClientCertificate::kRequest,
-      [](int fd) {
+      [&](int fd) {
         TlsClient client(fd, {});
         ASSERT_EQ(client.Handshake(), 0);
         client.Send("DATA");
         client.SayGoodbye();
-        EXPECT_EQ(write(client.fd(), "QUIT\r\n", 6), 6);  // in clear
+        EXPECT_EQ(send(client.fd(), "QUIT\r\n", 6, MSG_NOSIGNAL), 6);  // in clear
+        all_sent.set_value();
         client.Receive();
       },
       [&](Stream& stream) {
+        all_sent.get_future().wait_for(seconds(15));
         for (int i = 0; i < 3; ++i) reads.push_back(Read(stream));
         EXPECT_EQ(stream.Write("250 ok\r\n", Deadline::After(seconds(1))).status,
                   engine::IoStatus::kClosed);
@@ -568,7 +574,7 @@ TEST(TlsStream, OctetsInClearInsideASessionEndIt) {
       [](int fd) {
         TlsClient client(fd, {});
         ASSERT_EQ(client.Handshake(), 0);
-        EXPECT_EQ(write(client.fd(), "MAIL FROM:<>\r\n", 14), 14);
+        EXPECT_EQ(send(client.fd(), "MAIL FROM:<>\r\n", 14, MSG_NOSIGNAL), 14);
         client.Receive();
       },
       [&](Stream& stream) { read = Read(stream); });
