@@ -119,6 +119,7 @@ std::string TicketKey(const Hello& hello) {
 int OnClientHello(gnutls_session_t session, unsigned, unsigned, unsigned,
                   const gnutls_datum_t* message) {
   auto* hello = static_cast<Hello*>(gnutls_session_get_ptr(session));
+  if (hello == nullptr) return GNUTLS_E_REHANDSHAKE;  // there is one first message (T6)
   hello->server_name.clear();
   hello->resumption = kSupported;
   const int rc =
