@@ -3,7 +3,7 @@
 #   make            build the daemon and its shared drivers  (build/release)
 #   make run        demonstration on loopback, then a running gateway; ONCE=1 ends after it
 #   make test       build and run every test; last line "N passed, N failed"
-#   make check      test, check-layers, check-format
+#   make check      test, check-layers, check-format, check-rules, installcheck
 #   make bench      measure beside Exim, print ratios
 #   make deps       install the Debian packages that are missing
 #   make install    to DESTDIR/PREFIX;  installcheck, uninstall
@@ -222,7 +222,7 @@ third_party.pcre2.h := expand/regex.cc
 
 check:
 	$(submake) test
-	$(submake) -k check-layers check-format check-rules
+	$(submake) -k check-layers check-format check-rules installcheck
 check-layers:
 	@{ $(foreach l,$(LAYERS),echo "layer $(l) $(uses.$(l))";) \
 	   $(foreach v,$(filter third_party.%,$(.VARIABLES)),echo "header $(v:third_party.%=%) $($(v))";) } \
@@ -295,8 +295,8 @@ uninstall:
 	-rmdir $(DESTDIR)$(DRIVER_DIR)
 # Installs under build/, then builds a driver from the installed header alone and loads it.
 installcheck:
-	$(MAKE) --no-print-directory install DESTDIR= PREFIX=$(CURDIR)/$(B)/installed DRIVER_DIR=$(CURDIR)/$(B)/installed/lib/signet >/dev/null
-	test/support/installcheck.sh $(CURDIR)/$(B)/installed
+	+@$(MAKE) --no-print-directory install DESTDIR= PREFIX=$(CURDIR)/$(B)/installed DRIVER_DIR=$(CURDIR)/$(B)/installed/lib/signet >/dev/null
+	@test/support/installcheck.sh $(CURDIR)/$(B)/installed
 format: deps-style
 	@git ls-files -- '*.cc' '*.h' '*.c' | xargs -r -P $$(nproc) -n 10 clang-format-14 -i
 .PHONY: format

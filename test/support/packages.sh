@@ -29,6 +29,7 @@ test  msmtp                 SMTP client
 test  curl                  SMTP client
 test  ldap-utils            ldapsearch and ldapmodify
 test  procps                ps, for the demonstration
+test  pkg-config            flags of an installed Signet, for drivers built outside
 style clang-format-14       formatting of sources
 bench libssl-dev            load generator, with a TLS library that is not the server's
 fuzz  clang-14              compiler with libFuzzer
