@@ -74,13 +74,15 @@ bool SignatureIsStrong(gnutls_x509_crt_t crt) {
   }
 }
 
+// In other words than ours where we have checked the same before, so that a log and a
+// test can tell who found it.
 std::string Describe(unsigned status) {
   if (status & GNUTLS_CERT_SIGNATURE_FAILURE) return "bad signature";
   if (status & GNUTLS_CERT_INSECURE_ALGORITHM) return "weak algorithm";
-  if (status & GNUTLS_CERT_SIGNER_NOT_CA) return "issuer is not a certificate authority";
+  if (status & GNUTLS_CERT_SIGNER_NOT_CA) return "GnuTLS: issuer is not a CA";
   if (status & GNUTLS_CERT_SIGNER_CONSTRAINTS_FAILURE) return "constraints of an issuer not met";
-  if (status & GNUTLS_CERT_PURPOSE_MISMATCH) return "wrong key purpose";
-  if (status & GNUTLS_CERT_UNKNOWN_CRIT_EXTENSIONS) return "unknown critical extension";
+  if (status & GNUTLS_CERT_PURPOSE_MISMATCH) return "GnuTLS: wrong key purpose";
+  if (status & GNUTLS_CERT_UNKNOWN_CRIT_EXTENSIONS) return "GnuTLS: unknown critical extension";
   if (status & GNUTLS_CERT_SIGNER_NOT_FOUND) return "unknown CA";
   return "not verified";
 }

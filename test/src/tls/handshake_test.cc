@@ -1,8 +1,11 @@
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
 #include <functional>
 #include <future>
 #include <thread>
@@ -81,10 +84,8 @@ using ServerBody = std::function<void(Stream&)>;
 using ClientBody = std::function<void(int fd)>;
 
 // Runs `client` on a thread with one end, and Accept, then `body`, in a loop with the other.
-Outcome Meet(ServerPolicyPtr policy, ClientCertificate mode, const ClientBody& client,
-             const ServerBody& body = {}, milliseconds limit = seconds(15)) {
-  int fds[2];
-  EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+Outcome MeetOver(std::array<int, 2> fds, ServerPolicyPtr policy, ClientCertificate mode,
+                 const ClientBody& client, const ServerBody& body, milliseconds limit) {
   std::thread peer([&] { client(fds[1]); });
   Outcome outcome;
   engine::RunInLoop([&] {
@@ -100,6 +101,37 @@ Outcome Meet(ServerPolicyPtr policy, ClientCertificate mode, const ClientBody& c
   peer.join();
   return outcome;
 }
+
+Outcome Meet(ServerPolicyPtr policy, ClientCertificate mode, const ClientBody& client,
+             const ServerBody& body = {}, milliseconds limit = seconds(15)) {
+  std::array<int, 2> fds;
+  EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds.data()), 0);
+  return MeetOver(fds, std::move(policy), mode, client, body, limit);
+}
+
+// Pairs of connected sockets whose first is on one port of the loopback interface.
+class Port {
+ public:
+  Port() : listener_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    address_.sin_family = AF_INET;
+    address_.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address_;
+    auto* address = reinterpret_cast<sockaddr*>(&address_);
+    EXPECT_EQ(bind(listener_, address, size), 0);
+    EXPECT_EQ(listen(listener_, 5), 0);
+    EXPECT_EQ(getsockname(listener_, address, &size), 0);
+  }
+  ~Port() { close(listener_); }
+  std::array<int, 2> Connect() const {
+    const int theirs = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    EXPECT_EQ(connect(theirs, reinterpret_cast<const sockaddr*>(&address_), sizeof address_), 0);
+    return {accept(listener_, nullptr, nullptr), theirs};
+  }
+
+ private:
+  int listener_;
+  sockaddr_in address_{};
+};
 
 // A client that shakes hands and waits for the end.
 ClientBody Greets(const TlsClientOptions& options, int* code = nullptr,
@@ -640,12 +672,12 @@ struct Resumption {
   Outcome outcome;
 };
 
-Resumption Visit(const ServerPolicyPtr& policy, ClientCertificate mode, TlsClientOptions options,
-                 const std::string& session = "") {
+Resumption VisitOver(std::array<int, 2> fds, const ServerPolicyPtr& policy, ClientCertificate mode,
+                     TlsClientOptions options, const std::string& session) {
   Resumption visit;
   options.session = session;
-  visit.outcome = Meet(
-      policy, mode,
+  visit.outcome = MeetOver(
+      fds, policy, mode,
       [&](int fd) {
         TlsClient client(fd, options);
         if (client.Handshake() != 0) return;
@@ -653,8 +685,16 @@ Resumption Visit(const ServerPolicyPtr& policy, ClientCertificate mode, TlsClien
         client.Receive();
         visit.session = client.SessionData();
       },
-      [](Stream& stream) { stream.Write("220 hello\r\n", Deadline::After(seconds(15))); });
+      [](Stream& stream) { stream.Write("220 hello\r\n", Deadline::After(seconds(15))); },
+      seconds(15));
   return visit;
+}
+
+Resumption Visit(const ServerPolicyPtr& policy, ClientCertificate mode,
+                 const TlsClientOptions& options, const std::string& session = "") {
+  std::array<int, 2> fds;
+  EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds.data()), 0);
+  return VisitOver(fds, policy, mode, options, session);
 }
 
 ServerPolicyPtr Resuming(const Place& place) {
@@ -727,6 +767,20 @@ TEST(ResumedSession, RuleT4ATicketIsBoundToPolicyModeAndServerName) {
     elsewhere.server_name = "two.example.org";
     EXPECT_FALSE(Visit(policy, ClientCertificate::kRequest, elsewhere, first.session).resumed);
     EXPECT_TRUE(Visit(policy, ClientCertificate::kRequest, options, first.session).resumed);
+  }
+}
+
+TEST(ResumedSession, RuleT4ATicketIsBoundToItsListener) {
+  Place place;
+  for (const std::string& version : {kTls13, kTls12}) {
+    const Port one, two;
+    TlsClientOptions options = place.Client(ClientSpec());
+    options.priority = version;
+    const auto policy = Resuming(place);
+    const auto mode = ClientCertificate::kRequest;
+    const std::string session = VisitOver(one.Connect(), policy, mode, options, "").session;
+    EXPECT_FALSE(VisitOver(two.Connect(), policy, mode, options, session).resumed);
+    EXPECT_TRUE(VisitOver(one.Connect(), policy, mode, options, session).resumed);
   }
 }
 
