@@ -41,10 +41,10 @@ inline constexpr std::size_t kNamedListDepth = 20;  // +name within +name
 
 // Lookups (rules L4, L9).
 inline constexpr std::size_t kLookupsPerSession = 50;
-inline constexpr seconds kLookupTotal{10};      // one lookup, all servers together
-inline constexpr seconds kDirectoryConnect{3};  // TCP + TLS + bind at one server
-inline constexpr seconds kDirectoryAnswer{5};   // one search at one server
-inline constexpr seconds kDirectoryRetry{5};    // a server that failed is left alone so long
+inline constexpr seconds kLookupTotal{10};        // one lookup, all servers together
+inline constexpr seconds kDirectoryConnect{3};    // TCP + TLS + bind at one server
+inline constexpr seconds kDirectoryAnswer{5};     // one search at one server
+inline constexpr seconds kDirectoryRetry{5};      // a server that failed is left alone so long
 inline constexpr seconds kAnswerMaxAge{60};       // in a connection's cache (rule L8)
 inline constexpr seconds kNotFoundMaxAge{15};     // the same for "not found"
 inline constexpr std::size_t kAnswersKept = 100;  // of one connection

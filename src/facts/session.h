@@ -22,25 +22,25 @@ struct Connection {
   std::string local_ip;
   int local_port = 0;
   bool tls_on_connect = false;
-  std::string id;         // short, for logs
+  std::string id;  // short, for logs
   WallTime started;
 };
 
 // The TLS layer as it was when its handshake ended. Made anew by each STARTTLS.
 struct Tls {
   bool active = false;
-  std::string version;      // "TLS1.3"; empty without TLS
-  std::string cipher;       // "TLS1.3:ECDHE_X25519__ECDSA_SECP256R1_SHA256__AES_256_GCM:256"
-  std::string cipher_std;   // IANA name
+  std::string version;     // "TLS1.3"; empty without TLS
+  std::string cipher;      // "TLS1.3:ECDHE_X25519__ECDSA_SECP256R1_SHA256__AES_256_GCM:256"
+  std::string cipher_std;  // IANA name
   int bits = 0;
-  std::string sni;          // client's text
-  int resumption = 0;       // bit mask as $tls_in_resumption
+  std::string sni;     // client's text
+  int resumption = 0;  // bit mask as $tls_in_resumption
   int ocsp = 0;
-  bool verified = false;    // computed for this session, now (rules I1, T4, T12)
+  bool verified = false;  // computed for this session, now (rules I1, T4, T12)
   // Not verified, and not for want of trust: the issuer's revocation list cannot be used
   // at the moment, so that identities of that issuer are deferred (rule C3).
   bool verify_deferred = false;
-  std::string verify_reason;  // why not, for the log
+  std::string verify_reason;    // why not, for the log
   crypto::CertificatePtr peer;  // the certificate whose key signed the handshake
   crypto::CertificatePtr own;
 };
@@ -53,11 +53,11 @@ struct Auth {
   AuthResult result = AuthResult::kNotTried;
   std::string authenticator;  // instance name: $sender_host_authenticated
   std::string public_name;
-  std::string id;             // $authenticated_id
+  std::string id;  // $authenticated_id
   Origins id_origins = kFromAdministrator;
-  std::string fail_id;        // $authenticated_fail_id: the id that failed, plain
-  std::string reason;         // for the log
-  std::string deferred_class; // short words fit for a client, e.g. "directory not available"
+  std::string fail_id;         // $authenticated_fail_id: the id that failed, plain
+  std::string reason;          // for the log
+  std::string deferred_class;  // short words fit for a client, e.g. "directory not available"
 };
 
 struct Recipient {
@@ -68,15 +68,15 @@ struct Recipient {
 
 struct Envelope {
   bool has_sender = false;
-  std::string sender;        // "" for <>
+  std::string sender;  // "" for <>
   std::string sender_local_part, sender_domain;
   std::vector<Recipient> recipients;  // accepted ones
-  Recipient current;         // while RCPT is being decided
+  Recipient current;                  // while RCPT is being decided
   std::uint64_t declared_size = 0;    // SIZE=, 0 where absent
   bool body_8bitmime = false;
-  std::string message_id;    // ours: "1xUPkM-000000007Kz-0geD"
-  std::uint64_t message_size = 0;  // octets received
-  std::string authenticated_sender;   // accepted AUTH= value
+  std::string message_id;            // ours: "1xUPkM-000000007Kz-0geD"
+  std::uint64_t message_size = 0;    // octets received
+  std::string authenticated_sender;  // accepted AUTH= value
 };
 
 // Everything known about one connection so far. Variables of the expansion language
@@ -87,17 +87,17 @@ struct Session {
   Connection connection;
   Tls tls;
   Auth auth;
-  std::string helo;          // argument of EHLO/HELO, "" before and after STARTTLS
+  std::string helo;  // argument of EHLO/HELO, "" before and after STARTTLS
   bool esmtp = false;
   Envelope envelope;
   Phase phase = Phase::kConnect;
-  std::string smtp_command;           // whole line, for $smtp_command
+  std::string smtp_command;  // whole line, for $smtp_command
   std::string smtp_command_argument;
-  std::string host_name;              // $sender_host_name, if looked up
+  std::string host_name;                            // $sender_host_name, if looked up
   std::map<std::string, Value, std::less<>> acl_c;  // by full name, "acl_c_x"
   std::map<std::string, Value, std::less<>> acl_m;
-  Value auth_vars[4];                 // $auth1…$auth4, only while an authenticator runs
-  std::vector<Value> acl_args;        // $acl_arg1…9 of the innermost nested ACL
+  Value auth_vars[4];           // $auth1…$auth4, only while an authenticator runs
+  std::vector<Value> acl_args;  // $acl_arg1…9 of the innermost nested ACL
   std::string acl_verify_message;
   // What --set and `set name = value` override, by variable name (offline tools only).
   std::map<std::string, Value, std::less<>> overrides;
