@@ -174,12 +174,12 @@ void Directory::NoteFailure(const Connection& connection) {
 // The servers to try: those that did not fail lately; if all did, those whose failure
 // shows at once. A server that fails by silence is not waited for again so soon, or each
 // session would wait for it in turn.
-std::vector<Server> Directory::Order(const std::vector<Server>& servers, Security security,
+std::vector<Server> Directory::Order(const Query& query, const std::vector<Server>& servers,
                                      std::string* why) const {
   std::vector<Server> good, quick;
   const std::int64_t now_ms = host_->now_ms();
   for (const Server& server : servers) {
-    const Status* status = FindStatus(server, security);
+    const Status* status = FindStatus(server, SecurityOf(query, server));
     if (status == nullptr || status->retry_ms <= now_ms)
       good.push_back(server);
     else if (!status->silent)
@@ -259,7 +259,7 @@ Answer Directory::Find(std::string_view text, Form form, std::int64_t deadline_m
   std::vector<Server> servers;
   if (std::string why = ServersOf(query, &servers); !why.empty()) return Defer(std::move(why));
   std::string why = "no LDAP server answered";
-  for (const Server& server : Order(servers, SecurityOf(query, servers.front()), &why)) {
+  for (const Server& server : Order(query, servers, &why)) {
     const std::int64_t left_ms = deadline_ms - host_->now_ms();
     if (left_ms <= 0) break;
     const SearchRequest request = MakeRequest(query, form, left_ms);
@@ -290,17 +290,15 @@ signet_verdict Directory::Authenticate(std::string_view text, std::int64_t deadl
   std::vector<Server> servers;
   if (*why = ServersOf(query, &servers); !why->empty()) return SIGNET_DEFER;
   *why = "no LDAP server answered";
-  for (const Server& server : Order(servers, SecurityOf(query, servers.front()), why)) {
+  for (const Server& server : Order(query, servers, why)) {
     // A connection of its own: binding again would change who asks on a shared one.
     const auto connection = std::make_shared<Connection>(host_, worker_, MakeTarget(query, server));
-    connections_.push_back(connection);
     connection->Start();
     const signet_io opened = connection->WaitOpen(deadline_ms);
     const bool bound = opened == SIGNET_IO_OK && connection->state() == Connection::State::kReady;
     *why = bound ? "" : opened == SIGNET_IO_OK ? connection->why() : "timed out";
     if (opened == SIGNET_IO_OK && !bound) NoteFailure(*connection);
     connection->Kill("the test is over");
-    DropDead();
     if (bound) return SIGNET_ACCEPT;
     if (connection->bind_code() == kInvalidCredentials) return SIGNET_REJECT;
     if (connection->bind_code() != 0 || opened == SIGNET_IO_CANCELLED) return SIGNET_DEFER;

@@ -53,7 +53,7 @@ class Directory {
   };
 
   std::string ServersOf(const Query& query, std::vector<Server>* servers) const;
-  std::vector<Server> Order(const std::vector<Server>& servers, Security security,
+  std::vector<Server> Order(const Query& query, const std::vector<Server>& servers,
                             std::string* why) const;
   Security SecurityOf(const Query& query, const Server& server) const;
   const Status* FindStatus(const Server& server, Security security) const;
