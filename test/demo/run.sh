@@ -64,7 +64,7 @@ title "A directory with a few accounts: ldap://127.0.0.1:$ldap_port"
 fill() {  # template, result
   sed -e "s|@PEERS@|$peers|g" -e "s|@ROOT@|$PWD|g" -e "s|@DIRECTORY@|$demo/directory|g" "$1" >"$2"
 }
-libraries=$(echo "$peers"/usr/lib/*linux-gnu*):$peers/usr/lib
+libraries=$(printf "%s:" "$peers"/usr/lib/*linux-gnu* "$peers"/lib/*linux-gnu* "$peers/usr/lib")
 fill test/support/slapd.conf "$demo/directory/slapd.conf"
 LD_LIBRARY_PATH=$libraries "$peers/usr/sbin/slapadd" -f "$demo/directory/slapd.conf" \
   -l test/support/directory.ldif >"$demo/directory/log" 2>&1 || give_up "slapadd:" "$demo/directory/log"

@@ -79,12 +79,13 @@ void EximPeer::CopyProgram() {
   namespace fs = std::filesystem;
   fs::create_directory(directory_ / "program");
   fs::copy_file(PeersDirectory() + "/usr/sbin/exim4", directory_ / "program/exim4");
-  for (const auto& entry : fs::recursive_directory_iterator(PeersDirectory() + "/usr/lib")) {
-    const std::string name = entry.path().filename().string();
-    const bool wanted = name.starts_with("libspf2") || name.starts_with("libmariadb") ||
-                        name.starts_with("libnss_wrapper");
-    if (wanted && !entry.is_directory())
-      fs::copy_file(entry.path(), directory_ / ("program/" + name));
+  for (const std::string& directory : PeerLibraryDirectories()) {
+    for (const auto& entry : fs::directory_iterator(directory)) {
+      const std::string name = entry.path().filename().string();
+      if (entry.is_directory() || name.find(".so") == std::string::npos) continue;
+      fs::copy_file(entry.path(), directory_ / ("program/" + name),
+                    fs::copy_options::overwrite_existing);
+    }
   }
 }
 

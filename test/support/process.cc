@@ -48,13 +48,26 @@ std::string SignetProgram() { return BuildDirectory() + "/signet"; }
 
 std::string PeersDirectory() { return ProjectRoot() + "/build/peers"; }
 
+std::vector<std::string> PeerLibraryDirectories() {
+  std::vector<std::string> directories;
+  for (const char* top : {"/usr/lib", "/lib"}) {
+    const std::string path = PeersDirectory() + top;
+    std::error_code missing;
+    for (const auto& entry : std::filesystem::directory_iterator(path, missing)) {
+      const std::string name = entry.path().filename().string();
+      if (name.find("linux-gnu") != std::string::npos) directories.push_back(entry.path().string());
+    }
+    if (!missing) directories.push_back(path);
+  }
+  return directories;
+}
+
 std::vector<std::string> PeerEnvironment() {
   std::string paths;
-  for (const auto& entry : std::filesystem::directory_iterator(PeersDirectory() + "/usr/lib")) {
-    const std::string name = entry.path().filename().string();
-    if (name.find("linux-gnu") != std::string::npos) paths += entry.path().string() + ":";
+  for (const std::string& directory : PeerLibraryDirectories()) {
+    paths += (paths.empty() ? "" : ":") + directory;
   }
-  return {"LD_LIBRARY_PATH=" + paths + PeersDirectory() + "/usr/lib"};
+  return {"LD_LIBRARY_PATH=" + paths};
 }
 
 std::string ReadFile(const std::string& path) {

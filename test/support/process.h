@@ -21,7 +21,9 @@ std::string ProjectRoot();
 std::string BuildDirectory();
 std::string SignetProgram();
 std::string PeersDirectory();
-// "NAME=VALUE" settings under which unpacked peers find their libraries.
+// Where the libraries of unpacked peers are.
+std::vector<std::string> PeerLibraryDirectories();
+// "NAME=VALUE" settings under which unpacked peers find them.
 std::vector<std::string> PeerEnvironment();
 
 std::string ReadFile(const std::string& path);  // "" where it cannot be read

@@ -59,6 +59,8 @@ LinesOfFile MarksOf(const Diagnostic& d, std::uint32_t column) {
 Marks FoundIn(const std::string& path, const std::string& main, const Diagnostics& diagnostics) {
   Marks marks;
   for (const Diagnostic& d : diagnostics) {
+    // Whether others may write the files here depends on who unpacked them, with which umask.
+    if (d.message.ends_with("may write this configuration file (mode 0664)")) continue;
     SourceLocation where;
     if (d.span.text) where = d.span.text->Locate(d.span);
     if (where.line == 0 ? path != main : where.name != path) continue;
