@@ -23,7 +23,7 @@ inline constexpr std::size_t kIdentityMaxBytes = 512;
 
 // TLS.
 inline constexpr std::size_t kTlsFileMaxBytes = 64 * 1024 * 1024;  // a PEM file; CRLs are large
-inline constexpr std::size_t kTlsHandshakeMaxBytes = 128 * 1024;  // all that a client may send (T8)
+inline constexpr std::size_t kTlsHandshakeMaxBytes = 80 * 1024;  // all that a client may send (T8)
 inline constexpr int kTlsWarningsMax = 8;  // warning alerts that are put up with, per call
 
 // Expansion: what the evaluator may spend (rule E3).

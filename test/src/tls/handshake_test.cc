@@ -449,6 +449,25 @@ TEST(Accept, RuleT8AChainUpToTheMessageLimitPassesAndOneBeyondItEndsIt) {
   EXPECT_NE(outcome.failure.detail, "(gnutls_handshake): timed out");
 }
 
+// A first message of 60,000 octets in records of one octet each: six on the wire for one.
+TEST(Accept, RuleT8OctetsOfAHandshakeAreLimited) {
+  Place place;
+  std::size_t sent = 0;
+  const Outcome outcome = Meet(place.Policy(), ClientCertificate::kRequest, [&](int fd) {
+    const std::string header("\x16\x03\x01\x00\x04\x01\x00\xea\x60", 9);
+    const std::string octet("\x16\x03\x01\x00\x01\x03", 6);
+    send(fd, header.data(), header.size(), MSG_NOSIGNAL);
+    while (sent < 300'000 && send(fd, octet.data(), octet.size(), MSG_NOSIGNAL) == 6) sent += 6;
+    char end[64];
+    while (recv(fd, end, sizeof end, 0) > 0) {
+    }
+    close(fd);
+  });
+  EXPECT_FALSE(outcome.accepted);
+  EXPECT_EQ(outcome.failure.detail, "(gnutls_handshake): Error in the pull function.");
+  EXPECT_GT(sent, limits::kTlsHandshakeMaxBytes / 2);
+}
+
 TEST(Accept, RuleI18AChainOfElevenIsASessionWithoutIdentity) {
   Place place;
   TlsClientOptions options = place.Client(ClientSpec());
