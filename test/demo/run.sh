@@ -45,7 +45,7 @@ wait_until() {  # process id, its log, command…
   done
   give_up "a server did not start:" "$log"
 }
-wait_for_start() { wait_until "$1" "$2" grep -q 'daemon started' "$2"; }
+wait_for_start() { wait_until "$1" "$2" grep -qs 'daemon started' "$2"; }
 
 rm -rf "$demo"
 mkdir -p "$demo/directory/db" "$demo/mail"
