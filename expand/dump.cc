@@ -74,6 +74,8 @@ class Dumper {
   static std::string Resolved(const Node& node) {
     std::string text;
     if (node.lookup != nullptr) text += " " + Name(node.lookup->name);
+    if (node.word != nullptr && node.word->plain.size() < node.word->whole.size())
+      text += " partial " + std::to_string(node.word->least) + " " + InQuotes(node.word->affix);
     if (node.lookup != nullptr && !node.text.empty()) text += " options " + InQuotes(node.text);
     if (node.field != nullptr) text += " field " + Name(node.field->name);
     if (node.field != nullptr && !node.modifiers.kind.empty())

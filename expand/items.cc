@@ -3,6 +3,7 @@
 
 #include "expand/cert_fields.h"
 #include "expand/evaluate.h"
+#include "expand/lookup_word.h"
 #include "expand/number.h"
 #include "expand/query.h"
 #include "expand/table.h"
@@ -53,36 +54,33 @@ bool HasOption(std::string_view options, std::string_view option) {
   return false;
 }
 
+std::string NotAbsolute(const LookupType& type) {
+  return "absolute file name expected for " + InQuotes(type.name) + " lookup";
+}
+
 void CheckLookup(CompileContext& context, Node* node) {
-  TypeWord word = ReadTypeWord(node->text);
-  if (word.name.starts_with("partial"))
-    return context.Error(node->name,
-                         "partial matching (" + InQuotes(word.name) + ") is not available yet");
-  const LookupType* type = context.names.FindLookup(word.name);
-  if (type == nullptr)
-    return context.Error(node->name, "unknown lookup type " + InQuotes(word.name),
-                         DidYouMean(word.name, context.names.LookupNames()));
+  LookupWord word;
+  std::string hint, wrong = ReadLookupWord(node->text, &word);
+  if (!wrong.empty()) return context.Error(node->name, std::move(wrong));
+  const LookupType* type = FindLookupType(context.names, word, &wrong, &hint);
+  if (type == nullptr) return context.Error(node->name, std::move(wrong), std::move(hint));
   if (type->single_key && !node->keyed)
     return context.Error(node->name,
-                         "missing {key} for single-key " + InQuotes(word.name) + " lookup");
+                         "missing {key} for single-key " + InQuotes(word.whole) + " lookup");
   if (!type->single_key && node->keyed)
     return context.Error(node->name, "a single key was given for lookup type " +
-                                         InQuotes(word.name) +
+                                         InQuotes(word.whole) +
                                          ", which is not a single-key lookup type");
-  if (!type->single_key && word.otherwise != TypeWord::kNone)
-    return context.Error(
-        node->name,
-        "defaults using \"*\" or \"*@\" are not permitted for lookup type " + InQuotes(word.name));
   LookupType kept = *type;
   kept.name = context.Keep(std::string(type->name));
   node->lookup = &context.rep.lookups.emplace_back(std::move(kept));
+  node->word = &context.rep.words.emplace_back(word);
   node->text = word.options;
-  node->numbers[0] = word.otherwise;
   NodeId last = context.Child(*node, node->child_count - 1);
   if (!type->single_key) return context.CheckQuery(last, *node->lookup);
   if (const std::string_view* file = context.ConstantText(last);
       file != nullptr && type->absolute_file && !file->starts_with('/'))
-    context.Error(context.rep.node(last).span, "file name " + InQuotes(*file) + " is not absolute");
+    context.Error(context.rep.node(last).span, NotAbsolute(*type));
 }
 
 // The file of a single-key lookup is the administrator's; a query's outside text is quoted.
@@ -96,40 +94,49 @@ bool MayUse(Evaluation& e, const Node& node, const Datum& source) {
     return e.FailTemporarily(
         node, "text from " + std::string(NameOfOrigin(from)) + " in the file name of a lookup");
   if (node.lookup->absolute_file && !source.text.starts_with('/'))
-    return e.FailPermanently(node, "file name " + InQuotes(source.text) + " is not absolute");
+    return e.FailPermanently(node, NotAbsolute(*node.lookup));
   return true;
 }
 
-// The keys to try, in order: the key itself, then "*@domain", then "*".
-void KeysToTry(Evaluation& e, const Node& node, const Datum& key, Elements* keys) {
-  keys->push_back(key);
-  if (node.numbers[0] == TypeWord::kStarAt) {
-    std::size_t at = key.text.rfind('@');
-    if (at != std::string_view::npos)
-      keys->push_back({e.Copy("*" + std::string(key.text.substr(at))), {}});
-  }
-  if (node.numbers[0] != TypeWord::kNone) keys->push_back({"*", {}});
+// A file that cannot be opened speaks for itself; other trouble is put beside the question.
+bool Defer(Evaluation& e, const Node& node, std::string_view asked, const LookupAnswer& answer) {
+  constexpr std::size_t kReasonShown = 2000;
+  if (answer.opening) return e.FailDeferred(node, answer.text);
+  return e.FailDeferred(node, "lookup of " + InQuotes(WithoutPasswords(asked)) +
+                                  " gave DEFER: " + InQuotes(answer.text, kReasonShown));
 }
 
-bool Defer(Evaluation& e, const Node& node, std::string_view asked, const std::string& why) {
-  return e.FailDeferred(node,
-                        "lookup of " + InQuotes(WithoutPasswords(asked)) + " gave DEFER: " + why);
+// $1 and $2: what a wildcard stood for, and what it did not.
+void SetParts(Evaluation& e, const Text& key, const LookupKeys::Parts& parts) {
+  auto* texts = static_cast<Text*>(e.arena.allocate(3 * sizeof(Text), alignof(Text)));
+  texts[0] = e.captures.empty() ? Text() : e.captures[0];
+  texts[1] = PartOf(key, 0, parts.wild_end, &e.arena);
+  texts[2] = PartOf(key, parts.fixed_begin, key.text.size(), &e.arena);
+  e.captures = {texts, 3};
 }
 
-bool AskFor(Evaluation& e, const Node& node, const Datum& key, const Datum& source,
-            LookupAnswer* answer) {
-  Elements keys(&e.arena);
-  KeysToTry(e, node, key, &keys);
-  for (const Text& k : keys) {
-    LookupRequest request{node.lookup->handle, k.text, source.text, node.text};
+bool AskForKeys(Evaluation& e, const Node& node, const Datum& key, const Datum& file,
+                LookupAnswer* answer) {
+  LookupKeys keys(*node.word, key.text);
+  while (keys.Next()) {
+    LookupRequest request{node.lookup->handle, keys.key(), file.text, node.text};
     if (!e.Ask(
             node, [&] { return e.services.Lookup(request); }, answer))
       return false;
-    if (answer->kind == LookupAnswer::kFound) return true;
-    if (answer->kind == LookupAnswer::kDeferred)
-      return Defer(e, node, node.keyed ? k.text : source.text, answer->text);
+    if (answer->kind == LookupAnswer::kDeferred) return Defer(e, node, key.text, *answer);
+    if (answer->kind == LookupAnswer::kNotFound) continue;
+    if (keys.parts().present) SetParts(e, key, keys.parts());
+    return true;
   }
   return true;
+}
+
+bool AskQuery(Evaluation& e, const Node& node, const Datum& query, LookupAnswer* answer) {
+  LookupRequest request{node.lookup->handle, "", query.text, node.text};
+  if (!e.Ask(
+          node, [&] { return e.services.Lookup(request); }, answer))
+    return false;
+  return answer->kind != LookupAnswer::kDeferred || Defer(e, node, query.text, *answer);
 }
 
 bool RunLookup(Evaluation& e, const Node& node, Datum* out) {
@@ -139,8 +146,8 @@ bool RunLookup(Evaluation& e, const Node& node, Datum* out) {
   if (!e.Child(node, node.keyed ? 1 : 0, &source) || !MayUse(e, node, source)) return false;
   LookupAnswer answer;
   // An empty key or query is never found.
-  const bool asks = !(node.keyed ? key.text : source.text).empty();
-  if (asks && !AskFor(e, node, key, source, &answer)) return false;
+  if (node.keyed && !key.text.empty() && !AskForKeys(e, node, key, source, &answer)) return false;
+  if (!node.keyed && !source.text.empty() && !AskQuery(e, node, source, &answer)) return false;
   const bool found = answer.kind == LookupAnswer::kFound;
   Datum value;
   if (found && node.keyed && HasOption(node.text, "ret=key"))

@@ -5,14 +5,13 @@
 
 namespace signet::expand {
 
-std::string InQuotes(std::string_view text) {
-  constexpr std::size_t kMostShown = 200;
+std::string InQuotes(std::string_view text, std::size_t most) {
   std::string shown = "\"";
-  for (char c : Printable(text.substr(0, kMostShown))) {
+  for (char c : Printable(text.substr(0, most))) {
     if (c == '"') shown += '\\';
     shown += c;
   }
-  if (text.size() > kMostShown) shown += "...";
+  if (text.size() > most) shown += "...";
   return shown + '"';
 }
 

@@ -10,7 +10,7 @@
 namespace signet::expand {
 
 // Puts text between quotes for a message: escaped, and cut where it is long.
-std::string InQuotes(std::string_view text);
+std::string InQuotes(std::string_view text, std::size_t most = 200);
 
 // `did you mean "sha256"?`, or "" where no candidate is near.
 std::string DidYouMean(std::string_view wrong, const std::vector<std::string_view>& candidates);

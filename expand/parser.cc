@@ -284,7 +284,7 @@ bool Parser::Lookup(AstNode* node) {
   node->text = type.view();
   node->name = type;
   lex_.SkipSpace();
-  if (lex_.Peek() != '{') return ErrorHere("missing '{' for lookup file-or-query argument");
+  if (lex_.Peek() != '{') return ErrorHere("missing '{' for lookup file-or-query arg");
   return Argument(node, "missing '{' for") && Tail(node);
 }
 

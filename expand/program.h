@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "expand/expand.h"
+#include "expand/lookup_word.h"
 #include "expand/regex.h"
 #include "expand/table.h"
 
@@ -57,6 +58,7 @@ struct Node {
   QuoteHow quote = QuoteHow::kUnchanged;
   const Regex* regex = nullptr;         // a constant pattern
   const LookupType* lookup = nullptr;   // lookup, ldapauth
+  const LookupWord* word = nullptr;     // lookup
   const CertFieldRow* field = nullptr;  // certextract with a constant field
   FieldModifiers modifiers;
   NodeId again = kNoNode;   // sg: the replacement, compiled
@@ -73,6 +75,7 @@ struct Program::Rep {
   // What nodes point to; deques keep addresses.
   std::deque<std::string> texts;
   std::deque<LookupType> lookups;
+  std::deque<LookupWord> words;
   std::vector<std::unique_ptr<const Regex>> regexes;
   std::deque<SourceText> sources;  // replacement texts, placed in the original
 

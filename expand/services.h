@@ -45,6 +45,8 @@ struct LookupRequest {
 struct LookupAnswer {
   enum Kind : std::uint8_t { kFound, kNotFound, kDeferred } kind = kNotFound;
   std::string text;  // value, or reason
+  // kDeferred because a file or database cannot be opened: the reason stands alone.
+  bool opening = false;
 };
 
 // Services is what an expansion may ask of the world; it may wait. Tests pass a fake.

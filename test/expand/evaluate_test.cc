@@ -343,7 +343,7 @@ TEST_F(ExpandTest, RuleE6WhatFailsIsAFailure) {
     Failure failure = FailureOf(text);
     EXPECT_EQ(failure.kind, FailureKind::kTemporary) << text;
     EXPECT_TRUE(failure.lookup_deferred) << text;
-    EXPECT_EQ(failure.text, "lookup of \"a\" gave DEFER: server is down") << text;
+    EXPECT_EQ(failure.text, "lookup of \"a\" gave DEFER: \"server is down\"") << text;
   }
 }
 
