@@ -256,7 +256,8 @@ TEST(RuleI14, EachKindOfFailureInEachParameter) {
     EXPECT_EQ(deferred.deferred_class, "directory not available");
     EXPECT_EQ(deferred.reason.find("435 Unable to authenticate at present (set_id=root): "), 0u)
         << deferred.reason;
-    EXPECT_NE(deferred.reason.find("gave DEFER: \"timed out\""), std::string::npos) << deferred.reason;
+    EXPECT_NE(deferred.reason.find("gave DEFER: \"timed out\""), std::string::npos)
+        << deferred.reason;
     EXPECT_NE(deferred.reason.find("test.conf:4:"), std::string::npos) << deferred.reason;
     const facts::Auth permanent = run(kNoNumber);
     EXPECT_EQ(permanent.result, AuthResult::kDeferred) << parameter;
