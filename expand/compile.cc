@@ -8,6 +8,7 @@
 #include "expand/message.h"
 #include "expand/parser.h"
 #include "expand/query.h"
+#include "src/base/codes.h"
 #include "src/base/limits.h"
 #include "src/base/text.h"
 
@@ -183,10 +184,11 @@ class Emitter {
       UnknownVariable(*node);
     }
     if (node->variable != nullptr && node->variable->since > context_.used_at)
-      context_.Error(node->name, "$" + std::string(name) + " is not set before " +
-                                     std::string(PhaseName(node->variable->since)) +
-                                     "; this is evaluated at " +
-                                     std::string(PhaseName(context_.used_at)));
+      context_.Error(node->name,
+                     "$" + std::string(name) + " is not set before " +
+                         std::string(PhaseName(node->variable->since)) + "; this is evaluated at " +
+                         std::string(PhaseName(context_.used_at)),
+                     "", code::kTooEarly);
   }
 
   // $acl_c… and $acl_m…: any name behind a digit or an underscore.
@@ -213,7 +215,8 @@ class Emitter {
     if (const ElsewhereRow* row = FindElsewhere("variable", name))
       return context_.Error(node.name,
                             "variable " + InQuotes(name) + " " + std::string(row->reason));
-    context_.Error(node.name, "unknown variable " + InQuotes(name), DidYouMean(name, Variables()));
+    context_.Error(node.name, "unknown variable " + InQuotes(name), DidYouMean(name, Variables()),
+                   code::kUnknownName);
   }
 
   void ResolveOperator(const AstNode& tree, Node* node) {
@@ -244,7 +247,8 @@ class Emitter {
       if (const ElsewhereRow* row = FindElsewhere("operator", n))
         return context_.Error(node.name,
                               "operator " + InQuotes(name) + " " + std::string(row->reason));
-    context_.Error(node.name, "unknown operator " + InQuotes(name), DidYouMean(name, Operators()));
+    context_.Error(node.name, "unknown operator " + InQuotes(name), DidYouMean(name, Operators()),
+                   code::kUnknownName);
   }
 
   void FinishItem(const AstNode& tree, Node* node) {
@@ -266,12 +270,14 @@ class Emitter {
 
 }  // namespace
 
-void CompileContext::Error(SourceSpan span, std::string message, std::string hint) {
-  diagnostics->push_back({Severity::kError, span, std::move(message), std::move(hint), {}});
+void CompileContext::Error(SourceSpan span, std::string message, std::string hint,
+                           std::string_view code) {
+  diagnostics->push_back({Severity::kError, span, std::move(message), std::move(hint), {}, code});
 }
 
-void CompileContext::Warn(SourceSpan span, std::string message, std::string hint) {
-  diagnostics->push_back({Severity::kWarning, span, std::move(message), std::move(hint), {}});
+void CompileContext::Warn(SourceSpan span, std::string message, std::string hint,
+                          std::string_view code) {
+  diagnostics->push_back({Severity::kWarning, span, std::move(message), std::move(hint), {}, code});
 }
 
 const std::string_view* CompileContext::ConstantText(NodeId id) const {

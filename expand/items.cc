@@ -7,6 +7,7 @@
 #include "expand/number.h"
 #include "expand/query.h"
 #include "expand/table.h"
+#include "src/base/codes.h"
 #include "src/base/text.h"
 
 // ${name{…}…}: functions, then the table.
@@ -178,11 +179,15 @@ void CheckCertExtract(CompileContext& context, Node* node) {
                          "bad field selector " + InQuotes(Trim(*text)) + " for certextract",
                          DidYouMean(request.name, CertFields()));
   if (!request.unknown.empty())
-    context.Warn(context.rep.node(field).span, "unknown modifier " + InQuotes(request.unknown) +
-                                                   "; it and what follows it is ignored");
+    context.Warn(
+        context.rep.node(field).span,
+        "unknown modifier " + InQuotes(request.unknown) + "; it and what follows it is ignored", "",
+        code::kOddField);
   if (request.row != nullptr && request.name != request.row->name)
-    context.Warn(context.rep.node(field).span, "certificate field " + InQuotes(request.name) +
-                                                   " is taken as " + InQuotes(request.row->name));
+    context.Warn(context.rep.node(field).span,
+                 "certificate field " + InQuotes(request.name) + " is taken as " +
+                     InQuotes(request.row->name),
+                 "", code::kOddField);
 }
 
 bool RunCertExtract(Evaluation& e, const Node& node, Datum* out) {

@@ -97,8 +97,10 @@ struct CompileContext {
   facts::Phase used_at;
   Diagnostics* diagnostics;
 
-  void Error(SourceSpan span, std::string message, std::string hint = "");
-  void Warn(SourceSpan span, std::string message, std::string hint = "");
+  // `code` is one of src/base/codes.h.
+  void Error(SourceSpan span, std::string message, std::string hint = "",
+             std::string_view code = {});
+  void Warn(SourceSpan span, std::string message, std::string hint, std::string_view code);
   NodeId Child(const Node& node, std::size_t i) const { return rep.child(node, i); }
   // The text of a node that is constant, else nullptr.
   const std::string_view* ConstantText(NodeId id) const;

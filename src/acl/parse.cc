@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "src/base/codes.h"
 #include "src/base/log.h"
 #include "src/base/text.h"
 
@@ -143,7 +144,8 @@ class Parser {
                                item->span,
                                "\"message\" has no effect with \"warn\"",
                                "use \"log_message\" or \"add_header\"",
-                               {}});
+                               {},
+                               code::kNoEffect});
     return true;
   }
 
@@ -217,7 +219,8 @@ class Parser {
                              {name.text, name.begin, argument.end},
                              "\"control = " + std::string(what) + "\" has no meaning here: ignored",
                              "",
-                             {}});
+                             {},
+                             code::kNoMeaning});
   }
 
   bool Fail(SourceSpan span, std::string message) {

@@ -152,9 +152,16 @@ std::size_t EditDistance(std::string_view a, std::string_view b) {
 
 }  // namespace
 
-std::string Render(const Diagnostic& d) {
-  std::string out = Header(d.span, d.severity == Severity::kError ? "error" : "warning", d.message);
+std::string Summary(const Diagnostic& d) {
+  std::string out = d.message;
   if (!d.hint.empty()) out += "; " + d.hint;
+  if (!d.code.empty()) out += " [" + std::string(d.code) + "]";
+  return out;
+}
+
+std::string Render(const Diagnostic& d) {
+  std::string out =
+      Header(d.span, d.severity == Severity::kError ? "error" : "warning", Summary(d));
   out += "\n" + Excerpt(d.span);
   for (const DiagnosticNote& note : d.notes)
     out += Header(note.span, "note", note.message) + "\n" + Excerpt(note.span);

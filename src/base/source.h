@@ -90,6 +90,7 @@ struct Diagnostic {
   std::string message;
   std::string hint;  // e.g. `did you mean "sha256"?`; may be empty
   std::vector<DiagnosticNote> notes;
+  std::string_view code = {};  // one of src/base/codes.h, or none
 };
 using Diagnostics = std::vector<Diagnostic>;
 
@@ -98,8 +99,11 @@ bool HasErrors(const Diagnostics& diagnostics);
 // Diagnostics in source order: files in order of first appearance, then line, column.
 void SortBySource(Diagnostics* diagnostics);
 
-// A diagnostic as a compiler prints it: place, severity, message, hint, then the line
-// and a caret line under it; ends with a newline.
+// "message; hint [code]": what a diagnostic says, on one line.
+std::string Summary(const Diagnostic& diagnostic);
+
+// A diagnostic as a compiler prints it: place, severity, summary, then the line and a
+// caret line under it; ends with a newline.
 std::string Render(const Diagnostic& diagnostic);
 
 // The name among `candidates` that `wrong` was probably meant to be (small edit

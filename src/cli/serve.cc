@@ -92,9 +92,7 @@ std::string OneLine(const Diagnostic& diagnostic) {
   const std::string place = PlaceOf(diagnostic.span);
   std::string text = place.empty() ? "" : place + ": ";
   text += diagnostic.severity == Severity::kError ? "error: " : "warning: ";
-  text += diagnostic.message;
-  if (!diagnostic.hint.empty()) text += "; " + diagnostic.hint;
-  return text;
+  return text + Summary(diagnostic);
 }
 
 std::size_t ErrorCount(const Diagnostics& diagnostics) {

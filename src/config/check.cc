@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "src/base/codes.h"
 #include "src/base/log.h"
 #include "src/base/text.h"
 #include "src/config/values.h"
@@ -61,7 +62,8 @@ class OptionScope {
       case Foreign::kIgnored:
         reader_.Report(
             Severity::kWarning, named.setting->name,
-            "Exim's option " + Quoted(named.name) + " has no meaning in Signet and is ignored");
+            "Exim's option " + Quoted(named.name) + " has no meaning in Signet and is ignored", {},
+            {}, code::kNoMeaning);
         return true;
       case Foreign::kRestrictive:
         reader_.Error(named.setting->name,
@@ -91,6 +93,7 @@ class Checker {
     config_.file = tree_.file;
     config_.macros = std::move(tree_.macros);
     config_.acls = std::move(tree_.acls);
+    config_.allowances = std::move(tree_.allowances);
   }
 
   void Run() {
@@ -184,7 +187,7 @@ class Checker {
     }
     if (scope->ReportForeign(named)) return;
     reader_.Error(setting.name, "main option " + Quoted(setting.name.view()) + " unknown",
-                  DidYouMean(named.name, MainNames()));
+                  DidYouMean(named.name, MainNames()), {}, code::kUnknownName);
   }
 
   const drivers::OptionRow* FindDriverMainOption(std::string_view name) const {

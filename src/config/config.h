@@ -14,6 +14,7 @@
 #include "expand/expand.h"
 #include "src/base/limits.h"
 #include "src/base/source.h"
+#include "src/config/allowances.h"
 
 // What the rest of the program sees of a configuration. Built whole or not at all,
 // never edited afterwards, shared by shared_ptr; connections in flight keep the one they
@@ -163,6 +164,7 @@ struct Config {
   std::vector<Authenticator> authenticators;
   std::vector<Router> routers;
   std::vector<Transport> transports;
+  Allowances allowances;  // which warnings are not to be shown, and where
   // MakeNames() of this configuration: match lists find their lookup types here.
   std::shared_ptr<const expand::Names> names;
   // For PrintOptions: the drivers' main options, set or not; macros as they stood at the end, and

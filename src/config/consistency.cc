@@ -7,6 +7,7 @@
 #include <charconv>
 #include <set>
 
+#include "src/base/codes.h"
 #include "src/base/log.h"
 #include "src/base/text.h"
 #include "src/config/check.h"
@@ -162,7 +163,8 @@ class Consistency {
                               "authenticator " + Quoted(authenticator.name) +
                                   " never runs, because no client is asked for a certificate",
                               "set tls_try_verify_hosts or tls_verify_hosts",
-                              {}});
+                              {},
+                              code::kNeverRuns});
     }
   }
 
@@ -176,7 +178,8 @@ class Consistency {
                             "smtp_enforce_sync is off: clients that speak before their turn are "
                             "let in (weakens rule S8)",
                             {},
-                            {}});
+                            {},
+                            code::kWeakSetting});
   }
 
   void CheckLimits() {

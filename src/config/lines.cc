@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "src/base/codes.h"
 #include "src/base/text.h"
 
 namespace signet::config {
@@ -145,7 +146,8 @@ bool LineReader::PushFile(const std::string& path, SourceSpan included_from) {
   PushText(path, std::move(contents.text));
   if (!contents.mode_warning.empty()) {
     SourceSpan start = texts_.back()->whole().Part(0, 0);
-    diagnostics_.push_back({Severity::kWarning, start, std::move(contents.mode_warning), {}, {}});
+    diagnostics_.push_back(
+        {Severity::kWarning, start, std::move(contents.mode_warning), {}, {}, code::kFileMode});
   }
   return true;
 }
@@ -169,7 +171,7 @@ bool LineReader::NextPhysical(SourceSpan* line) {
 
 std::optional<SourceSpan> LineReader::Next() {
   MappedText logical;
-  SourceSpan physical;
+  SourceSpan physical, first;
   while (NextPhysical(&physical)) {
     std::string_view raw = physical.view();
     MappedText line;
@@ -177,7 +179,10 @@ std::optional<SourceSpan> LineReader::Next() {
     std::size_t name = logical.empty() ? MacroTable::DefinitionName(line.text()) : 0;
     MacroTable::Substituted substituted = macros_.Substitute(&line, name);
     std::size_t start = SkipSpace(line.text(), 0);
-    if (start < line.size() && line.text()[start] == '#') continue;
+    if (start < line.size() && line.text()[start] == '#') {
+      if (active()) TakeComment(physical);
+      continue;
+    }
     if (TakeDirective(line, substituted.any) == Taken::kYes || !active()) continue;
 
     std::size_t end = line.size();
@@ -186,6 +191,7 @@ std::optional<SourceSpan> LineReader::Next() {
       if (logical.empty()) continue;
       break;
     }
+    if (logical.empty()) first = physical;
     logical.AppendPart(line, start, end);
     if (substituted.too_long || logical.size() > limits::kConfigurationLineMaxBytes) {
       Error(physical, "line is too long with its macros and continuation lines (at most " +
@@ -197,6 +203,7 @@ std::optional<SourceSpan> LineReader::Next() {
     logical.Truncate(logical.size() - 1);
   }
   if (logical.empty()) return End();
+  PlaceAllowances(first, physical);
   bytes_ += logical.size();
   SourceSpan result = TrimSpan(std::move(logical).Finish(physical, &texts_));
   if (bytes_ > 2 * limits::kConfigurationMaxBytes) {
@@ -205,6 +212,18 @@ std::optional<SourceSpan> LineReader::Next() {
     return std::nullopt;
   }
   return result;
+}
+
+void LineReader::TakeComment(SourceSpan physical) {
+  Allowances read = ReadAllowances(TrimSpan(physical), &diagnostics_);
+  allowances_.insert(allowances_.end(), read.begin(), read.end());
+}
+
+void LineReader::PlaceAllowances(SourceSpan first, SourceSpan last) {
+  for (; placed_ < allowances_.size(); ++placed_) {
+    allowances_[placed_].first = first;
+    allowances_[placed_].last = last.text == first.text ? last : first;
+  }
 }
 
 std::nullopt_t LineReader::End() {

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "src/config/allowances.h"
 #include "src/config/macros.h"
 #include "src/config/mapped.h"
 
@@ -22,6 +23,9 @@ class LineReader {
  public:
   LineReader(MacroTable* macros, Texts* texts, Diagnostics* diagnostics)
       : macros_(*macros), texts_(*texts), diagnostics_(*diagnostics) {}
+
+  // What comments between the lines read so far silence.
+  Allowances TakeAllowances() { return std::move(allowances_); }
 
   // The first that exists of a colon-separated list. False: nothing could be read.
   bool OpenFiles(const std::string& paths);
@@ -55,12 +59,17 @@ class LineReader {
   void Error(SourceSpan span, std::string message, std::vector<DiagnosticNote> notes = {});
   void GiveUp();
   std::nullopt_t End();
+  void TakeComment(SourceSpan physical);
+  // The allowances that came since the last logical line are for this one.
+  void PlaceAllowances(SourceSpan first, SourceSpan last);
 
   MacroTable& macros_;
   Texts& texts_;
   Diagnostics& diagnostics_;
   std::vector<File> files_;
   std::vector<Branch> branches_;
+  Allowances allowances_;
+  std::size_t placed_ = 0;  // how many of them have their line
   std::string file_;
   std::size_t bytes_ = 0;
   bool ended_ = false;

@@ -69,6 +69,7 @@ Loaded Finish(Tree tree, const drivers::Registry& registry) {
   auto config = std::make_shared<Config>();
   config->names = MakeNames(registry, config.get());
   CheckTree(std::move(tree), registry, config.get(), &loaded.diagnostics);
+  Silence(&config->allowances, &loaded.diagnostics);
   SortBySource(&loaded.diagnostics);
   if (HasErrors(loaded.diagnostics)) {
     loaded.texts = std::move(config->texts);

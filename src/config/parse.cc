@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "src/base/codes.h"
 #include "src/base/log.h"
 #include "src/base/text.h"
 #include "src/config/lines.h"
@@ -68,14 +69,15 @@ class Parser {
     while (std::optional<SourceSpan> line = lines_.Next()) TakeLine(*line);
     tree_.file = lines_.file();
     tree_.macros = macros_.All();
+    tree_.allowances = lines_.TakeAllowances();
     return std::move(tree_);
   }
 
  private:
   void Report(Severity severity, SourceSpan span, std::string message, std::string hint = {},
-              std::vector<DiagnosticNote> notes = {}) {
+              std::vector<DiagnosticNote> notes = {}, std::string_view code = {}) {
     tree_.diagnostics.push_back(
-        {severity, span, std::move(message), std::move(hint), std::move(notes)});
+        {severity, span, std::move(message), std::move(hint), std::move(notes), code});
   }
   void Error(SourceSpan span, std::string message, std::string hint = {},
              std::vector<DiagnosticNote> notes = {}) {
@@ -127,7 +129,8 @@ class Parser {
     seen_.push_back({row_, name});
     if (section_ == Section::kIgnored) {
       Report(Severity::kWarning, name,
-             "section " + Quoted(name.view()) + " has no meaning in Signet and is skipped");
+             "section " + Quoted(name.view()) + " has no meaning in Signet and is skipped", {}, {},
+             code::kNoMeaning);
     }
   }
 

@@ -42,6 +42,7 @@ struct Tree {
   std::vector<AclSource> acls;
   std::vector<DriverBlock> authenticators, routers, transports;
   std::vector<Macro> macros;  // built-in ones first, then in order of definition
+  Allowances allowances;
   Diagnostics diagnostics;
 };
 

@@ -23,8 +23,9 @@ Expanded* MemberOf(T*, AclWhen) {
 }  // namespace
 
 void ValueReader::Report(Severity severity, SourceSpan span, std::string message, std::string hint,
-                         std::vector<DiagnosticNote> notes) {
-  diagnostics_.push_back({severity, span, std::move(message), std::move(hint), std::move(notes)});
+                         std::vector<DiagnosticNote> notes, std::string_view code) {
+  diagnostics_.push_back(
+      {severity, span, std::move(message), std::move(hint), std::move(notes), code});
 }
 
 bool ValueReader::HasValue(const NamedSetting& named) {

@@ -45,10 +45,10 @@ class ValueReader {
   OptionSetting MakeDefault(std::string_view name, std::string_view text);
 
   void Report(Severity severity, SourceSpan span, std::string message, std::string hint = {},
-              std::vector<DiagnosticNote> notes = {});
+              std::vector<DiagnosticNote> notes = {}, std::string_view code = {});
   void Error(SourceSpan span, std::string message, std::string hint = {},
-             std::vector<DiagnosticNote> notes = {}) {
-    Report(Severity::kError, span, std::move(message), std::move(hint), std::move(notes));
+             std::vector<DiagnosticNote> notes = {}, std::string_view code = {}) {
+    Report(Severity::kError, span, std::move(message), std::move(hint), std::move(notes), code);
   }
 
  private:

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "expand/expand.h"
+#include "src/base/codes.h"
 #include "src/config/match.h"
 #include "src/engine/engine.h"
 
@@ -71,7 +72,8 @@ void LoadPolicy(Site& site, Diagnostics* diagnostics) {
                             {},
                             "tls_certificate is not set: no TLS, and so no identities",
                             "",
-                            {}});
+                            {},
+                            code::kNoTls});
     return;
   }
   Sources sources;
@@ -142,6 +144,8 @@ LoadedSite LoadSite(const std::string& path, const std::vector<config::Macro>& m
   site->acl = acl::Compile(*config, *config->names, &diagnostics);
   site->routes = relay::Compile(*config, *config->names, &diagnostics);
   if (load_tls == LoadTls::kYes && !broken) LoadPolicy(*site, &diagnostics);
+  config::Silence(&config->allowances, &diagnostics);
+  if (!HasErrors(diagnostics)) config::ReportUnused(config->allowances, &diagnostics);
   SortBySource(&diagnostics);
   result.draft = site;
   if (!HasErrors(diagnostics)) result.site = std::move(site);

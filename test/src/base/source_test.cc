@@ -15,6 +15,13 @@ TEST(Source, CaretPointsAtTheSpan) {
             "                      ^^^^^^\n");
 }
 
+TEST(Source, CodeStandsBehindMessageAndHint) {
+  Diagnostic d{.severity = Severity::kWarning, .message = "m", .code = "no-meaning"};
+  EXPECT_EQ(Render(d), "warning: m [no-meaning]\n");
+  d.hint = "h";
+  EXPECT_EQ(Render(d), "warning: m; h [no-meaning]\n");
+}
+
 TEST(Source, CaretsCountCharactersAndKeepTabs) {
   SourceText text("f", "\tä = öl\n");
   EXPECT_EQ(Render({.span = {&text, 6, 9}, .message = "m"}),

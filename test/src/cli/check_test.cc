@@ -45,7 +45,6 @@ class CheckVerb : public ::testing::Test {
     return run;
   }
 
- private:
   std::string WithoutFolder(std::string text) const {
     std::string prefix = folder_ + '/';
     for (std::size_t at = text.find(prefix); at != text.npos; at = text.find(prefix)) {
@@ -61,7 +60,8 @@ TEST_F(CheckVerb, GoodConfigurationIsGood) {
   Printed run = Check("tls_advertise_hosts =\n");
   EXPECT_EQ(run.status, kGood);
   EXPECT_EQ(run.out, "signet.conf: good, 1 warning\n");
-  EXPECT_EQ(run.err, "warning: tls_certificate is not set: no TLS, and so no identities\n");
+  EXPECT_EQ(run.err,
+            "warning: tls_certificate is not set: no TLS, and so no identities [no-tls]\n");
 }
 
 TEST_F(CheckVerb, EveryMistakeOfEveryStageIsPrintedWithItsPlace) {
@@ -70,7 +70,7 @@ TEST_F(CheckVerb, EveryMistakeOfEveryStageIsPrintedWithItsPlace) {
   EXPECT_EQ(run.out, "");
   EXPECT_EQ(run.err,
             "signet.conf:1:1: warning: Exim's option \"spool_directory\" has no meaning in Signet "
-            "and is ignored\n"
+            "and is ignored [no-meaning]\n"
             "  spool_directory = /x\n"
             "  ^^^^^^^^^^^^^^^\n"
             "signet.conf:2:19: error: integer expected for smtp_accept_max\n"
@@ -80,6 +80,43 @@ TEST_F(CheckVerb, EveryMistakeOfEveryStageIsPrintedWithItsPlace) {
   run = Check("begin acl\na:\n  accpt\n");
   EXPECT_EQ(run.status, kUsage);
   EXPECT_NE(run.err.find("signet.conf:3:3: error: unknown ACL verb \"accpt\""), std::string::npos)
+      << run.err;
+}
+
+TEST_F(CheckVerb, WarningsHaveCodesAndCanBeSilenced) {
+  Printed run = Check(
+      "acl_smtp_rcpt = a\n"
+      "begin acl\n"
+      "a:\n"
+      "  warn message = x\n"
+      "  # signet: allow no-effect -- later, perhaps\n"
+      "  warn message = x\n"
+      "  # signet: allow no-effect\n"
+      "  deny message = x\n");
+  EXPECT_EQ(run.status, kGood) << run.err;
+  EXPECT_EQ(run.err,
+            "signet.conf:4:8: warning: \"message\" has no effect with \"warn\"; use "
+            "\"log_message\" or \"add_header\" [no-effect]\n"
+            "    warn message = x\n"
+            "         ^^^^^^^^^^^\n"
+            "signet.conf:7:19: warning: nothing to allow: no warning no-effect on the line that "
+            "follows [unused-allow]\n"
+            "    # signet: allow no-effect\n"
+            "                    ^^^^^^^^^\n"
+            "warning: tls_certificate is not set: no TLS, and so no identities [no-tls]\n");
+}
+
+// A file that others may write is said so; what its first line allows is for all of it.
+TEST_F(CheckVerb, ModeOfAFileIsAWarningThatItsFirstLineSilences) {
+  std::filesystem::permissions(
+      Write("open.inc", "# signet: allow file-mode\nprimary_hostname = a.example\n"),
+      std::filesystem::perms(0666));
+  std::filesystem::permissions(Write("wide.inc", "\n"), std::filesystem::perms(0666));
+  Printed run = Check(".include open.inc\n.include wide.inc\n");
+  EXPECT_EQ(run.err.find("open.inc:1:1: warning"), std::string::npos) << run.err;
+  EXPECT_NE(run.err.find("wide.inc:1:1: warning: group or others may write this configuration "
+                         "file (mode 0666) [file-mode]"),
+            std::string::npos)
       << run.err;
 }
 

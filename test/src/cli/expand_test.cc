@@ -54,7 +54,8 @@ TEST_F(ExpandTest, MistakeIsSaidTwiceShortAndWithItsPlace) {
   EXPECT_TRUE(answer.failed);
   EXPECT_EQ(answer.text, "Failed: unknown operator \"lcc\"");
   EXPECT_EQ(answer.diagnostics,
-            "line 7:1:5: error: unknown operator \"lcc\"; did you mean \"lc\"?\n"
+            "line 7:1:5: error: unknown operator \"lcc\"; did you mean \"lc\"? "
+            "[unknown-name]\n"
             "  a ${lcc:ABC}\n"
             "      ^^^\n");
 }

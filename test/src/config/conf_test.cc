@@ -12,7 +12,7 @@
 // Each test/config/*.conf is a configuration and the diagnostics it must give. Below a
 // line that is wrong stands, per diagnostic,
 //
-//   #! COLUMN: SEVERITY: MESSAGE; HINT
+//   #! COLUMN: SEVERITY: MESSAGE; HINT [CODE]
 //   #!   LINE:COLUMN: note: MESSAGE
 //
 // and at the end of the file what has no place. Files that are included say so for
@@ -45,7 +45,7 @@ LinesOfFile MarksOf(const Diagnostic& d, std::uint32_t column) {
   std::string text(kMark);
   if (column != 0) text += std::to_string(column) + ": ";
   text += d.severity == Severity::kError ? "error: " : "warning: ";
-  text += d.message + (d.hint.empty() ? "" : "; " + d.hint);
+  text += Summary(d);
   LinesOfFile marks = {text};
   for (const DiagnosticNote& note : d.notes) {
     SourceLocation where = note.span.text->Locate(note.span);

@@ -1,0 +1,18 @@
+#include "src/base/codes.h"
+
+#include <algorithm>
+
+namespace signet {
+namespace {
+
+constexpr std::string_view kCodes[] = {code::kFileMode,    code::kNeverRuns,   code::kNoEffect,
+                                       code::kNoMeaning,   code::kNoTls,       code::kOddField,
+                                       code::kTooEarly,    code::kUnknownCode, code::kUnknownName,
+                                       code::kUnusedAllow, code::kWeakSetting};
+static_assert(std::ranges::is_sorted(kCodes));
+
+}  // namespace
+
+std::span<const std::string_view> AllCodes() { return kCodes; }
+
+}  // namespace signet

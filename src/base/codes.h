@@ -1,0 +1,30 @@
+#ifndef SIGNET_SRC_BASE_CODES_H_
+#define SIGNET_SRC_BASE_CODES_H_
+
+#include <span>
+#include <string_view>
+
+// The codes of diagnostics: short names that stay the same when a message's words change.
+// A warning is shown with its code behind it, "[dead-branch]", and a comment in the
+// configuration silences it by that name ("# signet: allow dead-branch").
+namespace signet {
+
+namespace code {
+inline constexpr std::string_view kFileMode = "file-mode";
+inline constexpr std::string_view kNeverRuns = "never-runs";
+inline constexpr std::string_view kNoEffect = "no-effect";
+inline constexpr std::string_view kNoMeaning = "no-meaning";
+inline constexpr std::string_view kNoTls = "no-tls";
+inline constexpr std::string_view kOddField = "odd-field";
+inline constexpr std::string_view kTooEarly = "too-early";
+inline constexpr std::string_view kUnknownCode = "unknown-code";
+inline constexpr std::string_view kUnknownName = "unknown-name";
+inline constexpr std::string_view kUnusedAllow = "unused-allow";
+inline constexpr std::string_view kWeakSetting = "weak-setting";
+}  // namespace code
+
+// All of them, sorted. doc/configuration.md explains each.
+std::span<const std::string_view> AllCodes();
+
+}  // namespace signet
+#endif
