@@ -46,11 +46,8 @@ maildir:
 
 }  // namespace
 
-EximPeer::EximPeer(const std::string& config) : port_(FreePort()) {
+EximProgram::EximProgram() {
   CopyProgram();
-  std::string text =
-      Replace(config.empty() ? kStoringServer : config, "@DIRECTORY@", directory_.path());
-  WriteFile(directory_ / "exim.conf", Replace(text, "@PORT@", std::to_string(port_)));
   const uid_t user = getuid() == 0 ? kEximUser : getuid();
   const std::string id = std::to_string(user);
   // Its package would create this user; the name lookup is answered from these files.
@@ -60,25 +57,19 @@ EximPeer::EximPeer(const std::string& config) : port_(FreePort()) {
   if (getuid() == 0 && chown(directory_.path().c_str(), user, user) != 0) {
     throw std::runtime_error("chown");
   }
-  Process::Options options;
-  options.environment = {"LD_LIBRARY_PATH=" + (directory_ / "program"),
-                         "NSS_WRAPPER_PASSWD=" + (directory_ / "passwd"),
-                         "NSS_WRAPPER_GROUP=" + (directory_ / "group"),
-                         "LD_PRELOAD=libnss_wrapper.so"};
-  process_ = std::make_unique<Process>(std::vector<std::string>{directory_ / "program/exim4", "-C",
-                                                                directory_ / "exim.conf", "-bdf"},
-                                       options);
-  if (!WaitUntil([this] { return SomebodyListens(port_) || !process_->running(); }) ||
-      !process_->running()) {
-    throw std::runtime_error("exim did not start: " + process_->Output() + Log());
-  }
+}
+
+std::vector<std::string> EximProgram::environment() const {
+  return {"LD_LIBRARY_PATH=" + (directory_ / "program"),
+          "NSS_WRAPPER_PASSWD=" + (directory_ / "passwd"),
+          "NSS_WRAPPER_GROUP=" + (directory_ / "group"), "LD_PRELOAD=libnss_wrapper.so"};
 }
 
 // Exim starts itself anew as its own user, who may not be let into the project's folder.
-void EximPeer::CopyProgram() {
+void EximProgram::CopyProgram() {
   namespace fs = std::filesystem;
   fs::create_directory(directory_ / "program");
-  fs::copy_file(PeersDirectory() + "/usr/sbin/exim4", directory_ / "program/exim4");
+  fs::copy_file(PeersDirectory() + "/usr/sbin/exim4", path());
   for (const std::string& directory : PeerLibraryDirectories()) {
     for (const auto& entry : fs::directory_iterator(directory)) {
       const std::string name = entry.path().filename().string();
@@ -89,16 +80,32 @@ void EximPeer::CopyProgram() {
   }
 }
 
+EximPeer::EximPeer(const std::string& config) : port_(FreePort()) {
+  const TempDir& directory = program_.directory();
+  std::string text =
+      Replace(config.empty() ? kStoringServer : config, "@DIRECTORY@", directory.path());
+  WriteFile(directory / "exim.conf", Replace(text, "@PORT@", std::to_string(port_)));
+  Process::Options options;
+  options.environment = program_.environment();
+  process_ = std::make_unique<Process>(
+      std::vector<std::string>{program_.path(), "-C", directory / "exim.conf", "-bdf"}, options);
+  if (!WaitUntil([this] { return SomebodyListens(port_) || !process_->running(); }) ||
+      !process_->running()) {
+    throw std::runtime_error("exim did not start: " + process_->Output() + Log());
+  }
+}
+
 std::string EximPeer::FirstMessage() const {
   std::error_code missing;
-  for (const auto& entry : std::filesystem::directory_iterator(directory_ / "mail/new", missing)) {
+  for (const auto& entry :
+       std::filesystem::directory_iterator(program_.directory() / "mail/new", missing)) {
     return ReadFile(entry.path().string());
   }
   return "";
 }
 
 std::string EximPeer::Log() const {
-  return ReadFile(directory_ / "log-main") + ReadFile(directory_ / "log-panic");
+  return ReadFile(program_.directory() / "log-main") + ReadFile(program_.directory() / "log-panic");
 }
 
 }  // namespace signet::test

@@ -3,10 +3,26 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "test/support/process.h"
 
 namespace signet::test {
+
+// Debian's Exim, unpacked, in a directory of its own, which belongs to the user that it runs
+// as. It needs no privileges.
+class EximProgram {
+ public:
+  EximProgram();
+  const TempDir& directory() const { return directory_; }
+  std::string path() const { return directory_ / "program/exim4"; }
+  std::vector<std::string> environment() const;  // for Process::Options
+
+ private:
+  void CopyProgram();
+
+  TempDir directory_;
+};
 
 // Debian's Exim as a mail server that stores what it gets; runs without privileges on a
 // loopback port, from a directory of its own.
@@ -21,9 +37,7 @@ class EximPeer {
   std::string Log() const;
 
  private:
-  void CopyProgram();
-
-  TempDir directory_;
+  EximProgram program_;
   int port_;
   std::unique_ptr<Process> process_;
 };

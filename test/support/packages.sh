@@ -29,6 +29,9 @@ test  msmtp                 SMTP client
 test  curl                  SMTP client
 test  ldap-utils            ldapsearch and ldapmodify
 test  procps                ps, for the demonstration
+test  tinycdb               cdb, which makes files for the tests of lookups
+test  sqlite3               sqlite3, likewise
+test  db5.3-util            db5.3_load, likewise
 test  pkg-config            flags of an installed Signet, for drivers built outside
 style clang-format-14       formatting of sources
 bench libssl-dev            load generator, with a TLS library that is not the server's
