@@ -35,13 +35,15 @@ struct AstNode {
   SourceSpan name;   // the name in it
   std::string text;  // kText: the octets; kItem `lookup`: the type word
   std::vector<AstPtr> children;
-  AstPtr yes, no;          // of a yes/no tail
-  bool fail = false;       // the tail ends in the word `fail`
-  bool negated = false;    // kCondition
-  bool broken = false;     // its form was wrong, and that was reported
-  bool keyed = false;      // kItem `lookup`: the first child is a single key
-  std::size_t number = 0;  // kCapture, kHole
-  std::size_t depth = 0;   // how deep it is nested
+  AstPtr yes, no;                     // of a yes/no tail
+  bool fail = false;                  // the tail ends in the word `fail`
+  bool negated = false;               // kCondition
+  bool broken = false;                // its form was wrong, and that was reported
+  bool keyed = false;                 // kItem `lookup`: the first child is a single key
+  bool braced = false;                // kVariable: written as ${name}
+  bool certificate_argument = false;  // kVariable: the second argument of certextract
+  std::size_t number = 0;             // kCapture, kHole
+  std::size_t depth = 0;              // how deep it is nested
   const ItemRow* item = nullptr;
   const ConditionRow* condition = nullptr;
 };

@@ -5,9 +5,11 @@
 #include <string>
 
 #include "expand/evaluate.h"
+#include "expand/message.h"
 #include "src/base/codec.h"
 #include "src/base/text.h"
 #include "src/crypto/certificate.h"
+#include "src/crypto/name.h"
 
 // ${certextract{name}{…}}: functions, then the table. Lists are made of the parsed names
 // themselves, so what a name holds never matters to the list (rules I7, I8).
@@ -71,7 +73,7 @@ std::string Date(std::int64_t seconds) {
 }
 
 bool GiveTime(Evaluation& e, std::int64_t seconds, const FieldModifiers& modifiers, Datum* out) {
-  if (modifiers.kind == "int") return *out = e.Decimal(seconds), true;
+  if (modifiers.form == "int") return *out = e.Decimal(seconds), true;
   return *out = Datum(e.Copy(Date(seconds))), true;
 }
 
@@ -86,7 +88,8 @@ bool RunNotAfter(Evaluation& e, const Node&, const Certificate& c, const FieldMo
 }
 
 // A name as text; with modifiers, its attributes as a list: all, as LABEL=value, or those
-// with a label, as values. Attributes that are not valid in their type are left out (I6).
+// with a label, as values. Values are as they are printed, but for commas; "literal" gives
+// them as they are. Attributes that are not valid in their type are left out (I6).
 bool GiveName(Evaluation& e, const std::vector<crypto::NameAttribute>& name,
               const std::string& text, const FieldModifiers& modifiers, Datum* out, bool* found) {
   if (!modifiers.any) {
@@ -95,11 +98,11 @@ bool GiveName(Evaluation& e, const std::vector<crypto::NameAttribute>& name,
   }
   Elements elements(&e.arena);
   for (const crypto::NameAttribute& a : name) {
-    if (!a.valid) continue;
-    if (modifiers.kind.empty())
-      elements.push_back(e.From(e.Copy(a.label + "=" + a.value), kFromCertificate));
-    else if (a.label == modifiers.kind)
-      elements.push_back(e.From(a.value, kFromCertificate));
+    if (!a.valid || (!modifiers.kind.empty() && a.label != modifiers.kind)) continue;
+    std::string value =
+        modifiers.form.empty() ? crypto::PrintValue(a, crypto::Commas::kBare) : a.value;
+    if (modifiers.kind.empty()) value.insert(0, a.label + "=");
+    elements.push_back(e.From(e.Copy(value), kFromCertificate));
   }
   return GiveList(e, elements, modifiers.separator, out, found);
 }
@@ -160,17 +163,18 @@ bool RunCrlUri(Evaluation& e, const Node&, const Certificate& c, const FieldModi
 
 // clang-format off
 constexpr CertFieldRow kCertFields[] = {
-  {"crl_uri",       &RunCrlUri,       "where revocation lists are; a list"},
-  {"issuer",        &RunIssuer,       "the issuer's distinguished name; with modifiers, a list of its parts"},
-  {"notafter",      &RunNotAfter,     "the end of validity; with int, seconds since the epoch"},
-  {"notbefore",     &RunNotBefore,    "the beginning of validity; with int, seconds since the epoch"},
-  {"ocsp_uri",      &RunOcspUri,      "where OCSP responders are; a list"},
-  {"serial_number", &RunSerialNumber, "the serial number in lower-case hex without leading zeros"},
-  {"sig_algorithm", &RunSigAlgorithm, "the signature's algorithm, as GnuTLS names it"},
-  {"signature",     &RunSignature,    "the signature as pairs of hex digits"},
-  {"subj_altname",  &RunSubjAltName,  "the alternative names: dns, uri, mail or all; a list"},
-  {"subject",       &RunSubject,      "the subject's distinguished name; with modifiers, a list of its parts"},
-  {"version",       &RunVersion,      "the version: 3 for X.509v3"},
+  // name           kinds           forms      runs              the manual says
+  {"crl_uri",       "",             "",        &RunCrlUri,       "where revocation lists are; a list"},
+  {"issuer",        "*",            "literal", &RunIssuer,       "the issuer's distinguished name; with modifiers, a list of its parts"},
+  {"notafter",      "",             "int",     &RunNotAfter,     "the end of validity; with int, seconds since the epoch"},
+  {"notbefore",     "",             "int",     &RunNotBefore,    "the beginning of validity; with int, seconds since the epoch"},
+  {"ocsp_uri",      "",             "",        &RunOcspUri,      "where OCSP responders are; a list"},
+  {"serial_number", "",             "",        &RunSerialNumber, "the serial number in lower-case hex without leading zeros"},
+  {"sig_algorithm", "",             "",        &RunSigAlgorithm, "the signature's algorithm, as GnuTLS names it"},
+  {"signature",     "",             "",        &RunSignature,    "the signature as pairs of hex digits"},
+  {"subj_altname",  "dns mail uri", "",        &RunSubjAltName,  "the alternative names: dns, uri, mail or all; a list"},
+  {"subject",       "*",            "literal", &RunSubject,      "the subject's distinguished name; with modifiers, a list of its parts"},
+  {"version",       "",             "",        &RunVersion,      "the version: 3 for X.509v3"},
 };
 // clang-format on
 static_assert(SortedAndUnique(kCertFields), "keep kCertFields in order of name");
@@ -182,15 +186,46 @@ std::span<const CertFieldRow> CertFields() { return kCertFields; }
 
 namespace {
 
-// False where a field that knows its kinds does not know this one.
-bool SetKind(std::string_view modifier, FieldRequest* request) {
-  bool known = request->row == nullptr || request->row->run != &RunSubjAltName;
-  for (const SanKind& kind : kSanKinds) known = known || kind.modifier == modifier;
-  if (known)
-    request->modifiers.kind = modifier;
-  else
-    request->unknown = modifier;
-  return known;
+bool IsAmong(std::string_view words, std::string_view word) {
+  while (!words.empty()) {
+    const std::size_t end = std::min(words.find(' '), words.size());
+    const std::string_view known = words.substr(0, end);
+    if (known == word || (known.ends_with('=') && word.starts_with(known))) return true;
+    words.remove_prefix(std::min(end + 1, words.size()));
+  }
+  return false;
+}
+
+// Reads the modifiers that stand behind a field's name, each with its comma before it.
+void ReadModifiers(std::string_view rest, FieldRequest* request) {
+  const CertFieldRow& row = *request->row;
+  FieldModifiers& modifiers = request->modifiers;
+  while (!rest.empty()) {
+    rest.remove_prefix(1);
+    modifiers.any = true;
+    // ">," is a separator where a list of names follows, but for the name of a subject the
+    // comma ends the modifier, and the separator stays a newline.
+    if (rest.starts_with(">,") && row.name != "subject" && row.name != "issuer") {
+      modifiers.separator = ',';
+      rest.remove_prefix(2);
+      continue;
+    }
+    const std::size_t end = std::min(rest.find(','), rest.size());
+    const std::string_view modifier = rest.substr(0, end);
+    rest.remove_prefix(end);
+    if (modifier.starts_with('>')) {
+      if (modifier.size() > 1) modifiers.separator = modifier[1];
+    } else if (IsAmong(row.forms, modifier)) {
+      modifiers.form = modifier;
+    } else if (row.kinds == "*" || IsAmong(row.kinds, modifier)) {
+      if (!modifier.empty()) modifiers.kind = modifier;
+    } else if (!modifier.empty()) {
+      if (request->unknown.empty()) request->unknown = modifier;
+      // As in Exim: here the rest is not looked at.
+      if (row.run == &RunSubjAltName) request->ended = true;
+      if (request->ended) return;
+    }
+  }
 }
 
 }  // namespace
@@ -206,28 +241,11 @@ FieldRequest ReadField(std::string_view text) {
   request.name = text.substr(0, comma);
   for (const CertFieldRow& row : CertFields())
     if (request.name.starts_with(row.name)) request.row = &row;
+  if (request.row == nullptr)
+    request.wrong = "bad field selector " + InQuotes(text) + " for certextract";
   // Text that is no modifier behind a name that is only a beginning takes modifiers away.
-  if (request.row != nullptr && request.name != request.row->name) return request;
-  for (std::string_view rest = text.substr(comma); !rest.empty();) {
-    rest.remove_prefix(1);
-    request.modifiers.any = true;
-    // ">," is a separator where a list of names follows, but for the name of a subject the
-    // comma ends the modifier, and the separator stays a newline.
-    const bool of_name =
-        request.row != nullptr && (request.row->name == "subject" || request.row->name == "issuer");
-    if (rest.starts_with(">,") && !of_name) {
-      request.modifiers.separator = ',';
-      rest.remove_prefix(2);
-      continue;
-    }
-    std::size_t end = std::min(rest.find(','), rest.size());
-    std::string_view modifier = rest.substr(0, end);
-    if (modifier.size() > 1 && modifier.front() == '>')
-      request.modifiers.separator = modifier[1];
-    else if (!modifier.empty() && modifier.front() != '>' && !SetKind(modifier, &request))
-      return request;
-    rest.remove_prefix(end);
-  }
+  else if (request.name == request.row->name)
+    ReadModifiers(text.substr(comma), &request);
   return request;
 }
 

@@ -1,6 +1,7 @@
 #ifndef SIGNET_EXPAND_CERT_FIELDS_H_
 #define SIGNET_EXPAND_CERT_FIELDS_H_
 
+#include <string>
 #include <string_view>
 
 #include "expand/table.h"
@@ -13,7 +14,9 @@ struct FieldRequest {
   FieldModifiers modifiers;
   std::string_view oid;      // of an extension
   std::string_view name;     // as it was written
-  std::string_view unknown;  // a modifier that ends them, as in Exim
+  std::string_view unknown;  // the first modifier that the field does not know
+  bool ended = false;        // that modifier ended them, as in Exim
+  std::string wrong;         // why there is no such field; "" where there is one
 };
 
 // Reads a field with its modifiers; blanks around it are dropped. A name that only begins

@@ -79,6 +79,7 @@ class Emitter {
     node.negated = tree.negated;
     node.keyed = tree.keyed;
     node.fail = tree.fail;
+    node.braced = tree.braced;
     node.numbers[0] = static_cast<std::int64_t>(tree.number);
     EmitChildren(tree, &node);
     switch (tree.kind) {
@@ -89,7 +90,7 @@ class Emitter {
         if (tree.children.empty()) node.kind = NodeKind::kText;
         break;
       case AstKind::kVariable:
-        ResolveVariable(&node);
+        tree.certificate_argument ? ResolveCertificate(&node) : ResolveVariable(&node);
         break;
       case AstKind::kOperator:
         ResolveOperator(tree, &node);
@@ -104,6 +105,7 @@ class Emitter {
       case AstKind::kHole:
         break;
     }
+    WarnOfCertificates(node);
     return Append(node);
   }
 
@@ -189,6 +191,49 @@ class Emitter {
                          std::string(PhaseName(node->variable->since)) + "; this is evaluated at " +
                          std::string(PhaseName(context_.used_at)),
                      "", code::kTooEarly);
+  }
+
+  // The second argument of certextract, which names a variable of the table.
+  void ResolveCertificate(Node* node) {
+    std::string_view name = node->name.view();
+    node->text = context_.Keep(std::string(name));
+    node->variable = FindRow(Variables(), name);
+    if (node->variable == nullptr && FindElsewhere("variable", name) != nullptr)
+      UnknownVariable(*node);
+    else if (node->variable == nullptr)
+      context_.Error(node->name, "no variable named " + InQuotes(name),
+                     DidYouMean(name, Variables()));
+    else if (node->variable->kind != VariableKind::kCertificate)
+      context_.Error(node->name, InQuotes(name) + " is not a certificate");
+  }
+
+  // A certificate where text is wanted is "<cert>" or nothing: no mistake where it is asked
+  // whether there is one.
+  void WarnOfCertificates(const Node& node) {
+    if (node.kind == NodeKind::kItem && node.item->form == ItemForm::kCertificateTail) return;
+    if (node.kind == NodeKind::kCondition && node.condition->form == ConditionForm::kName) return;
+    for (std::size_t n = 0; n < node.child_count; ++n) {
+      const Node& child = rep_.node(rep_.child(node, n));
+      if (IsCertificate(child) && !TakesCertificate(node, child) && !HasEmptyChild(node))
+        context_.Warn(child.span,
+                      "certificate where text is wanted: $" + std::string(child.name.view()) +
+                          " is the text \"<cert>\" here",
+                      "", code::kCertificateAsText);
+    }
+  }
+  static bool IsCertificate(const Node& node) {
+    return node.kind == NodeKind::kVariable && node.variable != nullptr &&
+           node.variable->kind == VariableKind::kCertificate;
+  }
+  static bool TakesCertificate(const Node& node, const Node& child) {
+    return node.kind == NodeKind::kOperator && node.op != nullptr &&
+           node.op->takes == Takes::kTextOrCertificate && !child.braced;
+  }
+  bool HasEmptyChild(const Node& node) const {
+    for (std::size_t n = 0; n < node.child_count && node.kind == NodeKind::kCondition; ++n)
+      if (const std::string_view* text = context_.ConstantText(rep_.child(node, n)))
+        if (text->empty()) return true;
+    return false;
   }
 
   // $acl_c… and $acl_m…: any name behind a digit or an underscore.

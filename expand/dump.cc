@@ -80,6 +80,8 @@ class Dumper {
     if (node.field != nullptr) text += " field " + Name(node.field->name);
     if (node.field != nullptr && !node.modifiers.kind.empty())
       text += " kind " + Name(node.modifiers.kind);
+    if (node.field != nullptr && !node.modifiers.form.empty())
+      text += " form " + Name(node.modifiers.form);
     if (node.field != nullptr && node.modifiers.separator != '\n')
       text += " separator " + InQuotes({&node.modifiers.separator, 1});
     if (node.regex != nullptr) text += " compiled";

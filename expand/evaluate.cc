@@ -122,7 +122,10 @@ bool Evaluation::ReadVariable(const Node& node, Datum* out) {
     auto found = session.overrides.find(node.text);
     if (found != session.overrides.end()) return *out = FromValue(found->second), true;
   }
-  return node.variable->get(*this, node, out);
+  if (!node.variable->get(*this, node, out)) return false;
+  // Only $name means the certificate itself, as in Exim: ${name} is text.
+  if (node.braced && out->of_certificate_kind) *out = Datum(out->text);
+  return true;
 }
 
 bool Evaluation::RunOperatorNode(const Node& node, Datum* out) {

@@ -161,12 +161,6 @@ bool RunLookup(Evaluation& e, const Node& node, Datum* out) {
 // --- certextract ---------------------------------------------------------------------
 
 void CheckCertExtract(CompileContext& context, Node* node) {
-  const Node& variable = context.rep.node(context.Child(*node, 1));
-  if (variable.kind != NodeKind::kVariable)
-    return context.Error(variable.span,
-                         "second argument of \"certextract\" must be a certificate variable");
-  if (variable.variable != nullptr && variable.variable->kind != VariableKind::kCertificate)
-    return context.Error(variable.span, InQuotes(variable.text) + " is not a certificate");
   NodeId field = context.Child(*node, 0);
   const std::string_view* text = context.ConstantText(field);
   if (text == nullptr) return;
@@ -174,15 +168,14 @@ void CheckCertExtract(CompileContext& context, Node* node) {
   node->field = request.row;
   node->modifiers = request.modifiers;
   node->text = request.oid;
-  if (request.row == nullptr && request.oid.empty())
-    return context.Error(context.rep.node(field).span,
-                         "bad field selector " + InQuotes(Trim(*text)) + " for certextract",
+  if (!request.wrong.empty())
+    return context.Error(context.rep.node(field).span, request.wrong,
                          DidYouMean(request.name, CertFields()));
   if (!request.unknown.empty())
-    context.Warn(
-        context.rep.node(field).span,
-        "unknown modifier " + InQuotes(request.unknown) + "; it and what follows it is ignored", "",
-        code::kOddField);
+    context.Warn(context.rep.node(field).span,
+                 "unknown modifier " + InQuotes(request.unknown) +
+                     (request.ended ? "; it and what follows it is ignored" : " is ignored"),
+                 "", code::kOddField);
   if (request.row != nullptr && request.name != request.row->name)
     context.Warn(context.rep.node(field).span,
                  "certificate field " + InQuotes(request.name) + " is taken as " +
@@ -196,14 +189,12 @@ bool RunCertExtract(Evaluation& e, const Node& node, Datum* out) {
   if (!e.Child(node, 1, &variable)) return false;
   // Absent is "not found", whatever the field.
   if (variable.certificate == nullptr) return e.Tail(node, false, &value, out);
-  FieldRequest request{node.field, node.modifiers, node.text, "", ""};
+  FieldRequest request{.row = node.field, .modifiers = node.modifiers, .oid = node.text};
   if (request.row == nullptr && request.oid.empty()) {
     Datum field;
     if (!e.Child(node, 0, &field)) return false;
     request = ReadField(field.text);
-    if (request.row == nullptr && request.oid.empty())
-      return e.FailPermanently(
-          node, "bad field selector " + InQuotes(Trim(field.text)) + " for certextract");
+    if (!request.wrong.empty()) return e.FailPermanently(node, request.wrong);
   }
   bool found = true;
   if (request.row == nullptr)

@@ -190,6 +190,12 @@ SourceSpan Lexer::TypeWord() {
   return Span(from, at_);
 }
 
+SourceSpan Lexer::UpToClose() {
+  std::size_t from = at_;
+  while (!AtEnd() && Peek() != '}') ++at_;
+  return Span(from, at_);
+}
+
 SourceSpan Lexer::Symbol() {
   std::size_t from = at_;
   if (Accept('=')) {

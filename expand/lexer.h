@@ -51,6 +51,8 @@ class Lexer {
   SourceSpan OpenWord();
   // Up to white space or "{": a lookup type with its options.
   SourceSpan TypeWord();
+  // Up to "}", whatever it is.
+  SourceSpan UpToClose();
   // One of = == < <= > >=, or an empty span.
   SourceSpan Symbol();
 

@@ -71,6 +71,7 @@ class Parser {
   bool Argument(AstNode* node, const char* missing);
   bool Arguments(AstNode* node);
   bool CountedArguments(AstNode* node);
+  bool CertificateArguments(AstNode* node);
   bool ListThenTest(AstNode* node);
   bool Lookup(AstNode* node);
   bool CloseItem(AstNode* node);
@@ -151,6 +152,7 @@ bool Parser::Open(AstNode* into, const Token& open) {
     good = Operator(node);
   } else if (lex_.Accept('}')) {
     node->kind = AstKind::kVariable;
+    node->braced = true;
     good = true;
   } else {
     good = UnknownItem(open);
@@ -200,8 +202,9 @@ bool Parser::Item(AstNode* node) {
       return Lookup(node);
     case ItemForm::kExtract:
       return Arguments(node);
-    case ItemForm::kArgumentsTail:
     case ItemForm::kCertificateTail:
+      return CertificateArguments(node) && Tail(node);
+    case ItemForm::kArgumentsTail:
       for (std::size_t i = 0; i < node->item->least; ++i)
         if (!Argument(node, "missing '{' for")) return false;
       return Tail(node);
@@ -251,6 +254,23 @@ bool Parser::Arguments(AstNode* node) {
   lex_.SkipSpace();
   if (IsAlpha(lex_.Peek()) && !FailWord(node)) return false;
   return CloseItem(node);
+}
+
+// {field}{$certificate}: the second is no text but a name, up to the brace.
+bool Parser::CertificateArguments(AstNode* node) {
+  const std::string name(node->item->name);
+  lex_.SkipSpace();
+  if (!lex_.Accept('{')) return ErrorHere("missing '{' for field arg of " + name);
+  if (!String(Add(node, AstKind::kSequence, lex_.at()), Ends::kAtBrace)) return false;
+  if (!lex_.Accept('}')) return ErrorHere("missing '}' closing field arg of " + name);
+  lex_.SkipSpace();
+  if (!lex_.Accept('{')) return ErrorHere("missing '{' for cert variable arg of " + name);
+  if (!lex_.Accept('$'))
+    return ErrorHere("second argument of " + InQuotes(name) + " must be a certificate variable");
+  AstNode* variable = Add(node, AstKind::kVariable, lex_.at());
+  variable->name = variable->span = lex_.UpToClose();
+  variable->certificate_argument = true;
+  return lex_.Accept('}') || ErrorHere("missing } at end of string");
 }
 
 bool Parser::CloseItem(AstNode* node) {

@@ -39,6 +39,7 @@ struct Node {
   bool fail = false;              // the tail ends in `fail`
   bool negated = false;           // a condition after an odd number of "!"
   bool keyed = false;             // lookup with a single key
+  bool braced = false;            // a variable that was written as ${name}
   std::uint32_t first_child = 0;  // in Rep::children
   std::uint32_t child_count = 0;
   NodeId yes = kNoNode;

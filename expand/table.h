@@ -105,13 +105,17 @@ struct VariableRow {
 
 // What stands behind a field's name: "mail", ">:" of {subj_altname,mail,>:}.
 struct FieldModifiers {
-  std::string_view kind;  // the last one that is not a separator
+  std::string_view kind;  // which of several things: "mail", "CN", an object identifier
+  std::string_view form;  // how it is given: "int", "literal", "hex"
   bool any = false;
   char separator = '\n';
 };
 
 struct CertFieldRow {
   std::string_view name;
+  // The modifiers that it knows, with blanks between them. Of kinds the last one counts;
+  // one that ends in "=" has an object identifier behind it. "*": any word is a kind.
+  std::string_view kinds, forms;
   // Sets *found to false where the certificate has no such thing.
   bool (*run)(Evaluation&, const Node&, const crypto::Certificate&, const FieldModifiers&,
               Datum* result, bool* found) = nullptr;

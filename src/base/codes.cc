@@ -5,10 +5,10 @@
 namespace signet {
 namespace {
 
-constexpr std::string_view kCodes[] = {code::kFileMode,    code::kNeverRuns,   code::kNoEffect,
-                                       code::kNoMeaning,   code::kNoTls,       code::kOddField,
-                                       code::kTooEarly,    code::kUnknownCode, code::kUnknownName,
-                                       code::kUnusedAllow, code::kWeakSetting};
+constexpr std::string_view kCodes[] = {
+    code::kCertificateAsText, code::kFileMode,    code::kNeverRuns,   code::kNoEffect,
+    code::kNoMeaning,         code::kNoTls,       code::kOddField,    code::kTooEarly,
+    code::kUnknownCode,       code::kUnknownName, code::kUnusedAllow, code::kWeakSetting};
 static_assert(std::ranges::is_sorted(kCodes));
 
 }  // namespace

@@ -10,6 +10,7 @@
 namespace signet {
 
 namespace code {
+inline constexpr std::string_view kCertificateAsText = "certificate-as-text";
 inline constexpr std::string_view kFileMode = "file-mode";
 inline constexpr std::string_view kNeverRuns = "never-runs";
 inline constexpr std::string_view kNoEffect = "no-effect";

@@ -20,6 +20,7 @@ struct NameAttribute {
   std::string value;  // UTF-8, decoded by its ASN.1 type (rule I6)
   bool valid = true;  // false: not valid in its type, or holds NUL or control octets
   std::uint32_t rdn = 0;
+  std::string_view encoded;  // the value's whole element, in the DER that was read
 };
 
 // A name of the subject alternative name extension, in encoded order.

@@ -5,6 +5,7 @@
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
 
+#include "src/base/codec.h"
 #include "src/base/limits.h"
 #include "src/base/text.h"
 #include "src/crypto/der.h"
@@ -97,7 +98,7 @@ std::optional<NameAttribute> ParseAttribute(std::string_view content, std::uint3
   const auto oid = der::OidText(type->content);
   if (!oid) return std::nullopt;
 
-  NameAttribute attribute{.oid = *oid, .rdn = rdn};
+  NameAttribute attribute{.oid = *oid, .rdn = rdn, .encoded = value->whole};
   const char* label = gnutls_x509_dn_oid_name(oid->c_str(), 0);
   attribute.label = label != nullptr ? label : *oid;
   auto text = DecodeText(value->tag, value->content);
@@ -142,6 +143,30 @@ std::optional<ParsedName> ParseName(std::string_view der) {
   name.over_limit = name.attributes.size() > limits::kSubjectMaxAttributes;
   if (name.over_limit) name.attributes.clear();
   return name;
+}
+
+std::string PrintValue(const NameAttribute& attribute, Commas commas) {
+  const std::string_view value = attribute.value;
+  if (attribute.label == attribute.oid) return "#" + HexLower(attribute.encoded);
+  std::string_view special = ",+\"\\<>;";
+  if (commas == Commas::kBare) special.remove_prefix(1);
+  std::string out;
+  for (std::size_t i = 0; i < value.size(); ++i) {
+    const bool first = i == 0 && (value[i] == ' ' || value[i] == '#');
+    const bool last = i + 1 == value.size() && value[i] == ' ';
+    if (first || last || special.find(value[i]) != special.npos) out += '\\';
+    out += value[i];
+  }
+  return out;
+}
+
+std::string PrintAttributes(const std::vector<NameAttribute>& attributes) {
+  std::string out;
+  for (std::size_t i = 0; i < attributes.size(); ++i) {
+    if (i > 0) out += attributes[i].rdn == attributes[i - 1].rdn ? '+' : ',';
+    out += attributes[i].label + "=" + PrintValue(attributes[i], Commas::kEscaped);
+  }
+  return out;
 }
 
 std::string PrintName(std::string_view der) {

@@ -26,6 +26,16 @@ std::optional<ParsedName> ParseName(std::string_view der);
 // order. Empty for an empty name or one that cannot be printed.
 std::string PrintName(std::string_view der);
 
+// An attribute's value as PrintName writes it: a backslash before each of , + " \ < > ;
+// before "#" and a blank at the front and a blank at the end; "#" and hex digits where the
+// label is not known. With kBare, commas have no backslash: in a list of values they need
+// none.
+enum class Commas : std::uint8_t { kEscaped, kBare };
+std::string PrintValue(const NameAttribute& attribute, Commas commas);
+
+// All attributes as PrintName writes them, without asking the library.
+std::string PrintAttributes(const std::vector<NameAttribute>& attributes);
+
 // The text of an ASN.1 string as UTF-8, by its declared type (rule I6). nullopt: the type
 // is none of text, the octets are not valid in it, or there is a control character.
 std::optional<std::string> DecodeText(std::uint8_t tag, std::string_view octets);

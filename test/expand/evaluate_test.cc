@@ -144,11 +144,13 @@ TEST_F(ExpandTest, RuleI8AttributesAreSelectedInTheParsedName) {
                                         {"2.5.4.3", Utf8(" =,:")}});
   GiveCertificate(spec);
   using Texts = std::vector<std::string>;
-  EXPECT_EQ(ValueOf("${certextract{subject,CN,>:}{$tls_in_peercert}}").elements,
+  EXPECT_EQ(ValueOf("${certextract{subject,CN,literal,>:}{$tls_in_peercert}}").elements,
             (Texts{"Bob, \\ \"the\" <b>;#", " =,:"}));
+  EXPECT_EQ(ValueOf("${certextract{subject,CN,>:}{$tls_in_peercert}}").elements,
+            (Texts{"Bob, \\\\ \\\"the\\\" \\<b\\>\\;#", "\\ =,:"}));
   EXPECT_EQ(ValueOf("${certextract{subject,UID}{$tls_in_peercert}}").elements, (Texts{"bob1"}));
   EXPECT_EQ(ValueOf("${certextract{subject,O}{$tls_in_peercert}}").elements,
-            (Texts{"x,CN=admin+CN=root"}));
+            (Texts{"x,CN=admin\\+CN=root"}));
   EXPECT_EQ(ValueOf("${certextract{subject,>;}{$tls_in_peercert}}").elements.size(), 4u);
 }
 

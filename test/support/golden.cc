@@ -149,11 +149,22 @@ class Run {
     if (key == "session") FillSession(&session_);
     if (key == "phase") phase_ = PhaseNamed(value);
     if (key == "lookup") services_.answers[name] = Answer(text);
+    if (key == "tls") {
+      session_.tls.active = true;
+      session_.tls.version = "TLS1.3";
+      session_.tls.bits = 256;
+      session_.tls.resumption = 1;
+      session_.tls.own = CertificateIn(value);
+    }
     if (key == "cert") {
-      auto certificate = crypto::Certificate::FromPem(ReadFile(std::string(value)));
-      if (certificate.ok()) session_.tls.peer = certificate.value();
+      session_.tls.peer = CertificateIn(value);
       session_.tls.verified = session_.tls.active = true;
     }
+  }
+
+  static crypto::CertificatePtr CertificateIn(std::string_view path) {
+    auto certificate = crypto::Certificate::FromPem(ReadFile(std::string(path)));
+    return certificate.ok() ? certificate.value() : nullptr;
   }
 
   // A named list in a text is what the tests of the row cover, not what it holds.

@@ -15,6 +15,7 @@ namespace signet::test {
 //   set     NAME = TEXT      a variable's value, with the origin that it would have
 //   element NAME = TEXT      appends an element; the variable becomes a list
 //   cert    FILE             the peer's certificate
+//   tls     FILE             a session with TLS, and our certificate
 //   session submission       the facts of an authenticated client's submission
 //   lookup  QUERY = ANSWER   ANSWER: "found TEXT", "none" or "defer REASON"
 //   phase   NAME             where the text is evaluated; data, if not given

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <random>
+
 #include "src/base/limits.h"
 #include "src/base/text.h"
 #include "src/crypto/der.h"
@@ -170,6 +172,40 @@ TEST(Name, AnEmptyNameHasNoAttributes) {
   ASSERT_TRUE(name);
   EXPECT_TRUE(name->attributes.empty());
   EXPECT_EQ(PrintName(Name({})), "");
+}
+
+// Our own printing against the library's, over values that are made of what matters to it.
+TEST(Name, ValuesPrintAsTheLibraryPrintsThem) {
+  constexpr std::string_view kOids[] = {"2.5.4.3", "2.5.4.10", "2.5.4.42", "1.2.3.4.5"};
+  constexpr std::string_view kOctets = ",+\"\\<>;# =a\xc3\xbcz'/";
+  std::mt19937 random(4514);
+  for (int round = 0; round < 2000; ++round) {
+    std::vector<Attribute> attributes;
+    for (std::size_t n = 1 + random() % 3; n > 0; --n) {
+      std::string value;
+      for (std::size_t size = 1 + random() % 5; size > 0; --size) {
+        const char c = kOctets[random() % kOctets.size()];
+        if (static_cast<unsigned char>(c) < 0x80)
+          value += c;
+        else
+          value += "\xc3\xbc";
+      }
+      attributes.push_back({std::string(kOids[random() % 4]), Utf8(value), random() % 3 == 0});
+    }
+    attributes[0].same_rdn = false;
+    const std::string der = Name(attributes);
+    const auto name = ParseName(der);
+    ASSERT_TRUE(name);
+    EXPECT_EQ(PrintAttributes(name->attributes), PrintName(der));
+  }
+}
+
+TEST(Name, AListOfValuesNeedsNoEscapedCommas) {
+  const std::string der = Name({{"2.5.4.10", Utf8("Acme, \\, <Inc>")}});
+  const auto name = ParseName(der);
+  ASSERT_TRUE(name);
+  EXPECT_EQ(PrintValue(name->attributes[0], Commas::kEscaped), "Acme\\, \\\\\\, \\<Inc\\>");
+  EXPECT_EQ(PrintValue(name->attributes[0], Commas::kBare), "Acme, \\\\, \\<Inc\\>");
 }
 
 }  // namespace
