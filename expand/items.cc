@@ -3,12 +3,16 @@
 
 #include "expand/cert_fields.h"
 #include "expand/evaluate.h"
+#include "expand/hash.h"
 #include "expand/lookup_word.h"
 #include "expand/number.h"
 #include "expand/query.h"
 #include "expand/table.h"
+#include "src/base/codec.h"
 #include "src/base/codes.h"
+#include "src/base/log.h"
 #include "src/base/text.h"
+#include "src/crypto/digest.h"
 
 // ${name{…}…}: functions, then the table.
 namespace signet::expand {
@@ -441,9 +445,13 @@ bool RunReduce(Evaluation& e, const Node& node, Datum* out) {
 
 // --- parts of texts ------------------------------------------------------------------
 
+// Which part of a text is taken is the administrator's to say.
 bool ItemNumber(Evaluation& e, const Node& node, std::size_t n, Sign sign, std::int64_t* number) {
   Datum text;
   if (!e.Child(node, n, &text)) return false;
+  if ((text.origins() & kNeverStructure) != 0)
+    return e.FailPermanently(node, "attempt to use tainted string '" + Printable(text.text) +
+                                       "' for " + std::string(node.item->name));
   auto read = ReadItemNumber(text.text, sign, node.item->name);
   if (!read.ok()) return e.FailPermanently(node, read.error());
   return *number = read.value(), true;
@@ -465,6 +473,62 @@ bool RunSubstrItem(Evaluation& e, const Node& node, Datum* out) {
   if (!e.Child(node, node.child_count - 1, &text)) return false;
   return *out = Datum(Substring(e, text, start, has_length ? std::optional(length) : std::nullopt)),
          true;
+}
+
+// --- hashes --------------------------------------------------------------------------
+
+// One or two numbers in front of the last text; `second` is kept where there is one.
+bool HashNumbers(Evaluation& e, const Node& node, std::int64_t* first, std::int64_t* second) {
+  return ItemNumber(e, node, 0, Sign::kAllowed, first) &&
+         (node.child_count < 3 || ItemNumber(e, node, 1, Sign::kNone, second));
+}
+
+bool RunHashItem(Evaluation& e, const Node& node, Datum* out) {
+  std::int64_t length = 0, codes = kHashCodesDefault;
+  Datum text;
+  if (!HashNumbers(e, node, &length, &codes)) return false;
+  if (!e.Child(node, node.child_count - 1, &text)) return false;
+  std::string wrong = CheckHashNumbers(length, codes);
+  if (!wrong.empty()) return e.FailPermanently(node, std::move(wrong));
+  auto kept = static_cast<std::size_t>(length);
+  *out = kept >= text.text.size()
+             ? Datum(Text{text.text, text.segments})
+             : Datum(e.Copy(Hash(text.text, kept, static_cast<std::size_t>(codes))));
+  return true;
+}
+
+bool RunNumericHashItem(Evaluation& e, const Node& node, Datum* out) {
+  std::int64_t n = 0, m = 1;
+  Datum text;
+  if (!HashNumbers(e, node, &n, &m)) return false;
+  if (!e.Child(node, node.child_count - 1, &text)) return false;
+  if (n <= 0 || m <= 0)
+    return e.FailPermanently(node, InQuotes(std::to_string(n <= 0 ? n : m)) +
+                                       " is not a positive number (in \"nhash\" expansion)");
+  return *out = Datum(e.Copy(NumericHash(text.text, n, node.child_count < 3 ? 0 : m))), true;
+}
+
+std::string WrongHmac(std::string_view algorithm) {
+  if (algorithm == "md5" || algorithm == "sha1") return "";
+  return "hmac algorithm " + InQuotes(algorithm) + " is not recognised";
+}
+
+void CheckHmac(CompileContext& context, Node* node) {
+  NodeId algorithm = context.Child(*node, 0);
+  const std::string_view* text = context.ConstantText(algorithm);
+  std::string wrong = text == nullptr ? "" : WrongHmac(*text);
+  if (!wrong.empty()) context.Error(context.rep.node(algorithm).span, std::move(wrong));
+}
+
+bool RunHmac(Evaluation& e, const Node& node, Datum* out) {
+  Datum algorithm, key, text;
+  if (!e.Child(node, 0, &algorithm) || !e.Child(node, 1, &key) || !e.Child(node, 2, &text))
+    return false;
+  std::string wrong = WrongHmac(algorithm.text);
+  if (!wrong.empty()) return e.FailPermanently(node, std::move(wrong));
+  std::string digest = algorithm.text == "md5" ? crypto::HmacMd5(key.text, text.text)
+                                               : crypto::HmacSha1(key.text, text.text);
+  return *out = Datum(e.Copy(HexLower(digest))), true;
 }
 
 bool RunTr(Evaluation& e, const Node& node, Datum* out) {
@@ -590,12 +654,15 @@ constexpr ItemRow kItems[] = {
   {"certextract", kCertificateTail, 2, 2, &RunCertExtract, &CheckCertExtract, "a field of a certificate"},
   {"extract",     kExtract,         2, 5, &RunExtract,     &CheckExtract,     "a field by its name, or by its number between separators"},
   {"filter",      kListThenTest,    2, 2, &RunFilter,      nullptr,           "the elements of a list for which a condition holds"},
+  {"hash",        kArguments,       2, 3, &RunHashItem,    nullptr,           "a short hash of a text, not for security"},
+  {"hmac",        kArguments,       3, 3, &RunHmac,        &CheckHmac,        "RFC 2104: a digest that needs a key"},
   {"if",          kCondition,       1, 1, &RunIf,          nullptr,           "one text or another, by a condition"},
   {"length",      kArguments,       2, 2, &RunLengthItem,  nullptr,           "at most so many octets from the front"},
   {"listextract", kArgumentsTail,   2, 2, &RunListExtract, nullptr,           "an element of a list by its number"},
   {"listquote",   kArguments,       2, 2, &RunListQuote,   nullptr,           "a text made fit to be one element: the separator is doubled"},
   {"lookup",      kLookup,          1, 2, &RunLookup,      &CheckLookup,      "what a file or a directory answers"},
   {"map",         kArguments,       2, 2, &RunMap,         nullptr,           "a list with each element replaced by a text made from $item"},
+  {"nhash",       kArguments,       2, 3, &RunNumericHashItem, nullptr,       "a number from a text, not for security"},
   {"reduce",      kArguments,       3, 3, &RunReduce,      nullptr,           "one value made from all elements, with $value and $item"},
   {"sg",          kSubstitute,      3, 3, &RunSg,          &CheckSg,          "every match of a regular expression replaced"},
   {"substr",      kArguments,       2, 3, &RunSubstrItem,  nullptr,           "from an offset, for a length; negative counts from the end"},

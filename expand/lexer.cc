@@ -108,7 +108,11 @@ Token Lexer::Plain() {
       continue;
     }
     // A hole never lies inside an escape or a protected section: both are read as one.
+    const std::size_t escape = at_, size = t.text.size();
     if (!Escape(&t.text)) return Error("\\ at end of string", at_, at_ + 1);
+    // Exim cuts the text here; nobody can want that (rule E8).
+    if (t.text.size() == size + 1 && t.text.back() == '\0')
+      return Error("escape sequence stands for NUL", escape, at_);
   }
   t.span = Span(from, at_);
   return t;

@@ -143,4 +143,57 @@ class MailboxParser {
 
 std::optional<Mailbox> ParseMailbox(std::string_view text) { return MailboxParser(text).Run(); }
 
+// --- lists of mailboxes --------------------------------------------------------------
+namespace {
+
+// Where the quoted string, comment, domain literal or bracketed address that begins at
+// `at` ends: behind its last octet, or at the end of the text.
+std::size_t SkipEnclosed(std::string_view text, std::size_t at) {
+  const char open = text[at];
+  const char close = open == '(' ? ')' : open == '[' ? ']' : open == '<' ? '>' : '"';
+  std::size_t nesting = 0;
+  for (; at < text.size(); ++at) {
+    char c = text[at];
+    if (c == '\\') {
+      ++at;
+    } else if (c == close && (open != '"' || nesting > 0)) {
+      if (--nesting == 0) return at + 1;
+    } else if (c == open) {
+      ++nesting;
+    }
+  }
+  return text.size();
+}
+
+}  // namespace
+
+std::vector<std::string> ParseMailboxList(std::string_view text) {
+  std::vector<std::string> found;
+  std::size_t begin = 0;
+  bool in_group = false;
+  auto finish = [&](std::size_t end) {
+    if (auto mailbox = ParseMailbox(text.substr(begin, end - begin)))
+      found.push_back(mailbox->address());
+    begin = end + 1;
+  };
+  for (std::size_t at = 0; at < text.size();) {
+    char c = text[at];
+    if (c == '"' || c == '(' || c == '[' || c == '<') {
+      at = SkipEnclosed(text, at);
+      continue;
+    }
+    if (c == '\\') ++at;
+    if (c == ':' && !in_group) {
+      in_group = true;
+      begin = at + 1;  // behind the group's name
+    } else if (c == ',' || (c == ';' && in_group)) {
+      finish(at);
+      in_group = in_group && c == ',';
+    }
+    ++at;
+  }
+  if (begin < text.size()) finish(text.size());
+  return found;
+}
+
 }  // namespace signet::expand

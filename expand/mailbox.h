@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace signet::expand {
 
@@ -18,6 +19,10 @@ struct Mailbox {
 // Reads one RFC 5322 mailbox with Exim's liberties: comments, display names with dots,
 // optional angle brackets, source routes (dropped). nullopt: not one address.
 std::optional<Mailbox> ParseMailbox(std::string_view text);
+
+// The addresses in a list of mailboxes and groups, as of a To: header. What is no address
+// is left out.
+std::vector<std::string> ParseMailboxList(std::string_view text);
 
 }  // namespace signet::expand
 #endif

@@ -102,6 +102,36 @@ std::optional<std::int64_t> ReadFieldNumber(std::string_view text) {
   return negative ? -value : value;
 }
 
+std::optional<std::uint64_t> ReadUnsigned(std::string_view whole) {
+  std::string_view text = TrimLeft(whole);
+  if (text.empty()) return whole.empty() ? std::optional<std::uint64_t>(0) : std::nullopt;
+  bool negative = TakeSign(&text);
+  if (text.empty() || !std::all_of(text.begin(), text.end(), IsDigit)) return std::nullopt;
+  std::uint64_t number = 0;
+  for (char c : text)
+    if (__builtin_mul_overflow(number, std::uint64_t{10}, &number) ||
+        __builtin_add_overflow(number, static_cast<std::uint64_t>(c - '0'), &number))
+      return std::numeric_limits<std::uint64_t>::max();
+  return negative ? 0 - number : number;
+}
+
+std::string WriteInBase(std::uint64_t number, std::string_view alphabet) {
+  std::string digits;
+  for (; number > 0; number /= alphabet.size()) digits += alphabet[number % alphabet.size()];
+  std::reverse(digits.begin(), digits.end());
+  return digits;
+}
+
+std::optional<std::uint64_t> ReadInBase(std::string_view text, std::string_view alphabet) {
+  std::uint64_t number = 0;
+  for (char c : text) {
+    std::size_t digit = alphabet.find(c);
+    if (digit == std::string_view::npos) return std::nullopt;
+    number = number * alphabet.size() + digit;
+  }
+  return number;
+}
+
 bool IsPlainInteger(std::string_view text) {
   if (text.empty()) return false;
   if (text.front() == '-') text.remove_prefix(1);

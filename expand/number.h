@@ -30,6 +30,17 @@ enum class Radix : bool { kAny, kDecimal };
 // ${eval:…} (0 octal and 0x hexadecimal as well) and ${eval10:…}.
 Result<std::int64_t, std::string> EvaluateArithmetic(std::string_view text, Radix radix);
 
+// Of base32 and base62: decimal digits, blanks and a sign before them. Nothing is 0; as in
+// C, a negative number counts from 2^64 downwards and what is too large is 2^64 - 1.
+std::optional<std::uint64_t> ReadUnsigned(std::string_view text);
+// Digits of `alphabet` without leading zeros; nothing for 0. Reading them back: nullopt
+// where another octet is among them; a number too large is kept modulo 2^64.
+inline constexpr std::string_view kBase32Digits = "abcdefghijklmnopqrstuvwxyz234567";
+inline constexpr std::string_view kBase62Digits =
+    "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+std::string WriteInBase(std::uint64_t number, std::string_view alphabet);
+std::optional<std::uint64_t> ReadInBase(std::string_view text, std::string_view alphabet);
+
 // The text of an expansion that `bool` and ACL conditions call an integer: an optional
 // "-" and digits only, perhaps no digits behind the "-".
 bool IsPlainInteger(std::string_view text);

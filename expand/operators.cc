@@ -1,12 +1,21 @@
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <cstring>
 #include <string>
+#include <system_error>
+#include <utility>
 
+#include "expand/alabel.h"
 #include "expand/evaluate.h"
+#include "expand/files.h"
+#include "expand/hash.h"
+#include "expand/header_wrap.h"
 #include "expand/ip_address.h"
 #include "expand/mailbox.h"
 #include "expand/number.h"
 #include "expand/table.h"
+#include "src/base/charset.h"
 #include "src/base/codec.h"
 #include "src/base/log.h"
 #include "src/base/text.h"
@@ -54,6 +63,41 @@ std::string ReadSha2(CompileContext&, std::string_view, std::string_view argumen
   if (argument.data() == nullptr || argument == "256") return "";
   if (argument != "384" && argument != "512") return "unrecognised sha2 variant";
   node->numbers[0] = argument == "384" ? 384 : 512;
+  return "";
+}
+
+std::string ReadSha3(CompileContext&, std::string_view, std::string_view argument, Node* node) {
+  node->numbers[0] = 256;
+  if (argument.data() == nullptr) return "";
+  for (std::int64_t bits : {224, 256, 384, 512})
+    if (argument == std::to_string(bits)) return node->numbers[0] = bits, "";
+  return "unrecognised sha3 variant";
+}
+
+std::string ReadHash(CompileContext&, std::string_view name, std::string_view argument,
+                     Node* node) {
+  std::string wrong = ReadNumbers(name, argument, Sign::kNone, 2, node);
+  if (wrong.empty() && node->number_count == 1) node->numbers[1] = kHashCodesDefault;
+  return wrong.empty() ? CheckHashNumbers(node->numbers[0], node->numbers[1]) : wrong;
+}
+
+std::string ReadNumericHash(CompileContext&, std::string_view name, std::string_view argument,
+                            Node* node) {
+  std::string wrong = ReadNumbers(name, argument, Sign::kNone, 2, node);
+  if (wrong.empty() && (node->numbers[0] == 0 || (node->number_count > 1 && node->numbers[1] == 0)))
+    wrong = "\"0\" is not a positive number (in \"nhash\" expansion)";
+  return wrong;
+}
+
+// Columns and octets; 0 is no limit.
+std::string ReadHeaderWrap(CompileContext&, std::string_view name, std::string_view argument,
+                           Node* node) {
+  if (argument.data() != nullptr) {
+    std::string wrong = ReadNumbers(name, argument, Sign::kNone, 2, node);
+    if (!wrong.empty()) return wrong;
+  }
+  if (node->number_count < 1) node->numbers[0] = 80;
+  if (node->number_count < 2) node->numbers[1] = 998;
   return "";
 }
 
@@ -187,6 +231,17 @@ bool GivePlain(Evaluation& e, std::string_view text, Datum* out) {
   return *out = Datum(e.Copy(text)), true;
 }
 
+bool RunHash(Evaluation& e, const Node& node, const Datum& s, Datum* out) {
+  auto length = static_cast<std::size_t>(node.numbers[0]);
+  if (length >= s.text.size()) return *out = Datum(Text{s.text, s.segments}), true;
+  return GivePlain(e, Hash(s.text, length, static_cast<std::size_t>(node.numbers[1])), out);
+}
+
+bool RunNumericHash(Evaluation& e, const Node& node, const Datum& s, Datum* out) {
+  std::int64_t second = node.number_count > 1 ? node.numbers[1] : 0;
+  return GivePlain(e, NumericHash(s.text, node.numbers[0], second), out);
+}
+
 std::string QuoteWord(std::string_view text) {
   bool plain = !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
     return IsAlnum(c) || c == '_' || c == '.' || c == '-';
@@ -258,33 +313,28 @@ void AppendOctal(char c, std::string* out) {
   for (int shift : {6, 3, 0}) *out += static_cast<char>('0' + ((u >> shift) & 7));
 }
 
-bool RunEscape(Evaluation& e, const Node&, const Datum& s, Datum* out) {
+// What does not print as \n, \r, … or octal; a tab does.
+std::string EscapeOctets(std::string_view text) {
+  constexpr std::string_view kOctets = "\n\r\b\v\f", kNames = "nrbvf";
   std::string escaped;
-  for (char c : s.text) {
-    switch (c) {
-      case '\n':
-        escaped += "\\n";
-        break;
-      case '\r':
-        escaped += "\\r";
-        break;
-      case '\b':
-        escaped += "\\b";
-        break;
-      case '\v':
-        escaped += "\\v";
-        break;
-      case '\f':
-        escaped += "\\f";
-        break;
-      default:
-        if (c == '\t' || (c >= ' ' && c < '\x7f'))
-          escaped += c;
-        else
-          AppendOctal(c, &escaped);
+  for (char c : text) {
+    if (std::size_t n = kOctets.find(c); n != std::string_view::npos) {
+      escaped += '\\';
+      escaped += kNames[n];
+    } else if (c == '\t' || (c >= ' ' && c < '\x7f')) {
+      escaped += c;
+    } else {
+      AppendOctal(c, &escaped);
     }
   }
-  return Give(e, s, escaped, out);
+  return escaped;
+}
+
+// As much of a text as a message shows.
+std::string_view Shortened(std::string_view text) { return text.substr(0, 200); }
+
+bool RunEscape(Evaluation& e, const Node&, const Datum& s, Datum* out) {
+  return Give(e, s, EscapeOctets(s.text), out);
 }
 
 bool RunEscape8Bit(Evaluation& e, const Node&, const Datum& s, Datum* out) {
@@ -348,6 +398,10 @@ bool RunSha2(Evaluation& e, const Node& node, const Datum& s, Datum* out) {
   return GivePlain(e, HexUpper(Sha2(node.numbers[0], s.text)), out);
 }
 
+bool RunSha3(Evaluation& e, const Node& node, const Datum& s, Datum* out) {
+  return GivePlain(e, HexUpper(crypto::Sha3(static_cast<int>(node.numbers[0]), s.text)), out);
+}
+
 bool RunBase64(Evaluation& e, const Node& node, const Datum& s, Datum* out) {
   std::string_view octets;
   if (!OctetsOf(e, node, s, &octets)) return false;
@@ -378,9 +432,44 @@ bool RunHex2B64(Evaluation& e, const Node& node, const Datum& s, Datum* out) {
                                                          : " is not a hex string"));
 }
 
+bool BadNumber(Evaluation& e, const Node& node, const Datum& s, std::string_view what) {
+  return e.FailPermanently(node, "argument for " + std::string(node.op->name) + " operator is " +
+                                     InQuotes(s.text) + ", which is not a " + std::string(what) +
+                                     " number");
+}
+
+bool RunBase32(Evaluation& e, const Node& node, const Datum& s, Datum* out) {
+  auto number = ReadUnsigned(s.text);
+  if (!number.has_value()) return BadNumber(e, node, s, "decimal");
+  return GivePlain(e, WriteInBase(*number, kBase32Digits), out);
+}
+
+// Always six digits; larger numbers lose their front.
+bool RunBase62(Evaluation& e, const Node& node, const Datum& s, Datum* out) {
+  constexpr std::size_t kDigits = 6;
+  auto number = ReadUnsigned(s.text);
+  if (!number.has_value()) return BadNumber(e, node, s, "decimal");
+  std::string digits = std::string(kDigits, '0') + WriteInBase(*number, kBase62Digits);
+  return GivePlain(e, digits.substr(digits.size() - kDigits), out);
+}
+
+bool RunBase32D(Evaluation& e, const Node& node, const Datum& s, Datum* out) {
+  auto number = ReadInBase(s.text, kBase32Digits);
+  if (!number.has_value()) return BadNumber(e, node, s, "base 32");
+  return *out = e.Decimal(static_cast<std::int64_t>(*number)), true;
+}
+
+bool RunBase62D(Evaluation& e, const Node& node, const Datum& s, Datum* out) {
+  auto number = ReadInBase(s.text, kBase62Digits);
+  if (!number.has_value()) return BadNumber(e, node, s, "base 62");
+  return *out = e.Decimal(static_cast<std::int64_t>(*number)), true;
+}
+
 bool RunXtextD(Evaluation& e, const Node& node, const Datum& s, Datum* out) {
   auto octets = DecodeXtext(s.text);
-  if (octets.has_value()) return Give(e, s, *octets, out);
+  // A NUL is in no address; where text ends at one, what follows it would be hidden.
+  if (octets.has_value() && octets->find('\0') == std::string::npos)
+    return Give(e, s, *octets, out);
   return e.FailPermanently(node, InQuotes(s.text) + " is not xtext");
 }
 
@@ -443,7 +532,34 @@ bool RunTimeInterval(Evaluation& e, const Node& node, const Datum& s, Datum* out
   return GivePlain(e, text.empty() ? "0s" : text, out);
 }
 
+bool RunRandInt(Evaluation& e, const Node& node, const Datum& s, Datum* out) {
+  if (Trim(s.text).empty())
+    return e.FailPermanently(node, "integer expected but " + InQuotes(s.text) + " found");
+  auto limit = ReadComparisonNumber(s.text);
+  if (!limit.ok()) return e.FailPermanently(node, limit.error());
+  if (limit.value() < 0)
+    return e.FailPermanently(node,
+                             "non-negative integer expected but " + InQuotes(s.text) + " found");
+  return *out = e.Decimal(crypto::RandomBelow(limit.value())), true;
+}
+
 // --- addresses -----------------------------------------------------------------------
+
+bool RunAddresses(Evaluation& e, const Node& node, const Datum& s, Datum* out) {
+  std::string_view text = s.text;
+  while (!text.empty() && IsSpace(text.front())) text.remove_prefix(1);
+  char separator = ':';
+  if (text.starts_with('>')) {
+    if (text.size() == 1)
+      return e.FailPermanently(node, "output separator missing in expanding ${addresses:>}");
+    separator = text[1];
+    text.remove_prefix(2);
+  }
+  Elements addresses(&e.arena);
+  for (const std::string& address : ParseMailboxList(text))
+    addresses.push_back(e.From(e.Copy(address), s.origins()));
+  return *out = e.MakeList(addresses, separator, ListStyle::kFields), true;
+}
 
 bool RunAddress(Evaluation& e, const Node&, const Datum& s, Datum* out) {
   auto mailbox = ParseMailbox(s.text);
@@ -515,74 +631,175 @@ bool RunListNamed(Evaluation&, const Node& node, const Datum&, Datum* out) {
   return *out = Datum(node.text), true;
 }
 
-// How many octets at the front of `text` are one valid UTF-8 character (RFC 3629), or are
-// cut off or wrong together and become one mark.
-struct Utf8Step {
-  std::size_t octets;
-  bool valid;
-};
-Utf8Step StepUtf8(std::string_view text) {
-  auto at = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  unsigned char lead = at(0);
-  if (lead < 0x80) return {1, true};
-  std::size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-  if (lead < 0xc2 || lead > 0xf4) return {1, false};
-  for (std::size_t i = 1; i < length; ++i)
-    if (i >= text.size() || (at(i) & 0xc0) != 0x80) return {i, false};
-  bool valid = IsValidUtf8(text.substr(0, length));
-  return {length, valid};
-}
+// --- character sets ------------------------------------------------------------------
 
 bool RunUtf8Clean(Evaluation& e, const Node&, const Datum& s, Datum* out) {
-  std::string clean;
-  for (std::string_view rest = s.text; !rest.empty();) {
-    Utf8Step step = StepUtf8(rest);
-    clean += step.valid ? rest.substr(0, step.octets) : "?";
-    rest.remove_prefix(step.octets);
+  return Give(e, s, CleanUtf8(s.text), out);
+}
+
+bool RunFromUtf8(Evaluation& e, const Node&, const Datum& s, Datum* out) {
+  return Give(e, s, Utf8ToLatin1(s.text), out);
+}
+
+bool RunRfc2047(Evaluation& e, const Node&, const Datum& s, Datum* out) {
+  return Give(e, s, EncodeWords(s.text), out);
+}
+
+bool RunRfc2047D(Evaluation& e, const Node& node, const Datum& s, Datum* out) {
+  Result<std::string, std::string> decoded(std::string{});
+  // Converters of character sets are read from disk.
+  if (s.text.find("=?") == std::string_view::npos)
+    return *out = Datum(Text{s.text, s.segments}), true;
+  e.services.RunBlocking([&] { decoded = DecodeWords(s.text); });
+  if (decoded.ok()) return Give(e, s, decoded.value(), out);
+  return e.FailPermanently(node, "iconv_open(\"UTF-8\", " + InQuotes(decoded.error()) +
+                                     ") failed: Invalid argument (maybe unsupported conversion)");
+}
+
+template <Result<std::string, std::string> (*kConvert)(std::string_view)>
+bool RunToAlabel(Evaluation& e, const Node& node, const Datum& s, Datum* out) {
+  auto made = kConvert(s.text);
+  if (made.ok()) return Give(e, s, made.value(), out);
+  return e.FailPermanently(node, "error converting utf8 (" + EscapeOctets(Shortened(s.text)) +
+                                     ") to alabel: " + made.error());
+}
+
+template <Result<std::string, std::string> (*kConvert)(std::string_view)>
+bool RunFromAlabel(Evaluation& e, const Node& node, const Datum& s, Datum* out) {
+  auto made = kConvert(s.text);
+  if (made.ok()) return Give(e, s, made.value(), out);
+  return e.FailPermanently(node, "error converting alabel (" + EscapeOctets(Shortened(s.text)) +
+                                     ") to utf8: " + made.error());
+}
+
+// ${headerwrap_80_998:…}: lines of so many columns, so many octets in all.
+bool RunHeaderWrap(Evaluation& e, const Node& node, const Datum& s, Datum* out) {
+  auto limit = [](std::int64_t n) {
+    return n == 0 ? std::string_view::npos : static_cast<std::size_t>(n);
+  };
+  return Give(e, s, WrapHeader(s.text, limit(node.numbers[0]), limit(node.numbers[1])), out);
+}
+
+// --- files ---------------------------------------------------------------------------
+
+// "-rw-r--r--", without the kind of file.
+std::string ModeText(mode_t mode) {
+  std::string text = "rwxrwxrwx";
+  for (std::size_t bit = 0; bit < 9; ++bit)
+    if ((mode & (0400u >> bit)) == 0) text[bit] = '-';
+  auto special = [&](mode_t bit, std::size_t at, char small) {
+    if ((mode & bit) != 0) text[at] = text[at] == 'x' ? small : ToUpper(small);
+  };
+  special(S_ISUID, 2, 's');
+  special(S_ISGID, 5, 's');
+  special(S_ISVTX, 8, 't');
+  return text;
+}
+
+char KindOfFile(mode_t mode) {
+  switch (mode & S_IFMT) {
+    case S_IFDIR:
+      return 'd';
+    case S_IFCHR:
+      return 'c';
+    case S_IFBLK:
+      return 'b';
+    case S_IFIFO:
+      return 'p';
+    case S_IFLNK:
+      return 'l';
+    case S_IFSOCK:
+      return 's';
+    default:
+      return '-';
   }
-  return Give(e, s, clean, out);
+}
+
+std::string OctalText(mode_t mode) {
+  std::string text;
+  for (unsigned shift = 12; shift > 0; shift -= 3)
+    text += static_cast<char>('0' + (mode >> (shift - 3) & 7));
+  return text;
+}
+
+bool RunStat(Evaluation& e, const Node& node, const Datum& s, Datum* out) {
+  FileStatus file;
+  if (!StatFile(e, node, s, &file)) return false;
+  if (file.error != 0)
+    return e.FailPermanently(node, "stat(" + std::string(s.text) +
+                                       ") failed: " + std::generic_category().message(file.error));
+  const struct stat& st = file.status;
+  std::string text =
+      "mode=" + OctalText(st.st_mode) + " smode=" + KindOfFile(st.st_mode) + ModeText(st.st_mode);
+  const std::pair<const char*, std::int64_t> numbers[] = {
+      {"inode", st.st_ino},   {"device", st.st_dev},  {"links", st.st_nlink},
+      {"uid", st.st_uid},     {"gid", st.st_gid},     {"size", st.st_size},
+      {"atime", st.st_atime}, {"mtime", st.st_mtime}, {"ctime", st.st_ctime}};
+  for (const auto& [name, number] : numbers)
+    text += std::string(" ") + name + "=" + std::to_string(number);
+  return GivePlain(e, text, out);
 }
 
 // clang-format off
 constexpr OperatorRow kOperators[] = {
-  {"address",          nullptr,        Takes::kText,              &RunAddress,        "the address in an RFC 5322 mailbox, or nothing"},
-  {"base64",           nullptr,        Takes::kTextOrCertificate, &RunBase64,         "base64 of the octets, on one line; of a certificate, of its DER"},
-  {"base64d",          nullptr,        Takes::kText,              &RunBase64D,        "decodes base64; blanks are ignored, padding is needed"},
-  {"domain",           nullptr,        Takes::kText,              &RunDomain,         "the domain of an address, or nothing"},
-  {"escape",           nullptr,        Takes::kText,              &RunEscape,         "octets that do not print as \\n, \\r, ... or octal"},
-  {"escape8bit",       nullptr,        Takes::kText,              &RunEscape8Bit,     "octets from 127 on, and backslashes, as octal"},
-  {"eval",             nullptr,        Takes::kText,              &RunEval,           "integer arithmetic; 0 begins octal, 0x hexadecimal"},
-  {"eval10",           nullptr,        Takes::kText,              &RunEval10,         "integer arithmetic with decimal numbers only"},
-  {"hex2b64",          nullptr,        Takes::kText,              &RunHex2B64,        "hexadecimal digits to base64"},
-  {"hexquote",         nullptr,        Takes::kText,              &RunHexQuote,       "octets that are not visible ASCII as \\xHH"},
-  {"ipv6denorm",       nullptr,        Takes::kText,              &RunIpv6Denorm,     "an IP address as eight full groups"},
-  {"ipv6norm",         nullptr,        Takes::kText,              &RunIpv6Norm,       "an IP address in the short IPv6 form"},
-  {"l",                &ReadLength,    Takes::kText,              &RunLength,         "short for length"},
-  {"lc",               nullptr,        Takes::kEachElement,       &RunLower,          "ASCII letters in lower case, other octets as they are"},
-  {"length",           &ReadLength,    Takes::kText,              &RunLength,         "at most so many octets from the front"},
-  {"listcount",        nullptr,        Takes::kList,              &RunListCount,      "how many elements a list has"},
-  {"listnamed",        &ReadNamedList, Takes::kText,              &RunListNamed,      "the text of a named list"},
-  {"local_part",       nullptr,        Takes::kText,              &RunLocalPart,      "the local part of an address, or nothing"},
-  {"mask",             &ReadMask,      Takes::kText,              &RunMask,           "an IP address with the bits behind its mask cleared"},
-  {"md5",              nullptr,        Takes::kTextOrCertificate, &RunMd5,            "MD5 in lower-case hex; of a certificate, its fingerprint in upper case"},
-  {"quote",            &ReadQuote,     Takes::kText,              &RunQuote,          "in double quotes where needed; quote_TYPE as lookup type TYPE needs it"},
-  {"quote_ldap",       nullptr,        Takes::kText,              &RunQuoteLdap,      "fit for a value in an LDAP filter"},
-  {"quote_ldap_dn",    nullptr,        Takes::kText,              &RunQuoteLdapDn,    "fit for a value in an LDAP distinguished name"},
-  {"quote_local_part", nullptr,        Takes::kText,              &RunQuoteLocalPart, "in double quotes where a local part needs them"},
-  {"reverse_ip",       nullptr,        Takes::kText,              &RunReverseIp,      "an IP address in the order of DNS names"},
-  {"rxquote",          nullptr,        Takes::kText,              &RunRxQuote,        "a backslash before everything but letters and digits"},
-  {"s",                &ReadSubstring, Takes::kText,              &RunSubstring,      "short for substr"},
-  {"sha1",             nullptr,        Takes::kTextOrCertificate, &RunSha1,           "SHA-1 in upper-case hex; of a certificate, its fingerprint"},
-  {"sha2",             &ReadSha2,      Takes::kText,              &RunSha2,           "SHA-2 in upper-case hex, of 256, 384 or 512 bits"},
-  {"sha256",           &ReadSha2,      Takes::kTextOrCertificate, &RunSha256,         "SHA-256 in upper-case hex; of a certificate, its fingerprint"},
-  {"str2b64",          nullptr,        Takes::kText,              &RunStr2B64,        "base64 of a text, on one line"},
-  {"strlen",           nullptr,        Takes::kText,              &RunStrlen,         "how many octets a text has"},
-  {"substr",           &ReadSubstring, Takes::kText,              &RunSubstring,      "from an offset, for a length; negative counts from the end"},
-  {"time_eval",        nullptr,        Takes::kText,              &RunTimeEval,       "a time like 2w1d6h as seconds"},
-  {"time_interval",    nullptr,        Takes::kText,              &RunTimeInterval,   "seconds as a time like 2w1d6h"},
-  {"uc",               nullptr,        Takes::kEachElement,       &RunUpper,          "ASCII letters in upper case, other octets as they are"},
-  {"utf8clean",        nullptr,        Takes::kText,              &RunUtf8Clean,      "what is not valid UTF-8 replaced by ?"},
-  {"xtextd",           nullptr,        Takes::kText,              &RunXtextD,         "decodes xtext: +HH becomes an octet"},
+  {"address",                    nullptr,           Takes::kText,              &RunAddress,           "the address in an RFC 5322 mailbox, or nothing"},
+  {"addresses",                  nullptr,           Takes::kText,              &RunAddresses,         "the addresses in a list of mailboxes; a list"},
+  {"base32",                     nullptr,           Takes::kText,              &RunBase32,            "a number in base 32; nothing for 0"},
+  {"base32d",                    nullptr,           Takes::kText,              &RunBase32D,           "what a number in base 32 is in decimal"},
+  {"base62",                     nullptr,           Takes::kText,              &RunBase62,            "a number in base 62, six digits"},
+  {"base62d",                    nullptr,           Takes::kText,              &RunBase62D,           "what a number in base 62 is in decimal"},
+  {"base64",                     nullptr,           Takes::kTextOrCertificate, &RunBase64,            "base64 of the octets, on one line; of a certificate, of its DER"},
+  {"base64d",                    nullptr,           Takes::kText,              &RunBase64D,           "decodes base64; blanks are ignored, padding is needed"},
+  {"domain",                     nullptr,           Takes::kText,              &RunDomain,            "the domain of an address, or nothing"},
+  {"escape",                     nullptr,           Takes::kText,              &RunEscape,            "octets that do not print as \\n, \\r, ... or octal"},
+  {"escape8bit",                 nullptr,           Takes::kText,              &RunEscape8Bit,        "octets from 127 on, and backslashes, as octal"},
+  {"eval",                       nullptr,           Takes::kText,              &RunEval,              "integer arithmetic; 0 begins octal, 0x hexadecimal"},
+  {"eval10",                     nullptr,           Takes::kText,              &RunEval10,            "integer arithmetic with decimal numbers only"},
+  {"from_utf8",                  nullptr,           Takes::kText,              &RunFromUtf8,          "UTF-8 as Latin-1; what that does not have as _"},
+  {"h",                          &ReadHash,         Takes::kText,              &RunHash,              "short for hash"},
+  {"hash",                       &ReadHash,         Takes::kText,              &RunHash,              "hash_LENGTH_CODES: a short hash, not for security"},
+  {"headerwrap",                 &ReadHeaderWrap,   Takes::kText,              &RunHeaderWrap,        "a header broken into lines: headerwrap_COLUMNS_OCTETS"},
+  {"hex2b64",                    nullptr,           Takes::kText,              &RunHex2B64,           "hexadecimal digits to base64"},
+  {"hexquote",                   nullptr,           Takes::kText,              &RunHexQuote,          "octets that are not visible ASCII as \\xHH"},
+  {"ipv6denorm",                 nullptr,           Takes::kText,              &RunIpv6Denorm,        "an IP address as eight full groups"},
+  {"ipv6norm",                   nullptr,           Takes::kText,              &RunIpv6Norm,          "an IP address in the short IPv6 form"},
+  {"l",                          &ReadLength,       Takes::kText,              &RunLength,            "short for length"},
+  {"lc",                         nullptr,           Takes::kEachElement,       &RunLower,             "ASCII letters in lower case, other octets as they are"},
+  {"length",                     &ReadLength,       Takes::kText,              &RunLength,            "at most so many octets from the front"},
+  {"listcount",                  nullptr,           Takes::kList,              &RunListCount,         "how many elements a list has"},
+  {"listnamed",                  &ReadNamedList,    Takes::kText,              &RunListNamed,         "the text of a named list"},
+  {"local_part",                 nullptr,           Takes::kText,              &RunLocalPart,         "the local part of an address, or nothing"},
+  {"mask",                       &ReadMask,         Takes::kText,              &RunMask,              "an IP address with the bits behind its mask cleared"},
+  {"md5",                        nullptr,           Takes::kTextOrCertificate, &RunMd5,               "MD5 in lower-case hex; of a certificate, its fingerprint in upper case"},
+  {"nh",                         &ReadNumericHash,  Takes::kText,              &RunNumericHash,       "short for nhash"},
+  {"nhash",                      &ReadNumericHash,  Takes::kText,              &RunNumericHash,       "nhash_N or nhash_N_M: a number from a text, not for security"},
+  {"quote",                      &ReadQuote,        Takes::kText,              &RunQuote,             "in double quotes where needed; quote_TYPE as lookup type TYPE needs it"},
+  {"quote_ldap",                 nullptr,           Takes::kText,              &RunQuoteLdap,         "fit for a value in an LDAP filter"},
+  {"quote_ldap_dn",              nullptr,           Takes::kText,              &RunQuoteLdapDn,       "fit for a value in an LDAP distinguished name"},
+  {"quote_local_part",           nullptr,           Takes::kText,              &RunQuoteLocalPart,    "in double quotes where a local part needs them"},
+  {"randint",                    nullptr,           Takes::kText,              &RunRandInt,           "a random number less than the given one"},
+  {"reverse_ip",                 nullptr,           Takes::kText,              &RunReverseIp,         "an IP address in the order of DNS names"},
+  {"rfc2047",                    nullptr,           Takes::kText,              &RunRfc2047,           "as encoded words of a header where needed"},
+  {"rfc2047d",                   nullptr,           Takes::kText,              &RunRfc2047D,          "encoded words of a header as UTF-8"},
+  {"rxquote",                    nullptr,           Takes::kText,              &RunRxQuote,           "a backslash before everything but letters and digits"},
+  {"s",                          &ReadSubstring,    Takes::kText,              &RunSubstring,         "short for substr"},
+  {"sha1",                       nullptr,           Takes::kTextOrCertificate, &RunSha1,              "SHA-1 in upper-case hex; of a certificate, its fingerprint"},
+  {"sha2",                       &ReadSha2,         Takes::kText,              &RunSha2,              "SHA-2 in upper-case hex, of 256, 384 or 512 bits"},
+  {"sha256",                     &ReadSha2,         Takes::kTextOrCertificate, &RunSha256,            "SHA-256 in upper-case hex; of a certificate, its fingerprint"},
+  {"sha3",                       &ReadSha3,         Takes::kText,              &RunSha3,              "SHA-3 in upper-case hex, of 224, 256, 384 or 512 bits"},
+  {"stat",                       nullptr,           Takes::kText,              &RunStat,              "what is known of a file: mode=0644 ... size=N"},
+  {"str2b64",                    nullptr,           Takes::kText,              &RunStr2B64,           "base64 of a text, on one line"},
+  {"strlen",                     nullptr,           Takes::kText,              &RunStrlen,            "how many octets a text has"},
+  {"substr",                     &ReadSubstring,    Takes::kText,              &RunSubstring,         "from an offset, for a length; negative counts from the end"},
+  {"time_eval",                  nullptr,           Takes::kText,              &RunTimeEval,          "a time like 2w1d6h as seconds"},
+  {"time_interval",              nullptr,           Takes::kText,              &RunTimeInterval,      "seconds as a time like 2w1d6h"},
+  {"uc",                         nullptr,           Takes::kEachElement,       &RunUpper,             "ASCII letters in upper case, other octets as they are"},
+  {"utf8_domain_from_alabel",    nullptr,           Takes::kText,              &RunFromAlabel<&DomainFromAlabel>, "a domain's labels of ASCII (xn--...) as UTF-8"},
+  {"utf8_domain_to_alabel",      nullptr,           Takes::kText,              &RunToAlabel<&DomainToAlabel>, "a domain in UTF-8 as labels of ASCII (xn--...)"},
+  {"utf8_localpart_from_alabel", nullptr,           Takes::kText,              &RunFromAlabel<&LocalPartFromAlabel>, "a local part in the form xn--... as UTF-8"},
+  {"utf8_localpart_to_alabel",   nullptr,           Takes::kText,              &RunToAlabel<&LocalPartToAlabel>, "a local part in UTF-8 as xn--..."},
+  {"utf8clean",                  nullptr,           Takes::kText,              &RunUtf8Clean,         "what is not valid UTF-8 replaced by ?"},
+  {"xtextd",                     nullptr,           Takes::kText,              &RunXtextD,            "decodes xtext: +HH becomes an octet"},
 };
 // clang-format on
 static_assert(SortedAndUnique(kOperators), "keep kOperators in order of name");

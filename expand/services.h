@@ -2,6 +2,7 @@
 #define SIGNET_EXPAND_SERVICES_H_
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -57,6 +58,9 @@ class Services {
   // ${if ldapauth{…}}: kFound = the bind succeeded, kNotFound = refused.
   virtual LookupAnswer AuthenticateBy(int lookup_handle, std::string_view query) = 0;
   virtual std::int64_t Now() = 0;  // seconds since the epoch
+  // Runs what may block or takes long (files, crypt) where it holds nobody else up, and
+  // returns when it is done. Tools and tests simply run it.
+  virtual void RunBlocking(const std::function<void()>& work) { work(); }
 };
 
 }  // namespace signet::expand

@@ -35,9 +35,11 @@ inline constexpr std::size_t kListMaxElements = 10'000;
 inline constexpr std::size_t kRegexMatchLimit = 100'000;  // PCRE2 match limit
 inline constexpr std::size_t kRegexHeapKib = 16 * 1024;
 inline constexpr std::size_t kRegexPatternMaxBytes = 64 * 1024;
-inline constexpr std::size_t kRegexNesting = 50;    // parentheses; compiling recurses
-inline constexpr std::size_t kAclDepth = 20;        // nested `acl =`, as in Exim
-inline constexpr std::size_t kNamedListDepth = 20;  // +name within +name
+inline constexpr std::size_t kRegexNesting = 50;             // parentheses; compiling recurses
+inline constexpr std::size_t kPunycodeMaxBytes = 1024;       // encoding takes its square
+inline constexpr std::size_t kPasswordHashWork = 2'000'000;  // rounds of crypt: a second or two
+inline constexpr std::size_t kAclDepth = 20;                 // nested `acl =`, as in Exim
+inline constexpr std::size_t kNamedListDepth = 20;           // +name within +name
 
 // Lookups (rules L4, L9).
 inline constexpr std::size_t kLookupsPerSession = 50;

@@ -2,6 +2,8 @@
 
 #include <chrono>
 
+#include "src/engine/engine.h"
+
 namespace signet::smtp {
 namespace {
 
@@ -34,6 +36,8 @@ expand::LookupAnswer SessionServices::AuthenticateBy(int lookup_handle, std::str
 std::int64_t SessionServices::Now() {
   return std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
 }
+
+void SessionServices::RunBlocking(const std::function<void()>& work) { engine::Blocking(work); }
 
 expand::Budget SessionServices::TakeBudget() const {
   expand::Budget budget;

@@ -18,6 +18,8 @@ build libc6-dev             C library headers
 build libgnutls28-dev       TLS and X.509
 build libldap-dev           LDAP messages
 build libpcre2-dev          regular expressions
+build libidn2-dev           internationalised domain names
+build libcrypt-dev          password hashes
 build libboost-context-dev  switching between the stacks of coroutines
 test  libgtest-dev          test framework
 test  libgmock-dev          matchers of the test framework
