@@ -345,6 +345,12 @@ std::string_view CompileContext::Keep(std::string text) {
   return rep.texts.emplace_back(std::move(text));
 }
 
+const LookupType* CompileContext::KeepLookup(const LookupType& type) {
+  LookupType& kept = rep.lookups.emplace_back(type);
+  kept.name = Keep(std::string(type.name));
+  return &kept;
+}
+
 void CompileContext::CheckQuery(NodeId query, const LookupType& type) {
   const Node& node = rep.node(query);
   const bool cased = node.kind == NodeKind::kOperator && node.op != nullptr &&
@@ -358,9 +364,7 @@ void CompileContext::CheckQuery(NodeId query, const LookupType& type) {
     return;
   Segment run{1, node.variable->origins};
   std::string wrong = FindUnquoted({"x", {&run, 1}}, type);
-  const bool ldap =
-      std::find(type.accepts.begin(), type.accepts.end(), Quote::kLdapFilter) != type.accepts.end();
-  if (ldap)
+  if (Accepts(type, Quote::kLdapFilter))
     wrong = "text from " + std::string(NameOfOrigin(run.origins)) + " in a query of type \"" +
             std::string(type.name) +
             "\" is not quoted: use ${quote_ldap:...} in a filter, ${quote_ldap_dn:...} in a DN";

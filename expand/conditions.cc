@@ -174,9 +174,7 @@ void CheckLdapAuth(CompileContext& context, Node* node) {
   const LookupType* type = context.names.FindLookup("ldap");
   if (type == nullptr)
     return context.Error(node->name, "\"ldapauth\" needs the lookup type \"ldap\"");
-  LookupType kept = *type;
-  kept.name = context.Keep(std::string(type->name));
-  node->lookup = &context.rep.lookups.emplace_back(std::move(kept));
+  node->lookup = context.KeepLookup(*type);
   context.CheckQuery(context.Child(*node, 0), *node->lookup);
 }
 

@@ -10,6 +10,7 @@
 #include "expand/table.h"
 #include "src/base/codec.h"
 #include "src/base/codes.h"
+#include "src/base/limits.h"
 #include "src/base/log.h"
 #include "src/base/text.h"
 #include "src/crypto/digest.h"
@@ -63,12 +64,42 @@ std::string NotAbsolute(const LookupType& type) {
   return "absolute file name expected for " + InQuotes(type.name) + " lookup";
 }
 
+// Options that nobody knows are ignored, which is seldom what was meant.
+void CheckOptions(CompileContext& context, const Node& node, const LookupType& type,
+                  std::string_view options) {
+  if (!type.options.has_value()) return;
+  std::vector<std::string_view> known = {"cache=no", "cache=no_rd", "cache=no_wr"};
+  if (type.single_key) known.push_back("ret=key");
+  std::string_view own = *type.options;
+  while (!(own = Trim(own)).empty()) {
+    const std::size_t end = std::min(own.find(' '), own.size());
+    known.push_back(own.substr(0, end));
+    own.remove_prefix(end);
+  }
+  while (!options.empty()) {
+    const std::size_t comma = std::min(options.find(','), options.size());
+    const std::string_view option = options.substr(0, comma);
+    options.remove_prefix(std::min(comma + 1, options.size()));
+    const auto fits = [&](std::string_view name) {
+      return name.ends_with('=') ? option.starts_with(name) : option == name;
+    };
+    if (std::none_of(known.begin(), known.end(), fits))
+      context.Warn(node.name,
+                   "option " + InQuotes(option) + " of lookup type " + InQuotes(type.name) +
+                       " is not known and is ignored",
+                   DidYouMean(option, known), code::kNoEffect);
+  }
+}
+
 void CheckLookup(CompileContext& context, Node* node) {
   LookupWord word;
   std::string hint, wrong = ReadLookupWord(node->text, &word);
   if (!wrong.empty()) return context.Error(node->name, std::move(wrong));
   const LookupType* type = FindLookupType(context.names, word, &wrong, &hint);
-  if (type == nullptr) return context.Error(node->name, std::move(wrong), std::move(hint));
+  if (type == nullptr)
+    return context.Error(
+        node->name, std::move(wrong), std::move(hint),
+        context.names.FindLookup(word.name) == nullptr ? code::kUnknownName : std::string_view());
   if (type->single_key && !node->keyed)
     return context.Error(node->name,
                          "missing {key} for single-key " + InQuotes(word.whole) + " lookup");
@@ -76,11 +107,10 @@ void CheckLookup(CompileContext& context, Node* node) {
     return context.Error(node->name, "a single key was given for lookup type " +
                                          InQuotes(word.whole) +
                                          ", which is not a single-key lookup type");
-  LookupType kept = *type;
-  kept.name = context.Keep(std::string(type->name));
-  node->lookup = &context.rep.lookups.emplace_back(std::move(kept));
+  node->lookup = context.KeepLookup(*type);
   node->word = &context.rep.words.emplace_back(word);
   node->text = word.options;
+  CheckOptions(context, *node, *type, word.options);
   NodeId last = context.Child(*node, node->child_count - 1);
   if (!type->single_key) return context.CheckQuery(last, *node->lookup);
   if (const std::string_view* file = context.ConstantText(last);
@@ -91,6 +121,9 @@ void CheckLookup(CompileContext& context, Node* node) {
 // The file of a single-key lookup is the administrator's; a query's outside text is quoted.
 bool MayUse(Evaluation& e, const Node& node, const Datum& source) {
   if (!node.lookup->single_key) {
+    if (source.text.size() > limits::kQueryBytes)
+      return e.FailTemporarily(
+          node, "the query is longer than " + std::to_string(limits::kQueryBytes) + " octets");
     std::string unquoted = FindUnquoted(source, *node.lookup);
     return unquoted.empty() || e.FailTemporarily(node, std::move(unquoted));
   }

@@ -64,7 +64,8 @@ const LookupType* FindLookupType(const Names& names, const LookupWord& word, std
     *hint = DidYouMean(word.name, names.LookupNames());
     return nullptr;
   }
-  if (type->single_key) return type;
+  // For a query that names a file the defaults are permitted, though they change nothing.
+  if (type->single_key || type->absolute_file) return type;
   if (word.partial)
     *wrong = "\"partial\" is not permitted for lookup type " + InQuotes(word.plain);
   else if (word.otherwise != LookupWord::kNone)

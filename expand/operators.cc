@@ -14,6 +14,7 @@
 #include "expand/ip_address.h"
 #include "expand/mailbox.h"
 #include "expand/number.h"
+#include "expand/query.h"
 #include "expand/table.h"
 #include "src/base/charset.h"
 #include "src/base/codec.h"
@@ -109,23 +110,28 @@ std::string ReadMask(CompileContext&, std::string_view name, std::string_view ar
   return "";
 }
 
-// quote_TYPE and quote_TYPE_OPTION for any lookup type. The ldap family knows `dn`.
+// quote_TYPE and quote_TYPE_OPTION for any lookup type. Those that take LDAP's quoting know
+// `dn`; those with a quoting of their own say themselves what they know; others leave text as
+// it is.
 std::string ReadQuote(CompileContext& context, std::string_view, std::string_view argument,
                       Node* node) {
   node->numbers[0] = argument.data() != nullptr;
   if (argument.data() == nullptr) return "";
   std::size_t cut = argument.find('_');
-  std::string_view type = argument.substr(0, cut);
+  std::string_view name = argument.substr(0, cut);
   std::string_view option = cut == std::string_view::npos ? "" : argument.substr(cut + 1);
-  const LookupType* lookup = context.names.FindLookup(type);
-  if (lookup == nullptr) return "unknown lookup type " + InQuotes(type);
-  const auto& accepts = lookup->accepts;
-  bool ldap = std::find(accepts.begin(), accepts.end(), Quote::kLdapFilter) != accepts.end();
-  if (cut != std::string_view::npos && !(ldap && option == "dn"))
-    return InQuotes(option) + " unrecognized after \"${quote_" + std::string(type) + "\"";
-  if (!ldap && !accepts.empty())
-    return "quoting for lookup type " + InQuotes(type) + " is not available in this version";
+  const LookupType* type = context.names.FindLookup(name);
+  if (type == nullptr) return "unknown lookup type " + InQuotes(name);
+  const bool ldap = Accepts(*type, Quote::kLdapFilter);
+  std::string ignored;
+  bool known = cut == std::string_view::npos || (ldap && option == "dn");
+  if (!ldap && type->quote) known = type->quote(option, "", &ignored);
+  if (!known) return InQuotes(option) + " unrecognized after \"${quote_" + std::string(name) + "\"";
   if (ldap) node->quote = option == "dn" ? QuoteHow::kLdapDn : QuoteHow::kLdapFilter;
+  if (ldap || !type->quote) return "";
+  node->quote = QuoteHow::kByType;
+  node->text = context.Keep(std::string(option));
+  node->lookup = context.KeepLookup(*type);
   return "";
 }
 
@@ -267,6 +273,13 @@ bool RunQuote(Evaluation& e, const Node& node, const Datum& s, Datum* out) {
       return Give(e, s, QuoteLdapFilter(s.text), out, Quote::kLdapFilter);
     case QuoteHow::kLdapDn:
       return Give(e, s, QuoteLdapDn(s.text), out, Quote::kLdapDn);
+    case QuoteHow::kByType: {
+      std::string quoted;
+      if (!node.lookup->quote(node.text, s.text, &quoted))
+        return e.FailPermanently(node,
+                                 "no such quoting for lookup type " + InQuotes(node.lookup->name));
+      return Give(e, s, quoted, out, QuoteOfItsOwn(*node.lookup));
+    }
     case QuoteHow::kUnchanged:
       break;
   }

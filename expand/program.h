@@ -30,7 +30,7 @@ enum class NodeKind : std::uint8_t {
 };
 
 // How to quote for a query, from ${quote_TYPE:…}.
-enum class QuoteHow : std::uint8_t { kUnchanged, kLdapFilter, kLdapDn };
+enum class QuoteHow : std::uint8_t { kUnchanged, kLdapFilter, kLdapDn, kByType };
 
 // One node of a Program. Names are resolved; what a row wanted to know at load stands
 // in the members below the line.
@@ -58,7 +58,7 @@ struct Node {
   std::uint8_t number_count = 0;
   QuoteHow quote = QuoteHow::kUnchanged;
   const Regex* regex = nullptr;         // a constant pattern
-  const LookupType* lookup = nullptr;   // lookup, ldapauth
+  const LookupType* lookup = nullptr;   // lookup, ldapauth, quote_TYPE
   const LookupWord* word = nullptr;     // lookup
   const CertFieldRow* field = nullptr;  // certextract with a constant field
   FieldModifiers modifiers;
@@ -108,6 +108,7 @@ struct CompileContext {
   // Compiles `pattern` into rep; reports what is wrong with it. Returns nullptr then.
   const Regex* CompileRegex(SourceSpan span, std::string_view pattern);
   std::string_view Keep(std::string text);
+  const LookupType* KeepLookup(const LookupType& type);
   // Reports outsiders' text that stands in a query without a quote operator for sure.
   void CheckQuery(NodeId query, const LookupType& type);
 };

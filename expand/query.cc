@@ -68,26 +68,96 @@ std::string_view OperatorFor(Quote quote) {
       return "rxquote";
     case Quote::kWord:
       return "quote";
-    case Quote::kOther:
-      return "quote_";  // and the type's name
     case Quote::kNone:
       return "";
+    default:
+      return "quote_";  // and the type's name
   }
-  return "";
-}
-
-bool Accepts(const LookupType& type, Quote quote) {
-  return std::find(type.accepts.begin(), type.accepts.end(), quote) != type.accepts.end();
 }
 
 std::string UseOperator(Quote quote, std::string_view type) {
   return "is not quoted: use ${" + std::string(OperatorFor(quote)) +
-         (quote == Quote::kOther ? std::string(type) : "") + ":...}";
+         (quote >= Quote::kFirstOfDrivers ? std::string(type) : "") + ":...}";
 }
 
 std::string Unfit(const Segment& run, std::string_view type, std::string_view remedy) {
   return "text from " + std::string(NameOfOrigin(run.origins)) + " in a query of type \"" +
          std::string(type) + "\" " + std::string(remedy);
+}
+
+// Where in a text of SQL an octet stands.
+class SqlPlace {
+ public:
+  bool in_string() const { return place_ == '\''; }
+
+  void Take(std::string_view text) {
+    for (char c : text) Take(c);
+  }
+
+ private:
+  void Take(char c) {
+    const char last = last_;
+    last_ = c;
+    switch (place_) {
+      case '\0':
+        Open(last, c);
+        break;
+      case '-':  // to the end of the line
+        if (c == '\n') place_ = '\0';
+        break;
+      case '*':
+        if (last == '*' && c == '/') place_ = '\0';
+        break;
+      default:
+        if (c == place_) place_ = '\0';
+    }
+  }
+
+  void Open(char last, char c) {
+    if (c == '\'' || c == '"' || c == '`') place_ = c;
+    if (c == '[') place_ = ']';
+    if (c == '-' && last == '-') place_ = '-';
+    if (c == '*' && last == '/') {
+      place_ = '*';
+      last_ = '\0';  // this asterisk does not also end the comment
+    }
+  }
+
+  char place_ = '\0';  // what ends the string, name or comment; NUL: in none
+  char last_ = '\0';
+};
+
+bool InFirstWord(std::string_view form, std::size_t at) {
+  std::size_t begin = 0;
+  while (begin < at && IsSpace(form[begin])) ++begin;
+  return std::none_of(form.begin() + static_cast<std::ptrdiff_t>(begin),
+                      form.begin() + static_cast<std::ptrdiff_t>(at), IsSpace);
+}
+
+// What is wrong in a query of a type with a quoting of its own, or with none.
+std::string FindUnquotedPlain(const Text& query, const LookupType& type, std::string_view form) {
+  SqlPlace place;
+  bool in_first_word = true;
+  std::size_t begin = 0;
+  for (const Segment& run : query.segments) {
+    const std::size_t at = begin;
+    begin = run.end;
+    const std::string_view octets = form.substr(at, begin - at);
+    if ((run.origins & kOutsiders) == 0) {
+      place.Take(octets);
+      continue;
+    }
+    if (!Accepts(type, run.quote))
+      return Unfit(run, type.name,
+                   type.accepts.empty() ? "cannot be made fit for it"
+                                        : UseOperator(type.accepts.front(), type.name));
+    if (type.first_word && in_first_word && (in_first_word = InFirstWord(form, at)))
+      return Unfit(run, type.name, "stands in its first word");
+    if (type.in_string && !place.in_string())
+      return Unfit(run, type.name, "stands outside of a string: put it between single quotes");
+    place.Take(octets);
+  }
+  return "";
 }
 
 }  // namespace
@@ -100,7 +170,18 @@ std::string_view NameOfOrigin(Origins origins) {
   return "the configuration";
 }
 
+bool Accepts(const LookupType& type, Quote quote) {
+  return std::find(type.accepts.begin(), type.accepts.end(), quote) != type.accepts.end();
+}
+
+Quote QuoteOfItsOwn(const LookupType& type) {
+  for (Quote quote : type.accepts)
+    if (quote >= Quote::kFirstOfDrivers) return quote;
+  return Quote::kNone;
+}
+
 std::string FindUnquoted(const Text& query, const LookupType& type) {
+  if (query.segments.empty() || type.any_text) return "";
   const bool ldap = Accepts(type, Quote::kLdapFilter) && Accepts(type, Quote::kLdapDn);
   // Only the administrator's octets say where the parts of the query are.
   std::string form(query.text);
@@ -110,17 +191,12 @@ std::string FindUnquoted(const Text& query, const LookupType& type) {
       std::fill(form.begin() + static_cast<std::ptrdiff_t>(begin), form.begin() + run.end, 'x');
     begin = run.end;
   }
+  if (!ldap) return FindUnquotedPlain(query, type, form);
   begin = 0;
   for (const Segment& run : query.segments) {
     std::size_t at = begin;
     begin = run.end;
     if ((run.origins & kOutsiders) == 0) continue;
-    if (!ldap) {
-      if (run.quote != Quote::kNone && Accepts(type, run.quote)) continue;
-      return Unfit(run, type.name,
-                   type.accepts.empty() ? "cannot be made fit for it"
-                                        : UseOperator(type.accepts.front(), type.name));
-    }
     Quote wanted = WantedAt(PlaceIn(std::string_view(form).substr(0, at)));
     if (wanted == Quote::kNone)
       return Unfit(run, type.name, "stands where neither a DN nor a filter is");

@@ -14,8 +14,16 @@ namespace signet::expand {
 // right quote operator (rules L1, L2). In an LDAP query the place decides which one is
 // right: quote_ldap_dn in a DN, quote_ldap in a filter, quote in a password.
 //
+// A driver's own quoting is fit for queries of its types only, and where the driver says so,
+// only between two single quotes of SQL. The first word of a query is the
+// administrator's alone where it is a command or the path of a file.
+//
 //   Returns  what is wrong, naming the operator that is missing; "" where all is well.
 std::string FindUnquoted(const Text& query, const LookupType& type);
+
+bool Accepts(const LookupType& type, Quote quote);
+// What a driver's own quoting marks its results with; kNone where it has none.
+Quote QuoteOfItsOwn(const LookupType& type);
 
 // The query with the values of PASS= replaced, for messages.
 std::string WithoutPasswords(std::string_view query);

@@ -17,10 +17,18 @@ struct LookupType {
   int handle = 0;
   std::string_view name;
   bool single_key = false;     // ${lookup{key}type{file}}; otherwise ${lookup type{query}}
-  bool absolute_file = false;  // the file name must be absolute
+  bool absolute_file = false;  // the file name, or one that a query names, must be absolute
   // The quote operators that make outsider text fit for a query of this type; empty
-  // where any text is data (single keys).
+  // where none does.
   std::vector<Quote> accepts;
+  bool any_text = false;    // a query is one value, whatever is in it: none is needed
+  bool in_string = false;   // what is quoted is fit only between two ' of SQL
+  bool first_word = false;  // of a query: outsiders have no part in it
+  // Options behind a comma that the type knows, as in signet/driver.h; nullopt: unknown.
+  std::optional<std::string> options;
+  // ${quote_NAME:text} and ${quote_NAME_option:text} where the type has a quoting of its
+  // own; empty otherwise. Returns false where the option is unknown.
+  std::function<bool(std::string_view option, std::string_view text, std::string* quoted)> quote;
 };
 
 // Names that exist outside the language: lookup types, named lists. Used while compiling.

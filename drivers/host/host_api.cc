@@ -55,6 +55,8 @@ void Answer(signet_lookup_call* call, signet_text text) noexcept {
   static_cast<LookupCall*>(call)->answered = View(text);
 }
 
+void Changed(signet_lookup_call* call) noexcept { static_cast<LookupCall*>(call)->changed = true; }
+
 int MainOption(signet_worker* worker, signet_text name, signet_text* text) noexcept {
   std::string_view view;
   if (!worker->MainOption(View(name), &view)) return 0;
@@ -149,6 +151,7 @@ const signet_host kTable = {
     .stream_why = StreamWhy,
     .shutdown = Shutdown,
     .close = Close,
+    .changed = Changed,
 };
 
 }  // namespace

@@ -69,6 +69,7 @@ namespace signet::drivers {
 struct LookupCall : signet_lookup_call {
   LookupCall() : signet_lookup_call{} { size = sizeof(signet_lookup_call); }
   std::string answered;
+  bool changed = false;  // what the driver looks things up in
 };
 
 // The table that every driver is given.

@@ -1,6 +1,7 @@
 #include "drivers/host/registry.h"
 
 #include <signet/driver.h>
+#include <stddef.h>
 #include <string.h>
 
 #include <algorithm>
@@ -138,11 +139,12 @@ std::string CheckAuth(const signet_auth_driver& driver) {
   return "";
 }
 
-std::vector<Quote> QuotesOf(std::uint32_t accepts) {
+// `own` is what marks the results of the driver's own quoting.
+std::vector<Quote> QuotesOf(std::uint32_t accepts, Quote own) {
   std::vector<Quote> quotes;
   if ((accepts & SIGNET_QUOTE_LDAP_FILTER) != 0) quotes.push_back(Quote::kLdapFilter);
   if ((accepts & SIGNET_QUOTE_LDAP_DN) != 0) quotes.push_back(Quote::kLdapDn);
-  if ((accepts & SIGNET_QUOTE_OWN) != 0) quotes.push_back(Quote::kOther);
+  if ((accepts & SIGNET_QUOTE_OWN) != 0) quotes.push_back(own);
   return quotes;
 }
 
@@ -196,12 +198,24 @@ Added Registry::Add(const signet_auth_driver* driver) {
 
 namespace {
 
+// What a row of a driver of the first version has.
+constexpr std::size_t kLeastTypeSize = offsetof(signet_lookup_type, options);
+
+// ${quote_NAME:…} by the driver's function.
+bool QuoteBy(const signet_lookup_driver& driver, std::uint32_t index, std::string_view option,
+             std::string_view text, std::string* quoted) {
+  const auto add = [](void* context, signet_text piece) noexcept {
+    static_cast<std::string*>(context)->append(View(piece));
+  };
+  return driver.quote(index, Borrow(option), Borrow(text), add, quoted) != 0;
+}
+
 // One row of a driver's `types` → what the rest of the program sees of it.
 Result<std::unique_ptr<LookupDriver>, std::string> MakeType(const signet_lookup_driver& driver,
-                                                            std::uint32_t index) {
-  signet_lookup_type type;
+                                                            std::uint32_t index, Quote own) {
+  signet_lookup_type type{};
   memcpy(&type, reinterpret_cast<const char*>(driver.types) + index * driver.type_size,
-         sizeof type);
+         std::min(driver.type_size, sizeof type));
   auto entry = std::make_unique<LookupDriver>();
   entry->name = Copy(type.name);
   if (!GoodName(entry->name)) return Err{std::string("a type without a proper name")};
@@ -213,7 +227,16 @@ Result<std::unique_ptr<LookupDriver>, std::string> MakeType(const signet_lookup_
   entry->type.name = entry->name;
   entry->type.single_key = (type.flags & SIGNET_LOOKUP_SINGLE_KEY) != 0;
   entry->type.absolute_file = (type.flags & SIGNET_LOOKUP_ABSOLUTE_FILE) != 0;
-  entry->type.accepts = QuotesOf(type.accepts);
+  entry->type.first_word = (type.flags & SIGNET_LOOKUP_FIRST_WORD) != 0;
+  entry->type.accepts = QuotesOf(type.accepts, own);
+  entry->type.in_string = (type.accepts & SIGNET_QUOTE_IN_STRING) != 0;
+  entry->type.any_text = (type.accepts & SIGNET_QUOTE_NOT_NEEDED) != 0;
+  if (type.options.data != nullptr) entry->type.options = Copy(type.options);
+  if ((type.accepts & SIGNET_QUOTE_OWN) != 0)
+    entry->type.quote = [&driver, index](std::string_view option, std::string_view text,
+                                         std::string* quoted) {
+      return QuoteBy(driver, index, option, text, quoted);
+    };
   return entry;
 }
 
@@ -226,14 +249,17 @@ Added Registry::Add(const signet_lookup_driver* driver) {
   auto table = std::make_unique<signet_lookup_driver>(Complete(driver));
   const std::string name = Copy(table->name);
   if (table->find == nullptr) return Refuse("lookup", name, "has no `find`");
-  if (table->types == nullptr || table->type_count == 0 ||
-      table->type_size < sizeof(signet_lookup_type))
+  if (table->types == nullptr || table->type_count == 0 || table->type_size < kLeastTypeSize)
     return Refuse("lookup", name, "has no table of types");
   auto rows = CopyRows(table->main_options, table->main_option_count, table->main_option_size);
   if (!rows) return Refuse("lookup", name, rows.error());
+  // Each driver's quoting is fit for its own types only.
+  constexpr std::size_t kFirst = static_cast<std::size_t>(Quote::kFirstOfDrivers);
+  const std::size_t own = kFirst + owned_->lookups.size();
+  if (own > UINT8_MAX) return Refuse("lookup", name, "there are too many lookup drivers");
   std::vector<std::unique_ptr<LookupDriver>> entries;
   for (std::uint32_t i = 0; i < table->type_count; ++i) {
-    auto entry = MakeType(*table, i);
+    auto entry = MakeType(*table, i, static_cast<Quote>(own));
     if (!entry) return Refuse("lookup", name, entry.error());
     for (const auto& earlier : entries)
       if (earlier->name == entry.value()->name)

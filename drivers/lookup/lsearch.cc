@@ -189,7 +189,10 @@ signet_found Find(const signet_host* host, void* state, signet_lookup_call* call
     return Later(host, call, "absolute file name expected for \"lsearch\" lookup");
   std::string trouble;
   const auto table = static_cast<State*>(state)->Get(host, path, &trouble);
-  if (table == nullptr) return Later(host, call, trouble);
+  if (table == nullptr) {
+    host->answer(call, Text(trouble));
+    return SIGNET_UNREADABLE;
+  }
   const auto item = table->Find(View(call->key));
   if (!item) return SIGNET_NOT_FOUND;
   host->answer(call, Text(HasOption(View(call->options), "ret=full") ? item->full : item->data));
@@ -202,7 +205,8 @@ void Close(const signet_host*, void* state) noexcept { delete static_cast<State*
 // clang-format off
 const signet_lookup_type kTypes[] = {
     {SIGNET_TEXT("lsearch"), SIGNET_LOOKUP_SINGLE_KEY | SIGNET_LOOKUP_ABSOLUTE_FILE, 0,
-     SIGNET_TEXT("the data behind a key in a text file of \"key: data\" lines")},
+     SIGNET_TEXT("the data behind a key in a text file of \"key: data\" lines"),
+     SIGNET_TEXT("ret=full")},
 };
 
 const signet_lookup_driver kDriver = {

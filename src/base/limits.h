@@ -42,6 +42,7 @@ inline constexpr std::size_t kAclDepth = 20;                 // nested `acl =`, 
 inline constexpr std::size_t kNamedListDepth = 20;           // +name within +name
 
 // Lookups (rules L4, L9).
+inline constexpr std::size_t kQueryBytes = 64 * 1024;
 inline constexpr std::size_t kLookupsPerSession = 50;
 inline constexpr seconds kLookupTotal{10};        // one lookup, all servers together
 inline constexpr seconds kDirectoryConnect{3};    // TCP + TLS + bind at one server

@@ -25,8 +25,16 @@ using Origins = std::uint8_t;
 
 // Which quote operator produced a run of octets; a query wants the matching one
 // around outsider text (rules L1, L2).
-// kWord is ${quote:}, fit for a setting's value; kOther is a lookup driver's own.
-enum class Quote : std::uint8_t { kNone, kLdapFilter, kLdapDn, kRegex, kWord, kOther };
+// kWord is ${quote:}, fit for a setting's value. Lookup drivers that bring a quoting of their own
+// have values from kFirstOfDrivers on, one each.
+enum class Quote : std::uint8_t {
+  kNone,
+  kLdapFilter,
+  kLdapDn,
+  kRegex,
+  kWord,
+  kFirstOfDrivers = 16
+};
 
 // A run of a text's octets that share origin and quoting, up to `end`.
 struct Segment {

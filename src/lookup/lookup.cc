@@ -2,9 +2,9 @@
 
 #include <signet/driver.h>
 
+#include <algorithm>
 #include <map>
 
-#include "drivers/host/host_api.h"
 #include "src/base/limits.h"
 #include "src/engine/engine.h"
 #include "src/lookup/io.h"
@@ -46,16 +46,32 @@ Worker::~Worker() = default;
 
 namespace {
 
-LookupAnswer Deferred(std::string why) { return {LookupAnswer::kDeferred, std::move(why)}; }
+LookupAnswer Deferred(std::string why, bool opening = false) {
+  return {LookupAnswer::kDeferred, std::move(why), opening};
+}
 
-bool HasOption(std::string_view options, std::string_view wanted) {
-  while (!options.empty()) {
-    const std::size_t comma = options.find(',');
-    if (options.substr(0, comma) == wanted) return true;
-    if (comma == std::string_view::npos) break;
-    options.remove_prefix(comma + 1);
+// Options that every type has, and what is left of the others.
+struct Options {
+  bool read_cache = true;
+  bool write_cache = true;
+  bool give_key = false;
+  std::string rest;
+};
+
+Options ReadOptions(std::string_view text, bool single_key) {
+  Options options;
+  while (!text.empty()) {
+    const std::size_t comma = std::min(text.find(','), text.size());
+    const std::string_view option = text.substr(0, comma);
+    text.remove_prefix(std::min(comma + 1, text.size()));
+    if (option == "cache=no" || option == "cache=no_rd") options.read_cache = false;
+    if (option == "cache=no" || option == "cache=no_wr") options.write_cache = false;
+    if (single_key && option == "ret=key") options.give_key = true;
+    if (option.starts_with("cache=") || (single_key && option == "ret=key")) continue;
+    if (!options.rest.empty()) options.rest += ',';
+    options.rest += option;
   }
-  return false;
+  return options;
 }
 
 // The deadline on the drivers' clock, at most one lookup's time from now (rule L4).
@@ -68,7 +84,8 @@ std::int64_t DeadlineMs(Deadline deadline) {
 LookupAnswer AnswerOf(int found, LookupCall& call) {
   if (found == SIGNET_FOUND) return {LookupAnswer::kFound, std::move(call.answered)};
   if (found == SIGNET_NOT_FOUND) return {LookupAnswer::kNotFound, ""};
-  return Deferred(call.answered.empty() ? "the driver gave no reason" : call.answered);
+  if (call.answered.empty()) return Deferred("the driver gave no reason");
+  return Deferred(std::move(call.answered), found == SIGNET_UNREADABLE);
 }
 
 // Octets of any value, told apart from their neighbours by their length.
@@ -81,7 +98,7 @@ void AddToKey(std::string* key, std::string_view part) {
 }  // namespace
 
 struct PerConnection::Rep {
-  explicit Rep(Worker& w) : worker(w.rep()) {}
+  Rep(Worker& w, std::int64_t (*now)()) : worker(w.rep()), now_ms(now) {}
 
   const LookupDriver* DriverOf(int handle) const {
     const auto& all = worker.registry.lookups();
@@ -89,37 +106,50 @@ struct PerConnection::Rep {
                ? all[static_cast<std::size_t>(handle)].get()
                : nullptr;
   }
+  LookupAnswer Find(const LookupDriver& driver, const expand::LookupRequest& request,
+                    const Options& options, Deadline deadline);
+  // *changed: no answer that the driver gave so far is to be used again.
   LookupAnswer Ask(const LookupDriver& driver, const expand::LookupRequest& request,
-                   Deadline deadline);
+                   Deadline deadline, bool* changed);
 
   // An answer that is not too old, or nullptr (rule L8).
-  const LookupAnswer* FindKept(const std::string& key);
-  void Keep(const std::string& key, const LookupAnswer& answer);
+  const LookupAnswer* FindKept(const std::string& key) const;
+  void Keep(const LookupDriver& driver, const std::string& key, const LookupAnswer& answer);
+  void ForgetThoseOf(const LookupDriver& driver) {
+    std::erase_if(kept, [&](const auto& entry) { return entry.second.driver == driver.abi; });
+  }
 
   struct Kept {
+    const signet_lookup_driver* driver;
     LookupAnswer answer;  // kFound or kNotFound
-    Deadline until;
+    std::int64_t until_ms;
   };
   Worker::Rep& worker;
+  std::int64_t (*now_ms)();
   std::map<std::string, Kept> kept;
 };
 
-const LookupAnswer* PerConnection::Rep::FindKept(const std::string& key) {
+const LookupAnswer* PerConnection::Rep::FindKept(const std::string& key) const {
   const auto found = kept.find(key);
-  return found == kept.end() || found->second.until.Passed() ? nullptr : &found->second.answer;
+  return found == kept.end() || now_ms() >= found->second.until_ms ? nullptr
+                                                                   : &found->second.answer;
 }
 
-void PerConnection::Rep::Keep(const std::string& key, const LookupAnswer& answer) {
+void PerConnection::Rep::Keep(const LookupDriver& driver, const std::string& key,
+                              const LookupAnswer& answer) {
+  using std::chrono::milliseconds;
+  const std::int64_t now = now_ms();
   if (kept.size() >= limits::kAnswersKept)
-    std::erase_if(kept, [](const auto& entry) { return entry.second.until.Passed(); });
+    std::erase_if(kept, [now](const auto& entry) { return now >= entry.second.until_ms; });
   if (kept.size() >= limits::kAnswersKept) return;
-  const auto age =
+  const milliseconds age =
       answer.kind == LookupAnswer::kFound ? limits::kAnswerMaxAge : limits::kNotFoundMaxAge;
-  kept.insert_or_assign(key, Kept{answer, Deadline::After(age)});
+  kept.insert_or_assign(key, Kept{driver.abi, answer, now + age.count()});
 }
 
 LookupAnswer PerConnection::Rep::Ask(const LookupDriver& driver,
-                                     const expand::LookupRequest& request, Deadline deadline) {
+                                     const expand::LookupRequest& request, Deadline deadline,
+                                     bool* changed) {
   if (deadline.Passed()) return Deferred("no time is left for a lookup");
   LookupCall call;
   call.type = driver.type_index;
@@ -134,10 +164,29 @@ LookupAnswer PerConnection::Rep::Ask(const LookupDriver& driver,
     engine::Blocking(find);
   else
     find();
+  *changed = call.changed;
   return AnswerOf(found, call);
 }
 
-PerConnection::PerConnection(Worker& worker) : rep_(std::make_unique<Rep>(worker)) {}
+LookupAnswer PerConnection::Rep::Find(const LookupDriver& driver,
+                                      const expand::LookupRequest& request, const Options& options,
+                                      Deadline deadline) {
+  std::string key = std::to_string(request.handle) + ' ';
+  for (const std::string_view part : {request.key, request.query, std::string_view(options.rest)})
+    AddToKey(&key, part);
+  if (options.read_cache)
+    if (const LookupAnswer* known = FindKept(key); known != nullptr) return *known;
+  bool changed = false;
+  LookupAnswer answer =
+      Ask(driver, {request.handle, request.key, request.query, options.rest}, deadline, &changed);
+  if (changed) ForgetThoseOf(driver);
+  if (answer.kind != LookupAnswer::kDeferred && !changed && options.write_cache)
+    Keep(driver, key, answer);
+  return answer;
+}
+
+PerConnection::PerConnection(Worker& worker, std::int64_t (*now_ms)())
+    : rep_(std::make_unique<Rep>(worker, now_ms)) {}
 PerConnection::~PerConnection() = default;
 
 LookupAnswer PerConnection::Find(const expand::LookupRequest& request, Deadline deadline) {
@@ -145,20 +194,11 @@ LookupAnswer PerConnection::Find(const expand::LookupRequest& request, Deadline 
   if (driver == nullptr) return Deferred("unknown lookup type");
   if (driver->type.single_key ? request.key.empty() : request.query.empty())
     return {LookupAnswer::kNotFound, ""};
-  if (!engine::InCoroutine() && !driver->type.single_key)
+  if (!engine::InCoroutine() && !driver->type.single_key && !driver->blocking)
     return Deferred("this lookup cannot be made here: it has to wait");
-  std::string key = std::to_string(request.handle) + ' ';
-  for (const std::string_view part : {request.key, request.query, request.options})
-    AddToKey(&key, part);
-  const bool no_cache = HasOption(request.options, "cache=no");
-  if (!no_cache && !HasOption(request.options, "cache=no_rd"))
-    if (const LookupAnswer* known = rep_->FindKept(key); known != nullptr) return *known;
-  LookupAnswer answer = rep_->Ask(*driver, request, deadline);
-  if (answer.kind == LookupAnswer::kDeferred) return answer;
-  if (driver->type.single_key && answer.kind == LookupAnswer::kFound &&
-      HasOption(request.options, "ret=key"))
-    answer.text = request.key;
-  if (!no_cache && !HasOption(request.options, "cache=no_wr")) rep_->Keep(key, answer);
+  const Options options = ReadOptions(request.options, driver->type.single_key);
+  LookupAnswer answer = rep_->Find(*driver, request, options, deadline);
+  if (options.give_key && answer.kind == LookupAnswer::kFound) answer.text = request.key;
   return answer;
 }
 

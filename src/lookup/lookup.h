@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "drivers/host/host_api.h"
 #include "drivers/host/registry.h"
 #include "expand/services.h"
 #include "src/base/log.h"
@@ -24,11 +25,14 @@ class Worker {
   std::unique_ptr<Rep> rep_;
 };
 
-// Lookups of one connection, with the answers it has had (rule L8: temporary failures
-// are not kept). Cheap to make.
+// Lookups of one connection, with the answers it has had (rule L8): by everything that
+// could change them, for limits::kAnswerMaxAge or kNotFoundMaxAge. Temporary failures are
+// not kept. Where a lookup changed what its driver looks things up in, no earlier answer of
+// that driver is used again. Cheap to make.
 class PerConnection {
  public:
-  explicit PerConnection(Worker& worker);
+  // `now_ms`: the clock of ages; a test has its own.
+  explicit PerConnection(Worker& worker, std::int64_t (*now_ms)() = drivers::NowMs);
   ~PerConnection();
   expand::LookupAnswer Find(const expand::LookupRequest& request, Deadline deadline);
   expand::LookupAnswer Authenticate(int handle, std::string_view query, Deadline deadline);

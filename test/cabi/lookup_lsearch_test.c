@@ -62,7 +62,7 @@ static void key_gives_its_data(void** state) {
 static void missing_file_is_temporary_trouble_with_its_reason(void** state) {
   struct fake_lookup lookup = {0};
   (void)state;
-  assert_int_equal(find(&lookup, "ann", "/tmp/signet-no-such-file", NULL), SIGNET_LATER);
+  assert_int_equal(find(&lookup, "ann", "/tmp/signet-no-such-file", NULL), SIGNET_UNREADABLE);
   assert_string_equal(
       lookup.answer,
       "failed to open /tmp/signet-no-such-file for linear search: No such file or directory");

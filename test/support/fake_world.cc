@@ -18,12 +18,28 @@ FakeNames::FakeNames() {
   lsearch.name = "lsearch";
   lsearch.single_key = true;
   lsearch.absolute_file = true;
+  lsearch.options = "ret=full";
   types_.push_back(lsearch);
   int handle = 0;
   for (std::string_view name : {"ldap", "ldapm", "ldapdn"})
     types_.push_back(QueryType(++handle, name, {Quote::kLdapFilter, Quote::kLdapDn}));
   types_.push_back(QueryType(++handle, "passwd", {}));
-  types_.push_back(QueryType(++handle, "sqlish", {Quote::kOther}));
+  types_.back().any_text = true;
+  expand::LookupType sqlish = QueryType(++handle, "sqlish", {Quote::kFirstOfDrivers});
+  sqlish.in_string = true;
+  sqlish.first_word = sqlish.absolute_file = true;
+  sqlish.options = "file=";
+  sqlish.quote = [](std::string_view option, std::string_view text, std::string* quoted) {
+    for (char c : text) *quoted += c == '\'' ? "''" : std::string(1, c);
+    return option.empty() || option == "like";
+  };
+  types_.push_back(sqlish);
+  expand::LookupType redisish = QueryType(++handle, "redisish", {Quote(17)});
+  redisish.quote = [](std::string_view option, std::string_view text, std::string* quoted) {
+    for (char c : text) *quoted += c == ' ' ? "\\ " : std::string(1, c);
+    return option.empty();
+  };
+  types_.push_back(redisish);
 }
 
 const expand::LookupType* FakeNames::FindLookup(std::string_view name) const {

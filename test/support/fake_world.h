@@ -16,7 +16,8 @@
 namespace signet::test {
 
 // FakeNames knows the lookup types lsearch (single key), ldap, ldapm, ldapdn,
-// passwd and sqlish (with a quoting of its own), and the named lists that a test gives it.
+// passwd (any text), sqlish and redisish (each with a quoting of its own), and the named lists that
+// a test gives it.
 class FakeNames : public expand::Names {
  public:
   FakeNames();

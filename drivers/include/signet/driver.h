@@ -79,7 +79,9 @@ enum signet_verdict {
 enum signet_found {
   SIGNET_FOUND = 1,
   SIGNET_NOT_FOUND = 2,
-  SIGNET_LATER = 3 /* temporary trouble; `answer` was given the reason */
+  SIGNET_LATER = 3,     /* temporary trouble; `answer` was given the reason */
+  SIGNET_UNREADABLE = 4 /* the same, because a file or database cannot be opened: messages
+                           give the reason alone, without the question */
 };
 
 /* How an expansion of an option ended. */
@@ -262,6 +264,13 @@ struct signet_host {
   struct signet_text (*stream_why)(struct signet_stream* stream); /* valid until the next use */
   void (*shutdown)(struct signet_stream* stream);
   void (*close)(struct signet_stream* stream);
+
+  /* --- since 0.1, for lookups --------------------------------------------------------- */
+
+  /* Says that this lookup changed, or may have changed, what the driver looks things up
+   * in: no answer that this connection had from the driver is used again, nor is this
+   * one. Drivers that run as SIGNET_LOOKUP_BLOCKING may call it too. */
+  void (*changed)(struct signet_lookup_call* call);
 };
 
 /* --- authenticators --------------------------------------------------------------------- */
@@ -302,15 +311,21 @@ struct signet_auth_driver {
 /* --- lookups ------------------------------------------------------------------------------ */
 
 #define SIGNET_LOOKUP_SINGLE_KEY 1u    /* ${lookup{KEY}type{FILE}}; else ${lookup type{QUERY}} */
-#define SIGNET_LOOKUP_ABSOLUTE_FILE 2u /* FILE must be an absolute path */
-#define SIGNET_LOOKUP_BLOCKING                                  \
-  4u /* `find` blocks: the host runs it on a thread of its own. \
-        It may then use `answer` and `now_ms` only. */
+#define SIGNET_LOOKUP_ABSOLUTE_FILE 2u /* FILE, or one that a query names, is an absolute path */
+#define SIGNET_LOOKUP_BLOCKING                                           \
+  4u /* `find` blocks: the host runs it on a thread of its own.          \
+        It may then use `answer`, `changed` and `now_ms` only, and calls \
+        of one worker run side by side. */
+#define SIGNET_LOOKUP_FIRST_WORD                               \
+  8u /* the first word of a query says what to do, or in which \
+        file: outsiders have no part in it */
 
 /* Quoting that makes text of an outsider fit for a query of this type. */
 #define SIGNET_QUOTE_LDAP_FILTER 1u /* ${quote_ldap:...} */
 #define SIGNET_QUOTE_LDAP_DN 2u     /* ${quote_ldap_dn:...} */
 #define SIGNET_QUOTE_OWN 4u         /* ${quote_NAME:...}, by the driver's `quote` */
+#define SIGNET_QUOTE_IN_STRING 8u   /* with SIGNET_QUOTE_OWN: and only between two ' of SQL */
+#define SIGNET_QUOTE_NOT_NEEDED 16u /* none: the whole query is one value, whatever is in it */
 
 /* A type of lookup, as the administrator names it. One driver may have several that share
  * its state: ldap, ldapm, ldapdn. */
@@ -319,6 +334,11 @@ struct signet_lookup_type {
   uint32_t flags;   /* SIGNET_LOOKUP_... */
   uint32_t accepts; /* SIGNET_QUOTE_...; of no meaning with SIGNET_LOOKUP_SINGLE_KEY */
   struct signet_text manual;
+  /* What may stand behind a comma after the name, in words: "ret=full file=" means that text
+   * or, behind a "=" at the end, any value. The host warns of what is not here, but for
+   * the options it knows itself (cache=, and ret=key with SIGNET_LOOKUP_SINGLE_KEY). NULL
+   * data: it cannot tell. */
+  struct signet_text options;
 };
 
 /* One lookup. Made by the host; drivers read it. */

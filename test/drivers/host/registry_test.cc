@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <signet/driver.h>
 
+#include "drivers/host/host_api.h"
+
 namespace signet::drivers {
 namespace {
 
@@ -88,6 +90,71 @@ TEST(Registry, TypesOfOneLookupDriverShareItsTable) {
   EXPECT_TRUE(shelf->type.absolute_file);
   EXPECT_TRUE(wire->blocking);
   EXPECT_EQ(wire->type.accepts, std::vector<Quote>{Quote::kLdapDn});
+}
+
+int QuoteWithIndex(std::uint32_t type, signet_text option, signet_text text,
+                   void (*add)(void*, signet_text), void* context) {
+  const std::string head = std::to_string(type) + "/" + std::string(View(option)) + "/";
+  add(context, Borrow(head));
+  add(context, text);
+  return View(option) != "none";
+}
+
+TEST(Registry, EachDriversQuotingIsItsOwn) {
+  const signet_lookup_type rows[] = {
+      {SIGNET_TEXT("a"),
+       SIGNET_LOOKUP_FIRST_WORD,
+       SIGNET_QUOTE_OWN | SIGNET_QUOTE_IN_STRING,
+       {},
+       SIGNET_TEXT("x= y=1")},
+      {SIGNET_TEXT("b"), 0, SIGNET_QUOTE_OWN, {}, {}},
+  };
+  auto driver = MakeLookup();
+  driver.types = rows;
+  driver.quote = QuoteWithIndex;
+  const signet_lookup_type more[] = {{SIGNET_TEXT("c"), 0, SIGNET_QUOTE_OWN, {}, {}},
+                                     {SIGNET_TEXT("d"), 0, SIGNET_QUOTE_NOT_NEEDED, {}, {}}};
+  auto other = MakeLookup();
+  other.types = more;
+  other.quote = QuoteWithIndex;
+  const auto registry = Registry::MakeEmpty();
+  ASSERT_TRUE(registry->Add(&driver).ok());
+  ASSERT_TRUE(registry->Add(&other).ok());
+  const expand::LookupType& a = registry->FindLookup("a")->type;
+  const expand::LookupType& b = registry->FindLookup("b")->type;
+  const expand::LookupType& c = registry->FindLookup("c")->type;
+  ASSERT_EQ(a.accepts.size(), 1u);
+  EXPECT_GE(a.accepts[0], Quote::kFirstOfDrivers);
+  EXPECT_EQ(a.accepts, b.accepts);
+  EXPECT_NE(a.accepts, c.accepts);
+  EXPECT_TRUE(a.in_string && a.first_word);
+  EXPECT_FALSE(b.in_string || b.first_word || b.any_text);
+  EXPECT_EQ(a.options, "x= y=1");
+  EXPECT_FALSE(b.options.has_value());
+  EXPECT_TRUE(registry->FindLookup("d")->type.any_text);
+  EXPECT_FALSE(registry->FindLookup("d")->type.quote);
+  std::string quoted;
+  EXPECT_TRUE(b.quote("o", "te\"xt", &quoted));
+  EXPECT_EQ(quoted, "1/o/te\"xt");
+  EXPECT_FALSE(a.quote("none", "", &quoted));
+}
+
+TEST(Registry, TypesOfAnOlderDriverHaveShorterRows) {
+  struct Old {
+    signet_text name;
+    std::uint32_t flags, accepts;
+    signet_text manual;
+  };
+  const Old rows[] = {{SIGNET_TEXT("old"), 0, 0, {}}, {SIGNET_TEXT("older"), 0, 0, {}}};
+  auto driver = MakeLookup();
+  driver.types = reinterpret_cast<const signet_lookup_type*>(rows);
+  driver.type_size = sizeof rows[0];
+  const auto registry = Registry::MakeEmpty();
+  ASSERT_TRUE(registry->Add(&driver).ok());
+  ASSERT_NE(registry->FindLookup("older"), nullptr);
+  EXPECT_FALSE(registry->FindLookup("older")->type.options.has_value());
+  driver.type_size = sizeof rows[0] - 1;
+  EXPECT_FALSE(Registry::MakeEmpty()->Add(&driver).ok());
 }
 
 TEST(Registry, AnotherAbiVersionIsRefusedNamingBoth) {
