@@ -1,12 +1,15 @@
 #include <algorithm>
 #include <string>
+#include <system_error>
 
 #include "expand/evaluate.h"
+#include "expand/files.h"
 #include "expand/ip_address.h"
 #include "expand/number.h"
 #include "expand/query.h"
 #include "expand/table.h"
 #include "src/base/text.h"
+#include "src/crypto/password.h"
 
 // What may stand behind `if` and inside filter, forany, forall, and, or: functions, then
 // the table.
@@ -168,6 +171,45 @@ bool RunText(Evaluation& e, const Node& node, bool* holds) {
   return *holds = kHolds(text.text), true;
 }
 
+// --- passwords and files -------------------------------------------------------------
+
+// The stored form is shown where the administrator wrote it; a directory's stays out of logs.
+bool FailUnknownScheme(Evaluation& e, const Node& node, const Datum& stored) {
+  std::string_view shown = stored.text;
+  if (stored.origins() != kFromAdministrator) shown = shown.substr(0, shown.find('}') + 1);
+  return e.FailPermanently(node, "unknown encryption mechanism in " + InQuotes(shown));
+}
+
+bool RunCryptEq(Evaluation& e, const Node& node, bool* holds) {
+  Datum password, stored;
+  if (!Both(e, node, &password, &stored)) return false;
+  auto match = crypto::PasswordMatch::kNo;
+  int error = 0;
+  e.services.RunBlocking(
+      [&] { match = crypto::CheckPassword(password.text, stored.text, &error); });
+  switch (match) {
+    case crypto::PasswordMatch::kYes:
+    case crypto::PasswordMatch::kNo:
+      return *holds = match == crypto::PasswordMatch::kYes, true;
+    case crypto::PasswordMatch::kUnknownScheme:
+      return FailUnknownScheme(e, node, stored);
+    case crypto::PasswordMatch::kTooCostly:
+      return e.FailTemporarily(node, "checking the password would take too much work");
+    case crypto::PasswordMatch::kError:
+      break;
+  }
+  return e.FailPermanently(node, "crypt error: " + std::generic_category().message(error) + "\n");
+}
+
+bool RunExists(Evaluation& e, const Node& node, bool* holds) {
+  Datum path;
+  FileStatus file;
+  if (!e.Child(node, 0, &path)) return false;
+  if (path.text.empty()) return *holds = false, true;
+  if (!StatFile(e, node, path, &file)) return false;
+  return *holds = file.error == 0, true;
+}
+
 // --- directories ---------------------------------------------------------------------
 
 void CheckLdapAuth(CompileContext& context, Node* node) {
@@ -207,9 +249,11 @@ constexpr ConditionRow kConditions[] = {
   {"and",      kGroup,        0, &RunGroup<false>,               nullptr, "all conditions hold; looks no further than the first that does not"},
   {"bool",     kTexts,        1, &RunBool,                       nullptr, "a text that says true: yes, true, an integer but 0; a doubtful one fails"},
   {"bool_lax", kTexts,        1, &RunBoolLax,                    nullptr, "a text that is not empty, 0, no or false"},
+  {"crypteq",  kTexts,        2, &RunCryptEq,                    nullptr, "a password is the one behind a digest or what crypt() made"},
   {"def",      kName,         0, &RunDef,                        nullptr, "a variable has a value"},
   {"eq",       kTexts,        2, &RunCompare<&Compare, &IsEqual>,                nullptr, "the texts are the same"},
   {"eqi",      kTexts,        2, &RunCompare<&CompareFolded, &IsEqual>,          nullptr, "the texts are the same but for the case of ASCII letters"},
+  {"exists",   kTexts,        1, &RunExists,                     nullptr, "a file exists"},
   {"forall",   kListThenTest, 2, &RunForEach<false>,             nullptr, "a condition holds for all elements of a list that has some"},
   {"forany",   kListThenTest, 2, &RunForEach<true>,              nullptr, "a condition holds for an element of a list"},
   {"ge",       kTexts,        2, &RunCompare<&Compare, &IsGreaterOrEqual>,       nullptr, "the first text does not sort before the second"},

@@ -31,8 +31,6 @@ constexpr ElsewhereRow kOperatorNames[] = {
 };
 constexpr ElsewhereRow kConditionNames[] = {
   {"acl", kLater},
-  {"crypteq", kLater},
-  {"exists", kLater},
   {"first_delivery", kNeedsMessage},
   {"forall_json", kLater},
   {"forall_jsons", kLater},
