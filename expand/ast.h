@@ -33,13 +33,15 @@ struct AstNode {
   AstKind kind = AstKind::kText;
   SourceSpan span;   // the whole construct
   SourceSpan name;   // the name in it
-  std::string text;  // kText: the octets; kItem `lookup`: the type word
+  std::string text;  // kText: the octets; kItem `lookup`: the type word, `extract`: json, jsons
   std::vector<AstPtr> children;
   AstPtr yes, no;                     // of a yes/no tail
   bool fail = false;                  // the tail ends in the word `fail`
   bool negated = false;               // kCondition
   bool broken = false;                // its form was wrong, and that was reported
-  bool keyed = false;                 // kItem `lookup`: the first child is a single key
+  bool keyed = false;                 // kItem `lookup`: the first child is a single key;
+                                      // `extract`: yes and no are told from the children
+  bool in_def = false;                // kVariable behind "def:"
   bool braced = false;                // kVariable: written as ${name}
   bool certificate_argument = false;  // kVariable: the second argument of certextract
   std::size_t number = 0;             // kCapture, kHole

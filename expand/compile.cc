@@ -82,6 +82,30 @@ class Emitter {
     node.braced = tree.braced;
     node.numbers[0] = static_cast<std::int64_t>(tree.number);
     EmitChildren(tree, &node);
+    // A part that ends in a mistake of form is never looked at in Exim; what else is wrong
+    // with it is said last.
+    Diagnostics* outer = context_.diagnostics;
+    if (tree.broken) context_.diagnostics = &late_;
+    Resolve(tree, &node);
+    WarnOfCertificates(node);
+    context_.diagnostics = outer;
+    return Append(node);
+  }
+
+  // Emits a whole tree and reports in the order in which Exim would find it.
+  NodeId EmitWhole(const AstNode& tree, const Diagnostics& of_form) {
+    Diagnostics late;
+    std::swap(late, late_);
+    NodeId root = Emit(tree);
+    std::swap(late, late_);
+    for (const Diagnostics* found : {&of_form, static_cast<const Diagnostics*>(&late)})
+      context_.diagnostics->insert(context_.diagnostics->end(), found->begin(), found->end());
+    return root;
+  }
+
+ private:
+  void Resolve(const AstNode& tree, Node* resolved) {
+    Node& node = *resolved;
     switch (tree.kind) {
       case AstKind::kText:
         node.text = context_.Keep(tree.text);
@@ -90,7 +114,7 @@ class Emitter {
         if (tree.children.empty()) node.kind = NodeKind::kText;
         break;
       case AstKind::kVariable:
-        tree.certificate_argument ? ResolveCertificate(&node) : ResolveVariable(&node);
+        tree.certificate_argument ? ResolveCertificate(tree, &node) : ResolveVariable(tree, &node);
         break;
       case AstKind::kOperator:
         ResolveOperator(tree, &node);
@@ -105,11 +129,8 @@ class Emitter {
       case AstKind::kHole:
         break;
     }
-    WarnOfCertificates(node);
-    return Append(node);
   }
 
- private:
   NodeId Append(const Node& node) {
     if (rep_.nodes.size() == limits::kProgramNodes)
       context_.Error(rep_.span, "expansion is too long: more than " +
@@ -123,13 +144,30 @@ class Emitter {
     bool again = tree.item != nullptr && tree.item->form == ItemForm::kSubstitute &&
                  tree.kind == AstKind::kItem && tree.children.size() == tree.item->most;
     std::size_t count = tree.children.size() - (again ? 1 : 0);
-    for (std::size_t i = 0; i < count; ++i) ids.push_back(Emit(*tree.children[i]));
+    for (std::size_t i = 0; i < count; ++i) {
+      std::size_t from = context_.diagnostics->size();
+      ids.push_back(Emit(*tree.children[i]));
+      AddSuffix(context_.diagnostics, from, Inside(tree, i));
+    }
     if (again) EmitReplacement(*tree.children.back(), tree.depth, node, &ids);
     node->first_child = static_cast<std::uint32_t>(rep_.children.size());
     node->child_count = static_cast<std::uint32_t>(ids.size());
     rep_.children.insert(rep_.children.end(), ids.begin(), ids.end());
     if (tree.yes != nullptr) node->yes = Emit(*tree.yes);
     if (tree.no != nullptr) node->no = Emit(*tree.no);
+  }
+
+  // What messages about a child say behind all else, or "".
+  static std::string Inside(const AstNode& tree, std::size_t child) {
+    if (tree.kind == AstKind::kItem && tree.item != nullptr && child + 1 == tree.item->most &&
+        (tree.item->form == ItemForm::kEachElement || tree.item->form == ItemForm::kListThenTest))
+      return " inside " + InQuotes(tree.item->name) + " item";
+    if (tree.kind != AstKind::kCondition) return "";
+    if (tree.condition->form == ConditionForm::kGroup)
+      return " inside \"" + std::string(tree.condition->name) + "{...}\" condition";
+    if (tree.condition->form == ConditionForm::kListThenTest && child == 1)
+      return " inside " + InQuotes(tree.condition->name) + " condition";
+    return "";
   }
 
   // The replacement of `sg` is expanded once before matching and again for each match.
@@ -155,8 +193,9 @@ class Emitter {
     Diagnostics found;
     context_.diagnostics = &found;
     rep_.sources.emplace_back("replacement", std::move(text), pieces);
-    AstPtr again = Parse(rep_.sources.back().whole(), holes, depth, &found);
-    node->again = Emit(*again);
+    Diagnostics of_form;
+    AstPtr again = Parse(rep_.sources.back().whole(), holes, depth, &of_form);
+    node->again = EmitWhole(*again, of_form);
     node->holes = static_cast<std::uint32_t>(holes.size());
     context_.diagnostics = outer;
     // The replacement's text goes with the Program; what is wrong with it is shown in the
@@ -176,14 +215,14 @@ class Emitter {
     return piece->from.Part(skipped, skipped + (span.end - span.begin));
   }
 
-  void ResolveVariable(Node* node) {
+  void ResolveVariable(const AstNode& tree, Node* node) {
     std::string_view name = node->name.view();
     node->text = context_.Keep(std::string(name));
     node->variable = FindRow(Variables(), name);
     if (node->variable == nullptr && name.starts_with("acl_")) {
-      ResolveAclVariable(node);
+      ResolveAclVariable(tree, node);
     } else if (node->variable == nullptr) {
-      UnknownVariable(*node);
+      UnknownVariable(tree, node);
     }
     if (node->variable != nullptr && node->variable->since > context_.used_at)
       context_.Error(node->name,
@@ -194,12 +233,12 @@ class Emitter {
   }
 
   // The second argument of certextract, which names a variable of the table.
-  void ResolveCertificate(Node* node) {
+  void ResolveCertificate(const AstNode& tree, Node* node) {
     std::string_view name = node->name.view();
     node->text = context_.Keep(std::string(name));
     node->variable = FindRow(Variables(), name);
     if (node->variable == nullptr && FindElsewhere("variable", name) != nullptr)
-      UnknownVariable(*node);
+      UnknownVariable(tree, node);
     else if (node->variable == nullptr)
       context_.Error(node->name, "no variable named " + InQuotes(name),
                      DidYouMean(name, Variables()));
@@ -237,30 +276,41 @@ class Emitter {
   }
 
   // $acl_c… and $acl_m…: any name behind a digit or an underscore.
-  void ResolveAclVariable(Node* node) {
+  void ResolveAclVariable(const AstNode& tree, Node* node) {
     std::string_view name = node->name.view();
     if (!name.starts_with("acl_c") && !name.starts_with("acl_m"))
-      return context_.Error(node->name,
-                            "unknown variable " + InQuotes(name) +
-                                " (user-defined ACL variables must start acl_c or acl_m)");
+      return NoSuchVariable(tree, *node, " (user-defined ACL variables must start acl_c or acl_m)");
     if (name.size() > 5 && !IsDigit(name[5]) && name[5] != '_')
-      return context_.Error(node->name,
-                            "unknown variable " + InQuotes(name) +
-                                " (6th character of a user-defined ACL variable must be a digit "
-                                "or underscore)");
+      return NoSuchVariable(tree, *node,
+                            " (6th character of a user-defined ACL variable must be a digit or "
+                            "underscore)");
     node->variable = FindRow(Variables(), name.substr(0, 5));
   }
 
-  void UnknownVariable(const Node& node) {
-    std::string_view name = node.name.view();
-    if (IsHeaderName(name))
-      return context_.Error(node.name,
-                            "message headers (" + InQuotes(name) +
-                                ") are not available: the message is passed on as it arrives");
+  void UnknownVariable(const AstNode& tree, Node* node) {
+    std::string_view name = node->name.view();
+    if (IsHeaderName(name)) {
+      node->variable = &HeaderVariable();
+      return context_.Warn(node->name,
+                           "message headers (" + InQuotes(name) +
+                               ") are always empty here: the message is passed on as it arrives",
+                           "", code::kNoMeaning);
+    }
     if (const ElsewhereRow* row = FindElsewhere("variable", name))
-      return context_.Error(node.name,
+      return context_.Error(node->name,
                             "variable " + InQuotes(name) + " " + std::string(row->reason));
-    context_.Error(node.name, "unknown variable " + InQuotes(name), DidYouMean(name, Variables()),
+    NoSuchVariable(tree, *node, "");
+  }
+
+  // `why` may be "".
+  void NoSuchVariable(const AstNode& tree, const Node& node, std::string_view why) {
+    std::string_view name = node.name.view();
+    std::string message = "unknown variable name " + InQuotes(name);
+    if (tree.in_def)
+      message = "unknown variable " + InQuotes(name) + " after \"def:\"";
+    else if (node.braced)
+      message = "unknown variable in " + InQuotes("${" + std::string(name) + "}");
+    context_.Error(node.name, message + std::string(why), DidYouMean(name, Variables()),
                    code::kUnknownName);
   }
 
@@ -276,8 +326,8 @@ class Emitter {
     if (node->op == nullptr) return UnknownOperator(*node);
     if (node->op->argument == nullptr) {
       if (argument.data() != nullptr)
-        context_.Error(node->name, "unknown operator " + InQuotes(name) + " (" +
-                                       InQuotes(node->op->name) + " does not take an argument)");
+        context_.Error(node->name, "unknown expansion operator " + InQuotes(name) + " (" +
+                                       InQuotes(node->op->name) + " does not take an _arg)");
       return;
     }
     if (tree.broken) return;
@@ -292,8 +342,8 @@ class Emitter {
       if (const ElsewhereRow* row = FindElsewhere("operator", n))
         return context_.Error(node.name,
                               "operator " + InQuotes(name) + " " + std::string(row->reason));
-    context_.Error(node.name, "unknown operator " + InQuotes(name), DidYouMean(name, Operators()),
-                   code::kUnknownName);
+    context_.Error(node.name, "unknown expansion operator " + InQuotes(name),
+                   DidYouMean(name, Operators()), code::kUnknownName);
   }
 
   void FinishItem(const AstNode& tree, Node* node) {
@@ -311,6 +361,7 @@ class Emitter {
 
   CompileContext& context_;
   Program::Rep& rep_;
+  Diagnostics late_;  // about parts that are broken in form
 };
 
 }  // namespace
@@ -371,8 +422,8 @@ void CompileContext::CheckQuery(NodeId query, const LookupType& type) {
   if (!wrong.empty()) Error(node.span, std::move(wrong));
 }
 
-NodeId EmitProgram(const AstNode& tree, CompileContext& context) {
-  return Emitter(context).Emit(tree);
+NodeId EmitProgram(const AstNode& tree, const Diagnostics& of_form, CompileContext& context) {
+  return Emitter(context).EmitWhole(tree, of_form);
 }
 
 // --- the way in ----------------------------------------------------------------------
@@ -381,15 +432,14 @@ ProgramPtr Compile(SourceSpan part, facts::Phase used_at, const Names& names,
                    Diagnostics* diagnostics) {
   auto rep = std::make_unique<Program::Rep>();
   rep->span = part;
-  Diagnostics found;
-  AstPtr tree = Parse(part, {}, 0, &found);
+  Diagnostics of_form, found;
+  AstPtr tree = Parse(part, {}, 0, &of_form);
   CompileContext context{*rep, names, used_at, &found};
-  rep->root = EmitProgram(*tree, context);
+  rep->root = EmitProgram(*tree, of_form, context);
   const Node& root = rep->node(rep->root);
   rep->is_constant = root.kind == NodeKind::kText;
   if (rep->is_constant) rep->constant = root.text;
   const bool good = !HasErrors(found);
-  SortBySource(&found);
   diagnostics->insert(diagnostics->end(), found.begin(), found.end());
   return good ? ProgramAccess::Make(std::move(rep)) : nullptr;
 }

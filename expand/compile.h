@@ -7,10 +7,11 @@
 namespace signet::expand {
 
 // Turns a tree into nodes: resolves names, reads arguments of operators, runs the rows'
-// checks. Reports everything that is wrong; what it emits then is not to be evaluated.
+// checks. Reports everything that is wrong, and among it what the parser found (`of_form`),
+// in the order in which Exim would come upon it; what it emits then is not to be evaluated.
 //
 //   Returns  the node of the tree's root.
-NodeId EmitProgram(const AstNode& tree, CompileContext& context);
+NodeId EmitProgram(const AstNode& tree, const Diagnostics& of_form, CompileContext& context);
 
 }  // namespace signet::expand
 #endif

@@ -69,7 +69,8 @@ template <bool kDecisive>
 bool RunGroup(Evaluation& e, const Node& node, bool* holds) {
   *holds = !kDecisive;
   for (std::size_t n = 0; n < node.child_count && *holds != kDecisive; ++n)
-    if (!e.Test(e.program.child(node, n), holds)) return false;
+    if (!e.Test(e.program.child(node, n), holds))
+      return e.FailedInside("\"" + std::string(node.condition->name) + "{...}\" condition");
   return true;
 }
 
@@ -132,7 +133,7 @@ bool RunForEach(Evaluation& e, const Node& node, bool* holds) {
     if (!good || *holds == kStopsAt) break;
   }
   e.item = outer;
-  return good;
+  return good || e.FailedInside(InQuotes(node.condition->name) + " condition");
 }
 
 // --- patterns ------------------------------------------------------------------------

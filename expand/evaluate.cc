@@ -33,6 +33,17 @@ bool Evaluation::FailDeferred(const Node& node, std::string text) {
   return false;
 }
 
+bool Evaluation::FailedInside(std::string_view what) {
+  failure_.text += " inside " + std::string(what);
+  return false;
+}
+
+bool Evaluation::FailedInItem(const Node& node) {
+  failure_.text = InQuotes(failure_.text, limits::kLogLineMaxBytes) + " inside " +
+                  InQuotes(node.item->name) + " item";
+  return false;
+}
+
 bool Evaluation::Step(const Node& node) {
   if (budget.steps == 0) return FailTemporarily(node, "too many steps in one expansion");
   --budget.steps;

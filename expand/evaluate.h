@@ -96,6 +96,10 @@ class Evaluation {
     return Fail(FailureKind::kTemporary, node, std::move(text));
   }
   bool FailDeferred(const Node& node, std::string text);
+  // Say of a failure where it happened; always return false. An item's text is quoted with
+  // the message in it, as in Exim.
+  bool FailedInside(std::string_view what);
+  bool FailedInItem(const Node& node);
   const Failure& failure() const { return failure_; }
 
   // --- making values -----------------------------------------------------------------

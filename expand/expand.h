@@ -45,7 +45,8 @@ using Outcome = Result<Value, Failure>;
 //
 //   Requires  the SourceText behind `part` outlives the Program.
 //   Returns   nullptr where there is an error; warnings alone still give a Program.
-//   Errors    every problem, appended to `diagnostics` in source order.
+//   Errors    every problem, appended to `diagnostics`: the one first that Exim would fail
+//             with, and in its words.
 //   Security  spans only show text of the administrator: data is never compiled (E1).
 ProgramPtr Compile(SourceSpan part, facts::Phase used_at, const Names& names,
                    Diagnostics* diagnostics);

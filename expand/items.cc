@@ -4,6 +4,7 @@
 #include "expand/cert_fields.h"
 #include "expand/evaluate.h"
 #include "expand/hash.h"
+#include "expand/json_text.h"
 #include "expand/lookup_word.h"
 #include "expand/number.h"
 #include "expand/query.h"
@@ -243,37 +244,89 @@ bool RunCertExtract(Evaluation& e, const Node& node, Datum* out) {
 
 // --- extract -------------------------------------------------------------------------
 
-bool IsNumberedKey(std::string_view key) { return ReadFieldNumber(key).has_value(); }
-
-// The texts behind an extract's first: one of data for a key, two for a number; then yes
-// and no. Returns what is wrong with their count, or "".
-std::string CountExtract(const Node& node, bool numbered) {
-  std::size_t own = numbered ? 3 : 2;
+// The texts behind an extract's first where only that tells how many there are: one of
+// data for a key, two for a number; then yes and no. Returns what is wrong, or "".
+std::string CountExtract(const Node& node, const Program::Rep& program, bool numbered) {
+  const std::size_t own = numbered ? 3 : 2;
   if (node.child_count < own)
-    return "missing '{' for argument " + std::to_string(node.child_count + 1) + " of extract";
-  if (node.child_count > own + (node.fail ? 1 : 2)) return "too many arguments for \"extract\"";
+    return "missing '{' for arg " + std::to_string(node.child_count + 1) + " of extract";
+  const std::string wrong = "curly-bracket problem in conditional yes/no parsing: ";
+  if (node.child_count > own + (node.fail ? 1 : 2)) {
+    SourceSpan rest = program.node(program.child(node, own + (node.fail ? 1 : 2))).span;
+    rest.end = program.span.end;
+    return wrong + "did not close with '}'\n remaining string is '{" + std::string(rest.view()) +
+           "'";
+  }
   if (node.fail && node.child_count == own)
-    return "\"fail\" of \"extract\" needs a 'yes' string before it";
+    return wrong + "'yes' part did not start with '{'\n remaining string is 'fail}'";
   return "";
 }
 
+bool IsJson(const Node& node) { return !node.text.empty(); }
+
+// Of a key that is not empty.
+std::string WrongKey(const Node& node, std::string_view trimmed) {
+  auto number = ReadFieldNumber(trimmed);
+  return IsJson(node) && number.has_value() && *number <= 0
+             ? "first argument of \"extract\" must be greater than zero"
+             : "";
+}
+
 void CheckExtract(CompileContext& context, Node* node) {
-  const std::string_view* key = context.ConstantText(context.Child(*node, 0));
-  if (key == nullptr) return;
-  std::string_view trimmed = Trim(*key);
-  if (trimmed.empty())
-    return context.Error(node->span, "first argument of \"extract\" must not be empty");
-  std::string wrong = CountExtract(*node, IsNumberedKey(trimmed));
+  const std::string_view* key =
+      node->child_count == 0 ? nullptr : context.ConstantText(context.Child(*node, 0));
+  std::string wrong;
+  std::size_t least = node->keyed ? 2 : 0;
+  if (node->child_count == 0) least = 1;
+  if (key != nullptr) {
+    std::string_view trimmed = Trim(*key);
+    if (!IsJson(*node) && ReadFieldNumber(trimmed).has_value()) least = 3;
+    wrong = trimmed.empty() ? "first argument of \"extract\" must not be empty"
+                            : WrongKey(*node, trimmed);
+  }
+  if (wrong.empty() && node->child_count < least)
+    wrong = "missing '{' for arg " + std::to_string(node->child_count + 1) + " of extract";
   if (!wrong.empty()) context.Error(node->span, std::move(wrong));
 }
 
-// The tail of an extract, whose texts were read as arguments.
+// The tail of an extract; where its texts were read as arguments, the `own` first are not
+// of it.
 bool ExtractTail(Evaluation& e, const Node& node, std::size_t own, bool found, const Datum& value,
                  Datum* out) {
+  if (node.keyed) return e.Tail(node, found, &value, out);
   Node tail = node;
   if (node.child_count > own) tail.yes = e.program.child(node, own);
   if (node.child_count > own + 1) tail.no = e.program.child(node, own + 1);
   return e.Tail(tail, found, &value, out);
+}
+
+// The text of a member, without its quotes for `jsons`.
+bool TakeMember(Evaluation& e, const Node& node, const Datum& data, JsonText::Member member,
+                Datum* value) {
+  if (node.text == "jsons") {
+    std::size_t begin = 0, end = 0;
+    if (!UnquoteJson(data.text.substr(member.begin, member.end - member.begin), &begin, &end))
+      return e.FailPermanently(node, "missing '\"' wrapping string result for extract jsons");
+    member.end = member.begin + end;
+    member.begin += begin;
+  }
+  return *value = Datum(PartOf(data, member.begin, member.end, &e.arena)), true;
+}
+
+bool FindInJson(Evaluation& e, const Node& node, const Datum& data, std::string_view key,
+                bool* found, Datum* value) {
+  auto number = ReadFieldNumber(key);
+  JsonText json(data.text);
+  JsonText::Member member;
+  if (json.Open(number.has_value() ? JsonText::Kind::kArray : JsonText::Kind::kObject))
+    while (!*found && json.Next(&member))
+      *found = number.has_value() ? --*number == 0 : member.key == key;
+  if (!json.error().empty()) return e.FailPermanently(node, json.error());
+  if (!*found) return true;
+  // Of an array, white space behind a member goes; of an object it stays, as in Exim.
+  while (number.has_value() && member.end > member.begin && IsSpace(data.text[member.end - 1]))
+    --member.end;
+  return TakeMember(e, node, data, member, value);
 }
 
 // A value in double quotes, from behind the opening one: escapes as in the language.
@@ -366,15 +419,20 @@ bool RunExtract(Evaluation& e, const Node& node, Datum* out) {
   if (name.empty())
     return e.FailPermanently(node, "first argument of \"extract\" must not be empty");
   auto number = ReadFieldNumber(name);
-  std::string wrong = CountExtract(node, number.has_value());
+  std::string wrong =
+      node.keyed ? WrongKey(node, name) : CountExtract(node, e.program, number.has_value());
   if (!wrong.empty()) return e.FailPermanently(node, std::move(wrong));
-  if (!number.has_value()) {
+  bool found = false;
+  if (IsJson(node) || !number.has_value()) {
     if (!e.Child(node, 1, &data)) return false;
-    bool found = FindKeyed(e, data, name, &value);
+    if (!IsJson(node))
+      found = FindKeyed(e, data, name, &value);
+    else if (!FindInJson(e, node, data, name, &found, &value))
+      return false;
     return ExtractTail(e, node, 2, found, value, out);
   }
   if (!e.Child(node, 1, &separators) || !e.Child(node, 2, &data)) return false;
-  bool found = FindNumbered(e, data, separators.text, *number, &value);
+  found = FindNumbered(e, data, separators.text, *number, &value);
   return ExtractTail(e, node, 3, found, value, out);
 }
 
@@ -438,7 +496,7 @@ bool RunMap(Evaluation& e, const Node& node, Datum* out) {
   for (Text& element : each.elements) {
     Datum result;
     e.item = Datum(element);
-    if (!e.Child(node, 1, &result)) return false;
+    if (!e.Child(node, 1, &result)) return e.FailedInItem(node);
     element = result;
   }
   return *out = e.MakeList(each.elements, each.separator, ListStyle::kBuilt), true;
@@ -448,12 +506,15 @@ bool RunFilter(Evaluation& e, const Node& node, Datum* out) {
   EachItem each(e);
   if (!each.Read(node)) return false;
   Elements kept(&e.arena);
+  const Datum outer_value = e.value;
   for (const Text& element : each.elements) {
     bool holds = false;
     e.item = Datum(element);
-    if (!e.Test(e.program.child(node, 1), &holds)) return false;
+    if (!e.Test(e.program.child(node, 1), &holds))
+      return e.FailedInside(InQuotes(node.item->name) + " condition");
     if (holds) kept.push_back(element);
   }
+  e.value = outer_value;
   return *out = e.MakeList(kept, each.separator, ListStyle::kBuilt), true;
 }
 
@@ -473,7 +534,7 @@ bool RunReduce(Evaluation& e, const Node& node, Datum* out) {
   }
   *out = e.value;
   e.value = outer;
-  return good;
+  return good || e.FailedInItem(node);
 }
 
 // --- parts of texts ------------------------------------------------------------------
@@ -685,7 +746,7 @@ using enum ItemForm;
 // clang-format off
 constexpr ItemRow kItems[] = {
   {"certextract", kCertificateTail, 2, 2, &RunCertExtract, &CheckCertExtract, "a field of a certificate"},
-  {"extract",     kExtract,         2, 5, &RunExtract,     &CheckExtract,     "a field by its name, or by its number between separators"},
+  {"extract",     kExtract,         0, 5, &RunExtract,     &CheckExtract,     "a field by its name, or by its number between separators"},
   {"filter",      kListThenTest,    2, 2, &RunFilter,      nullptr,           "the elements of a list for which a condition holds"},
   {"hash",        kArguments,       2, 3, &RunHashItem,    nullptr,           "a short hash of a text, not for security"},
   {"hmac",        kArguments,       3, 3, &RunHmac,        &CheckHmac,        "RFC 2104: a digest that needs a key"},
@@ -694,9 +755,9 @@ constexpr ItemRow kItems[] = {
   {"listextract", kArgumentsTail,   2, 2, &RunListExtract, nullptr,           "an element of a list by its number"},
   {"listquote",   kArguments,       2, 2, &RunListQuote,   nullptr,           "a text made fit to be one element: the separator is doubled"},
   {"lookup",      kLookup,          1, 2, &RunLookup,      &CheckLookup,      "what a file or a directory answers"},
-  {"map",         kArguments,       2, 2, &RunMap,         nullptr,           "a list with each element replaced by a text made from $item"},
+  {"map",         kEachElement,     2, 2, &RunMap,         nullptr,           "a list with each element replaced by a text made from $item"},
   {"nhash",       kArguments,       2, 3, &RunNumericHashItem, nullptr,       "a number from a text, not for security"},
-  {"reduce",      kArguments,       3, 3, &RunReduce,      nullptr,           "one value made from all elements, with $value and $item"},
+  {"reduce",      kEachElement,     3, 3, &RunReduce,      nullptr,           "one value made from all elements, with $value and $item"},
   {"sg",          kSubstitute,      3, 3, &RunSg,          &CheckSg,          "every match of a regular expression replaced"},
   {"substr",      kArguments,       2, 3, &RunSubstrItem,  nullptr,           "from an offset, for a length; negative counts from the end"},
   {"tr",          kArguments,       3, 3, &RunTr,          nullptr,           "octets replaced one for one"},

@@ -134,18 +134,11 @@ Token Lexer::Dollar() {
   std::size_t from = at_++;
   if (Peek() == '{') return OpenBrace(from);
   if (IsDigit(Peek())) return Number(from);
-  if (!IsAlpha(Peek())) return Error("letter, digit or { expected after $", from, at_);
+  if (!IsAlpha(Peek())) return Error("$ not followed by letter, digit, or {", from, at_);
   Token t;
   t.kind = TokenKind::kVariable;
-  t.name = Word();
-  if (IsHeaderName(t.name.view())) {
-    t.kind = TokenKind::kHeader;
-    // The name goes on to a colon or to something that cannot be printed.
-    while (!AtEnd() && Peek() != ':' && static_cast<unsigned char>(Peek()) > 0x20 && Peek() != 0x7f)
-      ++at_;
-    t.name = Span(from + 1, at_);
-    (void)Accept(':');
-  }
+  t.name = VariableWord();
+  if (IsHeaderName(t.name.view())) t.kind = TokenKind::kHeader;
   t.span = Span(from, at_);
   return t;
 }
@@ -180,6 +173,18 @@ SourceSpan Lexer::Word() {
   std::size_t from = at_;
   while (!AtEnd() && IsNameChar(Peek())) ++at_;
   return Span(from, at_);
+}
+
+SourceSpan Lexer::VariableWord() {
+  std::size_t from = at_;
+  SourceSpan name = Word();
+  if (!IsHeaderName(name.view())) return name;
+  while (!AtEnd() && Peek() != ':' && static_cast<unsigned char>(Peek()) > 0x20 && Peek() != 0x7f)
+    ++at_;
+  name = Span(from, at_);
+  (void)Accept(':');
+  brace_in_header_ |= name.view().find('}') != std::string_view::npos;
+  return name;
 }
 
 SourceSpan Lexer::OpenWord() {

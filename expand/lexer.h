@@ -47,6 +47,9 @@ class Lexer {
   bool Accept(char c);
   // Letters, digits and underscores; may be empty.
   SourceSpan Word();
+  // A variable's name. A header's runs on to a colon, which is passed over, or to what
+  // cannot be printed.
+  SourceSpan VariableWord();
   // The word of "${word…": a hyphen counts as well.
   SourceSpan OpenWord();
   // Up to white space or "{": a lookup type with its options.
@@ -55,6 +58,9 @@ class Lexer {
   SourceSpan UpToClose();
   // One of = == < <= > >=, or an empty span.
   SourceSpan Symbol();
+
+  // Whether the name of a header had a "}" in it, which was hardly meant.
+  bool BraceInHeader() const { return brace_in_header_; }
 
   // Whether holes were passed over because they lie inside a name or an escape.
   bool HolesLeft() const { return hole_ < holes_.size(); }
@@ -80,6 +86,7 @@ class Lexer {
   std::size_t at_ = 0;
   std::span<const std::uint32_t> holes_;
   std::size_t hole_ = 0;
+  bool brace_in_header_ = false;
 };
 
 // Whether a variable's name asks for a message header: $h_from, $header_from and so on.

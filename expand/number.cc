@@ -80,7 +80,8 @@ Result<std::int64_t, std::string> ReadItemNumber(std::string_view whole, Sign si
   bool digits = text.data() != nullptr && text.size() < whole.size() && IsDigit(*(text.data() - 1));
   std::string where = " (in \"" + std::string(item) + "\" expansion)";
   if (!text.empty() || (!digits && !whole.empty()))
-    return Err{InQuotes(whole) + " is not a number" + where};
+    return Err{InQuotes(whole) +
+               (sign == Sign::kNone ? " is not a positive number" : " is not a number") + where};
   if (negative && magnitude != 0 && sign == Sign::kNone)
     return Err{InQuotes(whole) + " is not a positive number" + where};
   if (!fits) magnitude = static_cast<std::uint64_t>(kCountMost);

@@ -5,12 +5,31 @@
 
 #include "expand/lexer.h"
 #include "expand/message.h"
+#include "expand/number.h"
 #include "expand/table.h"
 #include "src/base/limits.h"
 #include "src/base/text.h"
 
 namespace signet::expand {
 namespace {
+
+// Of the text that is shown because something else was expected in its place.
+constexpr std::size_t kMostShown = 1000;
+
+constexpr char kPerhapsHeader[] = " - could be header name not terminated by colon";
+
+// The text of an argument that has no expansion in it, else nullptr.
+const std::string* ConstantOf(const AstNode& argument) {
+  static const std::string kEmpty;
+  if (argument.children.empty()) return &kEmpty;
+  const AstNode& only = *argument.children.front();
+  return argument.children.size() == 1 && only.kind == AstKind::kText ? &only.text : nullptr;
+}
+
+// How many texts an extract has before its tail.
+std::size_t ExtractCount(std::string_view key) {
+  return ReadFieldNumber(Trim(key)).has_value() ? 3 : 2;
+}
 
 class Parser {
  public:
@@ -51,10 +70,27 @@ class Parser {
   bool ErrorHere(std::string message) {
     return Error(lex_.Span(lex_.at(), lex_.at() + 1), std::move(message));
   }
+  // For a brace that is not where it belongs. A header name that swallowed one is the
+  // likelier mistake, whatever was expected here.
+  bool BraceError(std::string message) {
+    if (lex_.BraceInHeader()) message = std::string("missing or misplaced { or }") + kPerhapsHeader;
+    return ErrorHere(std::move(message));
+  }
+  // Says of every error from the `from`th diagnostic on what it is inside of.
+  bool Inside(std::size_t from, bool good, const std::string& what) {
+    AddSuffix(diagnostics_, from, " inside " + what);
+    return good;
+  }
   bool TooDeep() {
     if (depth_ <= limits::kExpandDepth) return false;
     ErrorHere("nested deeper than " + std::to_string(limits::kExpandDepth) + " levels");
     return true;
+  }
+
+  bool MissingBrace(SourceSpan span) {
+    std::string message = "missing } at end of string";
+    if (lex_.BraceInHeader()) message += kPerhapsHeader;
+    return Error(span, std::move(message));
   }
 
   AstNode* Add(AstNode* parent, AstKind kind, std::size_t from) {
@@ -69,17 +105,24 @@ class Parser {
   bool Item(AstNode* node);
   bool UnknownItem(const Token& open);
   bool Argument(AstNode* node, const char* missing);
-  bool Arguments(AstNode* node);
+  bool ArgumentText(AstNode* node);
+  bool NumberedArgument(AstNode* node);
+  bool Extract(AstNode* node);
   bool CountedArguments(AstNode* node);
   bool CertificateArguments(AstNode* node);
+  bool EachElement(AstNode* node);
   bool ListThenTest(AstNode* node);
   bool Lookup(AstNode* node);
   bool CloseItem(AstNode* node);
+  bool EndOfElements(AstNode* node);
   bool Tail(AstNode* node);
-  bool TailString(AstNode* node, AstPtr* into, const char* part);
+  bool CloseTail();
+  bool TailError(const char* where);
+  bool TailString(AstPtr* into);
   bool FailWord(AstNode* node);
   bool Condition(AstNode* parent);
   bool ConditionName(AstNode* node);
+  bool ConditionText(AstNode* node, const char* missing);
   bool ConditionTexts(AstNode* node);
   bool Group(AstNode* node);
   bool DefName(AstNode* node);
@@ -99,7 +142,7 @@ bool Parser::String(AstNode* into, Ends ends) {
     switch (token.kind) {
       case TokenKind::kEnd:
         Close(into, from);
-        return ends == Ends::kAtEnd || Error(token.span, "missing } at end of string");
+        return ends == Ends::kAtEnd || MissingBrace(token.span);
       case TokenKind::kClose:
         if (ends == Ends::kAtBrace) return Close(into, from), true;
         (void)lex_.Accept('}');  // an ordinary octet where no brace is open
@@ -170,11 +213,10 @@ bool Parser::UnknownItem(const Token& open) {
   if (const ElsewhereRow* row = FindElsewhere("item", word))
     return Error(open.name, "item " + InQuotes(word) + " " + std::string(row->reason));
   lex_.SkipSpace();  // white space may stand before an item's first argument
-  if (lex_.Peek() == '{')
-    return Error(open.name, "unknown item " + InQuotes(word), DidYouMean(word, Items()));
   return Error(open.name,
                "\"${" + std::string(word) +
-                   "\" is not a known operator (or a } is missing in a variable reference)");
+                   "\" is not a known operator (or a } is missing in a variable reference)",
+               lex_.Peek() == '{' ? DidYouMean(word, Items()) : "");
 }
 
 bool Parser::Operator(AstNode* node) {
@@ -194,6 +236,8 @@ bool Parser::Item(AstNode* node) {
     case ItemForm::kArguments:
     case ItemForm::kSubstitute:
       return CountedArguments(node) && CloseItem(node);
+    case ItemForm::kEachElement:
+      return EachElement(node);
     case ItemForm::kListThenTest:
       return ListThenTest(node);
     case ItemForm::kCondition:
@@ -201,23 +245,33 @@ bool Parser::Item(AstNode* node) {
     case ItemForm::kLookup:
       return Lookup(node);
     case ItemForm::kExtract:
-      return Arguments(node);
-    case ItemForm::kCertificateTail:
-      return CertificateArguments(node) && Tail(node);
+      return Extract(node);
     case ItemForm::kArgumentsTail:
       for (std::size_t i = 0; i < node->item->least; ++i)
-        if (!Argument(node, "missing '{' for")) return false;
+        if (!NumberedArgument(node)) return false;
       return Tail(node);
+    case ItemForm::kCertificateTail:
+      return CertificateArguments(node) && Tail(node);
   }
   return false;
 }
 
-// One {text}; `missing` begins the message where there is none.
-bool Parser::Argument(AstNode* node, const char* missing) {
+// One {text}; `which` says of what it is an argument where there is none.
+bool Parser::Argument(AstNode* node, const char* which) {
   lex_.SkipSpace();
-  std::string which = " argument " + std::to_string(node->children.size() + 1) + " of " +
-                      std::string(node->item != nullptr ? node->item->name : node->name.view());
-  if (!lex_.Accept('{')) return ErrorHere(missing + which);
+  if (lex_.Peek() != '{')
+    return BraceError(std::string("missing '{' for ") + which + std::string(node->item->name));
+  return ArgumentText(node);
+}
+
+bool Parser::NumberedArgument(AstNode* node) {
+  std::string which = "arg " + std::to_string(node->children.size() + 1) + " of ";
+  return Argument(node, which.c_str());
+}
+
+// The {text} that is known to begin here.
+bool Parser::ArgumentText(AstNode* node) {
+  (void)lex_.Accept('{');
   AstNode* text = Add(node, AstKind::kSequence, lex_.at());
   return String(text, Ends::kAtBrace) && lex_.Accept('}');
 }
@@ -225,35 +279,42 @@ bool Parser::Argument(AstNode* node, const char* missing) {
 // Between `least` and `most` {text}s.
 bool Parser::CountedArguments(AstNode* node) {
   const ItemRow& row = *node->item;
-  for (;;) {
-    lex_.SkipSpace();
-    if (lex_.Peek() != '{') break;
+  std::string name = "'" + std::string(row.name) + "'";
+  for (lex_.SkipSpace(); lex_.Peek() == '{'; lex_.SkipSpace()) {
     if (node->children.size() == row.most)
-      return ErrorHere("too many arguments for " + InQuotes(row.name) + " (max is " +
-                       std::to_string(row.most) + ")");
-    if (!Argument(node, "missing '{' for")) return false;
+      return BraceError("Too many arguments for " + name + " (max is " + std::to_string(row.most) +
+                        ")");
+    if (!ArgumentText(node)) return false;
   }
   if (node->children.size() < row.least)
-    return ErrorHere("not enough arguments for " + InQuotes(row.name) + " (min is " +
-                     std::to_string(row.least) + ")");
+    return BraceError("Not enough arguments for " + name + " (min is " + std::to_string(row.least) +
+                      ")");
   return true;
 }
 
-// `extract`: whether a {text} is an argument or already the tail depends on the first
-// one's value, so all are read alike and told apart later.
-bool Parser::Arguments(AstNode* node) {
+// `extract`: its first text says how many follow before the tail. Where it is only known at
+// run time, all are read alike and told apart then.
+bool Parser::Extract(AstNode* node) {
   lex_.SkipSpace();
-  if (lex_.Peek() != '{') {
-    SourceSpan form = lex_.Word();
-    if (form.view() == "json" || form.view() == "jsons")
-      return Error(form, "\"extract " + std::string(form.view()) +
-                             "\" is part of the language but not available in this version");
-    return Error(form, "missing '{' for argument 1 of extract");
+  SourceSpan form = lex_.Word();
+  node->text = form.view();
+  const bool json = node->text == "json" || node->text == "jsons";
+  if (!node->text.empty() && !json) lex_.Rewind(lex_.at() - node->text.size());
+  lex_.SkipSpace();
+  // Without any argument it is complete in a branch that is never used, as in Exim.
+  if (lex_.Accept('}')) return true;
+  if (!NumberedArgument(node)) return false;
+  const std::string* key = ConstantOf(*node->children.front());
+  node->keyed = json || key != nullptr;  // how many texts there are before the tail is known
+  const std::size_t own = json ? 2 : key == nullptr ? node->item->most : ExtractCount(*key);
+  for (lex_.SkipSpace(); lex_.Peek() == '{' && node->children.size() < own; lex_.SkipSpace())
+    if (!ArgumentText(node)) return false;
+  if (node->keyed) {
+    if (node->children.size() < own && !lex_.Accept('}')) return NumberedArgument(node);
+    return node->children.size() < own || Tail(node);
   }
-  if (!CountedArguments(node)) return false;
-  lex_.SkipSpace();
   if (IsAlpha(lex_.Peek()) && !FailWord(node)) return false;
-  return CloseItem(node);
+  return CloseTail();
 }
 
 // {field}{$certificate}: the second is no text but a name, up to the brace.
@@ -276,27 +337,51 @@ bool Parser::CertificateArguments(AstNode* node) {
 bool Parser::CloseItem(AstNode* node) {
   lex_.SkipSpace();
   if (lex_.Accept('}')) return true;
-  return ErrorHere("missing '}' after " + InQuotes(node->name.view()));
+  return BraceError("missing '}' after '" + std::string(node->item->name) + "'");
 }
 
+// map, reduce: the last {text} is for each element.
+bool Parser::EachElement(AstNode* node) {
+  const char* kWhich[] = {"first arg of ", "second arg of "};
+  std::string inside = InQuotes(node->item->name) + " item";
+  for (std::size_t i = 0; i + 1 < node->item->most; ++i)
+    if (!Argument(node, kWhich[i])) return false;
+  std::size_t from = diagnostics_->size();
+  lex_.SkipSpace();
+  if (lex_.Peek() != '{') return Argument(node, "last arg of ");
+  if (!Inside(from, ArgumentText(node), inside)) return false;
+  return EndOfElements(node);
+}
+
+bool Parser::EndOfElements(AstNode* node) {
+  lex_.SkipSpace();
+  return lex_.Accept('}') || BraceError("missing } at end of " + InQuotes(node->item->name));
+}
+
+// filter, and the conditions forany and forall.
 bool Parser::ListThenTest(AstNode* node) {
-  if (!Argument(node, "missing '{' for")) return false;
+  const bool item = node->kind == AstKind::kItem;
+  std::string name = InQuotes(node->name.view());
+  if (item ? !Argument(node, "first arg of ") : !ConditionText(node, "missing { after "))
+    return false;
   lex_.SkipSpace();
   if (!lex_.Accept('{'))
-    return ErrorHere("missing '{' for the condition of " + InQuotes(node->name.view()));
-  if (!Condition(node)) return false;
+    return item ? Argument(node, "last arg of ") : BraceError("missing { after " + name);
+  std::size_t from = diagnostics_->size();
+  if (!Inside(from, Condition(node), name + (item ? " item" : " condition"))) return false;
   lex_.SkipSpace();
   if (!lex_.Accept('}'))
-    return ErrorHere("missing } at end of condition inside " + InQuotes(node->name.view()) +
-                     "; could be an unquoted } in the content");
-  return node->kind == AstKind::kCondition || CloseItem(node);
+    return BraceError(item ? "missing } at end of condition or expression inside " + name +
+                                 "; could be an unquoted } in the content"
+                           : "missing } at end of condition inside " + name);
+  return !item || EndOfElements(node);
 }
 
 bool Parser::Lookup(AstNode* node) {
   lex_.SkipSpace();
   if (lex_.Peek() == '{') {
     node->keyed = true;
-    if (!Argument(node, "missing '{' for")) return false;
+    if (!ArgumentText(node)) return false;
   }
   lex_.SkipSpace();
   SourceSpan type = lex_.TypeWord();
@@ -304,33 +389,38 @@ bool Parser::Lookup(AstNode* node) {
   node->text = type.view();
   node->name = type;
   lex_.SkipSpace();
-  if (lex_.Peek() != '{') return ErrorHere("missing '{' for lookup file-or-query arg");
-  return Argument(node, "missing '{' for") && Tail(node);
+  if (lex_.Peek() != '{') return BraceError("missing '{' for lookup file-or-query arg");
+  return ArgumentText(node) && Tail(node);
 }
 
 // --- the yes/no tail -----------------------------------------------------------------
 
+bool Parser::TailError(const char* where) {
+  return BraceError(std::string("curly-bracket problem in conditional yes/no parsing: ") + where +
+                    "\n remaining string is '" + std::string(lex_.Rest(kMostShown)) + "'");
+}
+
 bool Parser::Tail(AstNode* node) {
   lex_.SkipSpace();
   if (lex_.Accept('}')) return true;
-  if (!TailString(node, &node->yes, "'yes'")) return false;
+  if (lex_.Peek() != '{') return TailError("'yes' part did not start with '{'");
+  if (!TailString(&node->yes)) return false;
   lex_.SkipSpace();
   if (lex_.Peek() == '{') {
-    if (!TailString(node, &node->no, "'no'")) return false;
-  } else if (IsAlpha(lex_.Peek()) && !FailWord(node)) {
-    return false;
+    if (!TailString(&node->no)) return false;
+  } else if (lex_.Peek() != '}') {
+    if (!FailWord(node)) return false;
   }
-  lex_.SkipSpace();
-  if (lex_.Accept('}')) return true;
-  return ErrorHere("} expected at the end of " + InQuotes(node->item->name) + ", found " +
-                   (lex_.AtEnd() ? "the end of the string" : InQuotes(lex_.Rest(16))));
+  return CloseTail();
 }
 
-bool Parser::TailString(AstNode* node, AstPtr* into, const char* part) {
-  if (!lex_.Accept('{'))
-    return ErrorHere(std::string(part) + " part of " + InQuotes(node->item->name) +
-                     " did not start with '{'" +
-                     (lex_.AtEnd() ? "" : ", found " + InQuotes(lex_.Rest(16))));
+bool Parser::CloseTail() {
+  lex_.SkipSpace();
+  return lex_.Accept('}') || TailError("did not close with '}'");
+}
+
+bool Parser::TailString(AstPtr* into) {
+  (void)lex_.Accept('{');
   *into = NewNode(AstKind::kSequence, lex_.at());
   return String(into->get(), Ends::kAtBrace) && lex_.Accept('}');
 }
@@ -338,8 +428,8 @@ bool Parser::TailString(AstNode* node, AstPtr* into, const char* part) {
 bool Parser::FailWord(AstNode* node) {
   SourceSpan word = lex_.Word();
   node->fail = word.view() == "fail";
-  return node->fail || Error(word, "\"fail\" expected in " + InQuotes(node->item->name) +
-                                       ", found " + InQuotes(word.view()));
+  return node->fail ||
+         Error(word, "syntax error in " + InQuotes(node->item->name) + " item - \"fail\" expected");
 }
 
 // --- conditions ----------------------------------------------------------------------
@@ -381,9 +471,7 @@ bool Parser::ConditionName(AstNode* node) {
   node->name = IsAlpha(lex_.Peek()) ? lex_.Word() : lex_.Symbol();
   std::string_view name = node->name.view();
   if (name.empty())
-    return ErrorHere(
-        "condition name expected, but found " +
-        (lex_.AtEnd() ? std::string("the end of the string") : InQuotes(lex_.Rest(16))));
+    return ErrorHere("condition name expected, but found " + InQuotes(lex_.Rest(16)));
   node->condition = FindRow(Conditions(), name);
   if (node->condition != nullptr) return true;
   if (const ElsewhereRow* row = FindElsewhere("condition", name))
@@ -391,29 +479,32 @@ bool Parser::ConditionName(AstNode* node) {
   return Error(node->name, "unknown condition " + InQuotes(name), DidYouMean(name, Conditions()));
 }
 
+bool Parser::ConditionText(AstNode* node, const char* missing) {
+  lex_.SkipSpace();
+  if (lex_.Peek() != '{') return BraceError(missing + InQuotes(node->name.view()));
+  return ArgumentText(node);
+}
+
 bool Parser::ConditionTexts(AstNode* node) {
-  for (std::size_t i = 0; i < node->condition->count; ++i) {
-    lex_.SkipSpace();
-    if (lex_.Peek() != '{')
-      return ErrorHere(i == 0 ? "missing { after " + InQuotes(node->name.view())
-                              : "missing 2nd string in {} after " + InQuotes(node->name.view()));
-    if (!Argument(node, "missing { for")) return false;
-  }
+  for (std::size_t i = 0; i < node->condition->count; ++i)
+    if (!ConditionText(node, i == 0 ? "missing { after " : "missing 2nd string in {} after "))
+      return false;
   return true;
 }
 
 bool Parser::Group(AstNode* node) {
   std::string name(node->name.view());
   lex_.SkipSpace();
-  if (!lex_.Accept('{')) return ErrorHere("missing { after " + InQuotes(name));
+  if (!lex_.Accept('{')) return BraceError("missing { after " + InQuotes(name));
   for (lex_.SkipSpace(); !lex_.Accept('}'); lex_.SkipSpace()) {
     if (!lex_.Accept('{'))
-      return ErrorHere("each subcondition inside an \"" + name +
-                       "{...}\" condition must be in its own {}");
-    if (!Condition(node)) return false;
+      return BraceError("each subcondition inside an \"" + name +
+                        "{...}\" condition must be in its own {}");
+    std::size_t from = diagnostics_->size();
+    if (!Inside(from, Condition(node), "\"" + name + "{...}\" condition")) return false;
     lex_.SkipSpace();
     if (!lex_.Accept('}'))
-      return ErrorHere("missing } at end of condition inside \"" + name + "\" group");
+      return BraceError("missing } at end of condition inside \"" + name + "\" group");
   }
   return true;
 }
@@ -421,13 +512,11 @@ bool Parser::Group(AstNode* node) {
 bool Parser::DefName(AstNode* node) {
   if (!lex_.Accept(':')) return ErrorHere("\":\" expected after \"def\"");
   AstNode* variable = Add(node, AstKind::kVariable, lex_.at());
+  variable->in_def = true;
   std::size_t from = lex_.at();
-  variable->name = lex_.Word();
+  variable->name = lex_.VariableWord();
   variable->span = variable->name;
-  if (!variable->name.view().empty()) {
-    if (IsHeaderName(variable->name.view())) (void)lex_.Accept(':');
-    return true;
-  }
+  if (!variable->name.view().empty()) return true;
   node->children.pop_back();
   return Error(lex_.Span(from, from + 1), "variable name omitted after \"def:\"");
 }

@@ -72,6 +72,7 @@ struct ConditionRow {
 enum class ItemForm : std::uint8_t {
   kArguments,        // name{a}{b}…, between `least` and `most`, then "}"
   kArgumentsTail,    // the same, then a yes/no tail
+  kEachElement,      // name{list}{text}, between `least` and `most`; the last for each element
   kListThenTest,     // name{list}{condition}
   kCondition,        // name condition, then a yes/no tail
   kLookup,           // name{key}type{file} or name type{query}, then a yes/no tail
@@ -126,6 +127,8 @@ std::span<const OperatorRow> Operators();
 std::span<const ConditionRow> Conditions();
 std::span<const ItemRow> Items();
 std::span<const VariableRow> Variables();
+// $h_name: and its kin, which have no name of their own: always empty.
+const VariableRow& HeaderVariable();
 std::span<const CertFieldRow> CertFields();
 
 // A name that Exim's language has and ours does not (yet), with the reason.

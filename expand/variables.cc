@@ -151,6 +151,7 @@ bool GetAclArgument(Evaluation& e, const Node& node, Datum* out) {
   return *out = n < arguments.size() ? e.FromValue(arguments[n]) : Datum(), true;
 }
 
+bool GetNothing(Evaluation&, const Node&, Datum* out) { return *out = Datum(), true; }
 bool GetValue(Evaluation& e, const Node&, Datum* out) { return *out = e.value, true; }
 bool GetItem(Evaluation& e, const Node&, Datum* out) { return *out = e.item, true; }
 
@@ -271,5 +272,10 @@ static_assert(Named(kVariables), "a row needs a name and a manual line");
 }  // namespace
 
 std::span<const VariableRow> Variables() { return kVariables; }
+
+const VariableRow& HeaderVariable() {
+  static constexpr VariableRow kRow = {.name = "h_", .get = &GetNothing};
+  return kRow;
+}
 
 }  // namespace signet::expand

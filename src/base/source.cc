@@ -154,6 +154,8 @@ std::size_t EditDistance(std::string_view a, std::string_view b) {
 
 std::string Summary(const Diagnostic& d) {
   std::string out = d.message;
+  // Some of Exim's messages have a line end in them.
+  std::replace(out.begin(), out.end(), '\n', ';');
   if (!d.hint.empty()) out += "; " + d.hint;
   if (!d.code.empty()) out += " [" + std::string(d.code) + "]";
   return out;

@@ -118,7 +118,7 @@ Result<std::string, std::string> Expander::Set(std::string_view name, std::strin
   if (std::find(known.begin(), known.end(), name) == known.end()) {
     std::string_view near = SuggestName(name, known);
     std::string hint = near.empty() ? "" : "; did you mean \"" + std::string(near) + "\"?";
-    return Err{"unknown variable \"" + key + "\"" + hint};
+    return Err{"unknown variable name \"" + key + "\"" + hint};
   }
   session_.overrides[key] = Value(std::move(value), kFromClient);
   return key;

@@ -283,7 +283,7 @@ TEST_F(ExpandTest, RuleE3OutputIsLimited) {
       "{$value$value$value$value}}";
   Failure failure = FailureOf(doubling);
   EXPECT_EQ(failure.kind, FailureKind::kTemporary);
-  EXPECT_EQ(failure.text, "too much output in one expansion");
+  EXPECT_EQ(failure.text, "\"too much output in one expansion\" inside \"reduce\" item");
   budget_ = Budget();
   session_.primary_hostname = std::string(limits::kExpandOutputBytes / 4, 'x');
   EXPECT_EQ(TextOf("${strlen:$primary_hostname$primary_hostname}"),
@@ -346,7 +346,7 @@ TEST_F(ExpandTest, RuleE6WhatFailsIsAFailure) {
     Failure failure = FailureOf(text);
     EXPECT_EQ(failure.kind, FailureKind::kTemporary) << text;
     EXPECT_TRUE(failure.lookup_deferred) << text;
-    EXPECT_EQ(failure.text, "lookup of \"a\" gave DEFER: \"server is down\"") << text;
+    EXPECT_TRUE(failure.text.starts_with("lookup of \"a\" gave DEFER: \"server is down\"")) << text;
   }
 }
 
@@ -367,8 +367,8 @@ TEST_F(ExpandTest, ABranchNotTakenIsNotEvaluated) {
 TEST_F(ExpandTest, EveryMistakeIsReportedInOrder) {
   EXPECT_EQ(Compiled("$nosuch ${nosuch:x} ${if nosuch{a}{b}}"), nullptr);
   ASSERT_EQ(diagnostics_.size(), 3u);
-  EXPECT_EQ(diagnostics_[0].message, "unknown variable \"nosuch\"");
-  EXPECT_EQ(diagnostics_[1].message, "unknown operator \"nosuch\"");
+  EXPECT_EQ(diagnostics_[0].message, "unknown variable name \"nosuch\"");
+  EXPECT_EQ(diagnostics_[1].message, "unknown expansion operator \"nosuch\"");
   EXPECT_EQ(diagnostics_[2].message, "unknown condition \"nosuch\"");
 }
 

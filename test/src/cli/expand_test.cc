@@ -52,9 +52,9 @@ TEST_F(ExpandTest, LineIsExpanded) {
 TEST_F(ExpandTest, MistakeIsSaidTwiceShortAndWithItsPlace) {
   Expander::Answer answer = expander_->Take("line 7", "a ${lcc:ABC}");
   EXPECT_TRUE(answer.failed);
-  EXPECT_EQ(answer.text, "Failed: unknown operator \"lcc\"");
+  EXPECT_EQ(answer.text, "Failed: unknown expansion operator \"lcc\"");
   EXPECT_EQ(answer.diagnostics,
-            "line 7:1:5: error: unknown operator \"lcc\"; did you mean \"lc\"? "
+            "line 7:1:5: error: unknown expansion operator \"lcc\"; did you mean \"lc\"? "
             "[unknown-name]\n"
             "  a ${lcc:ABC}\n"
             "      ^^^\n");
@@ -97,7 +97,7 @@ TEST_F(ExpandTest, OtherVariablesCanBeSetWhereTheyExist) {
   EXPECT_EQ(Take("set sender_address = a@b.example"), "variable sender_address set");
   EXPECT_EQ(Take("$sender_address"), "a@b.example");
   EXPECT_EQ(Take("set sender_adress = x"),
-            "Failed: unknown variable \"sender_adress\"; did you mean \"sender_address\"?");
+            "Failed: unknown variable name \"sender_adress\"; did you mean \"sender_address\"?");
 }
 
 // What is set in place of the client's word is treated like it.
@@ -179,7 +179,7 @@ TEST_F(ExpandVerb, SettingsComeFromTheCommandLine) {
   EXPECT_EQ(out_, "1 2 me\n");
   EXPECT_EQ(Expand({"-C", conf, "--set", "sender_helo_nam=me", "x"}), kUsage);
   EXPECT_EQ(err_,
-            "signet: --set: unknown variable \"sender_helo_nam\"; did you mean "
+            "signet: --set: unknown variable name \"sender_helo_nam\"; did you mean "
             "\"sender_helo_name\"?\n");
 }
 
