@@ -1,7 +1,9 @@
 #include "expand/cert_fields.h"
 
+#include <arpa/inet.h>
 #include <cstdint>
 #include <ctime>
+#include <optional>
 #include <string>
 
 #include "expand/evaluate.h"
@@ -9,7 +11,10 @@
 #include "src/base/codec.h"
 #include "src/base/text.h"
 #include "src/crypto/certificate.h"
+#include "src/crypto/digest.h"
+#include "src/crypto/extensions.h"
 #include "src/crypto/name.h"
+#include "src/crypto/other_name.h"
 
 // ${certextract{name}{…}}: functions, then the table. Lists are made of the parsed names
 // themselves, so what a name holds never matters to the list (rules I7, I8).
@@ -117,29 +122,93 @@ bool RunIssuer(Evaluation& e, const Node&, const Certificate& c, const FieldModi
   return GiveName(e, c.issuer(), c.issuer_text(), m, out, found);
 }
 
+// --- alternative names ---------------------------------------------------------------
+
 struct SanKind {
-  crypto::SanType type;
   std::string_view modifier;
-  std::string_view tag;
+  crypto::SanType type;
+  std::string_view tag;  // where no kind was asked for; none: not shown then, as in Exim
+  std::string_view oid;  // of other names
 };
-constexpr SanKind kSanKinds[] = {{crypto::SanType::kDns, "dns", "DNS="},
-                                 {crypto::SanType::kUri, "uri", "URI="},
-                                 {crypto::SanType::kMail, "mail", "MAIL="}};
+using crypto::SanType;
+constexpr SanKind kSanKinds[] = {{"dirname", SanType::kDirectoryName, "", ""},
+                                 {"dns", SanType::kDns, "DNS=", ""},
+                                 {"ip", SanType::kIp, "", ""},
+                                 {"mail", SanType::kMail, "MAIL=", ""},
+                                 {"rid", SanType::kRegisteredId, "", ""},
+                                 {"smtputf8", SanType::kOther, "", crypto::kOidSmtpUtf8},
+                                 {"srv", SanType::kOther, "", crypto::kOidServiceName},
+                                 {"upn", SanType::kOther, "", crypto::kOidUpn},
+                                 {"uri", SanType::kUri, "URI=", ""},
+                                 {"xmpp", SanType::kOther, "", crypto::kOidXmpp}};
+constexpr std::string_view kOtherName = "othername=";
+
+std::string AddressText(std::string_view octets) {
+  char text[INET6_ADDRSTRLEN] = "";
+  inet_ntop(octets.size() == 4 ? AF_INET : AF_INET6, octets.data(), text, sizeof text);
+  return text;
+}
+
+// The text of a name that is valid in its kind; nullopt for an other name without one.
+std::optional<std::string> TextOfName(const crypto::SanName& name) {
+  switch (name.type) {
+    case SanType::kIp:
+      return AddressText(name.value);
+    case SanType::kDirectoryName: {
+      const auto parsed = crypto::ParseName(name.value);
+      if (!parsed) return std::nullopt;
+      return crypto::PrintAttributes(parsed->attributes);
+    }
+    case SanType::kOther: {
+      const auto other = crypto::ParseOtherName(name.value);
+      return other ? crypto::TextOf(*other) : std::nullopt;
+    }
+    default:
+      return name.value;
+  }
+}
+
+// What of the alternative names is asked for.
+class Wanted {
+ public:
+  explicit Wanted(std::string_view modifier) {
+    for (const SanKind& kind : kSanKinds)
+      if (kind.modifier == modifier) kind_ = &kind;
+    if (kind_ != nullptr) oid_ = kind_->oid;
+    if (modifier.starts_with(kOtherName)) oid_ = modifier.substr(kOtherName.size());
+    all_ = modifier.empty();
+  }
+  // The tag to set before the name; nullopt where it is not wanted.
+  std::optional<std::string_view> TagOf(const crypto::SanName& name) const {
+    if (all_) {
+      for (const SanKind& kind : kSanKinds)
+        if (kind.type == name.type && !kind.tag.empty()) return kind.tag;
+      return std::nullopt;
+    }
+    const bool wanted = oid_.empty() ? kind_ != nullptr && kind_->type == name.type : IsOther(name);
+    return wanted ? std::optional(std::string_view()) : std::nullopt;
+  }
+
+ private:
+  bool IsOther(const crypto::SanName& name) const {
+    if (name.type != SanType::kOther) return false;
+    const auto other = crypto::ParseOtherName(name.value);
+    return other && other->oid == oid_;
+  }
+
+  const SanKind* kind_ = nullptr;
+  std::string_view oid_;
+  bool all_ = false;
+};
 
 bool RunSubjAltName(Evaluation& e, const Node&, const Certificate& c, const FieldModifiers& m,
                     Datum* out, bool* found) {
-  const SanKind* wanted = nullptr;
-  for (const SanKind& kind : kSanKinds)
-    if (kind.modifier == m.kind) wanted = &kind;
+  const Wanted wanted(m.kind);
   Elements elements(&e.arena);
   for (const crypto::SanName& name : c.alternative_names()) {
-    if (!name.valid) continue;
-    for (const SanKind& kind : kSanKinds) {
-      if (kind.type != name.type || (wanted != nullptr && wanted != &kind)) continue;
-      std::string_view text =
-          wanted != nullptr ? name.value : e.Copy(std::string(kind.tag) + name.value);
-      elements.push_back(e.From(text, kFromCertificate));
-    }
+    const auto tag = name.valid ? wanted.TagOf(name) : std::nullopt;
+    const auto text = tag ? TextOfName(name) : std::nullopt;
+    if (text) elements.push_back(e.From(e.Copy(std::string(*tag) + *text), kFromCertificate));
   }
   return GiveList(e, elements, m.separator, out, found);
 }
@@ -161,20 +230,148 @@ bool RunCrlUri(Evaluation& e, const Node&, const Certificate& c, const FieldModi
   return GiveUris(e, c.crl_uris(), m, out, found);
 }
 
+// --- what extensions say -------------------------------------------------------------
+
+// What is malformed is a failure (rule E6); what is absent is not found.
+template <typename T>
+bool IsSaid(Evaluation& e, const Node& node, const crypto::Said<T>& said, bool* found) {
+  if (!said.ok()) return e.FailPermanently(node, said.error());
+  *found = said.value().has_value();
+  return true;
+}
+
+// Digits and letters of an encoding, which can do no harm anywhere: nobody's text.
+bool GivePlain(Evaluation& e, std::string_view text, Datum* out) {
+  return *out = Datum(e.Copy(text)), true;
+}
+
+using Texts = std::vector<std::string>;
+
+bool GiveTexts(Evaluation& e, const Node& node, const crypto::Said<Texts>& said,
+               const FieldModifiers& m, Datum* out, bool* found) {
+  if (!IsSaid(e, node, said, found) || !*found) return said.ok();
+  Elements elements(&e.arena);
+  for (const std::string& text : *said.value())
+    elements.push_back(e.From(e.Copy(text), kFromCertificate));
+  return GiveList(e, elements, m.separator, out, found);
+}
+
+bool GiveHex(Evaluation& e, const Node& node, const crypto::Said<std::string>& said, Datum* out,
+             bool* found) {
+  if (!IsSaid(e, node, said, found) || !*found) return said.ok();
+  return GivePlain(e, HexLower(*said.value()), out);
+}
+
+bool GiveText(Evaluation& e, const Node& node, const crypto::Said<std::string>& said, Datum* out,
+              bool* found) {
+  if (!IsSaid(e, node, said, found) || !*found) return said.ok();
+  return Give(e, *said.value(), out);
+}
+
+bool RunEku(Evaluation& e, const Node& node, const Certificate& c, const FieldModifiers& m,
+            Datum* out, bool* found) {
+  auto said = crypto::PurposesOf(c);
+  if (said.ok() && said.value() && m.form.empty()) {
+    for (std::string& oid : *said.value()) {
+      const std::string_view name = crypto::NameOfPurpose(oid);
+      if (!name.empty()) oid = name;
+    }
+  }
+  return GiveTexts(e, node, said, m, out, found);
+}
+
+bool RunKeyUsage(Evaluation& e, const Node& node, const Certificate& c, const FieldModifiers& m,
+                 Datum* out, bool* found) {
+  return GiveTexts(e, node, crypto::KeyUsagesOf(c), m, out, found);
+}
+
+bool RunPolicy(Evaluation& e, const Node& node, const Certificate& c, const FieldModifiers& m,
+               Datum* out, bool* found) {
+  return GiveTexts(e, node, crypto::PoliciesOf(c), m, out, found);
+}
+
+bool RunSki(Evaluation& e, const Node& node, const Certificate& c, const FieldModifiers&,
+            Datum* out, bool* found) {
+  return GiveHex(e, node, crypto::SubjectKeyIdOf(c), out, found);
+}
+
+bool RunAki(Evaluation& e, const Node& node, const Certificate& c, const FieldModifiers&,
+            Datum* out, bool* found) {
+  return GiveHex(e, node, crypto::AuthorityKeyIdOf(c), out, found);
+}
+
+bool RunSid(Evaluation& e, const Node& node, const Certificate& c, const FieldModifiers&,
+            Datum* out, bool* found) {
+  return GiveText(e, node, crypto::SecurityIdOf(c), out, found);
+}
+
+bool RunExtension(Evaluation& e, const Node& node, const Certificate& c, const FieldModifiers& m,
+                  Datum* out, bool* found) {
+  if (m.form == "text") return GiveText(e, node, crypto::TextOfExtension(c, m.kind), out, found);
+  return ExtensionDump(e, c, m.kind, out, found), true;
+}
+
+bool RunBasicConstraints(Evaluation& e, const Node& node, const Certificate& c,
+                         const FieldModifiers& m, Datum* out, bool* found) {
+  const auto said = crypto::BasicConstraintsOf(c);
+  if (!IsSaid(e, node, said, found) || !*found) return said.ok();
+  const crypto::BasicConstraints& constraints = *said.value();
+  const std::string ca = constraints.ca ? "true" : "false";
+  const auto& length = constraints.path_length;
+  if (m.kind == "ca") return GivePlain(e, ca, out);
+  if (m.kind == "pathlen") {
+    *found = length.has_value();
+    return GivePlain(e, *found ? std::to_string(*length) : "", out);
+  }
+  return GivePlain(e, "ca=" + ca + (length ? " pathlen=" + std::to_string(*length) : ""), out);
+}
+
+// --- the key -------------------------------------------------------------------------
+
+bool RunKeyAlgorithm(Evaluation& e, const Node&, const Certificate& c, const FieldModifiers&,
+                     Datum* out, bool* found) {
+  *found = !c.key_algorithm().empty();
+  return GivePlain(e, c.key_algorithm(), out);
+}
+
+bool RunKeyBits(Evaluation& e, const Node&, const Certificate& c, const FieldModifiers&, Datum* out,
+                bool* found) {
+  *found = c.key_bits() != 0;
+  return *out = e.Decimal(c.key_bits()), true;
+}
+
+bool RunSpkiSha256(Evaluation& e, const Node&, const Certificate& c, const FieldModifiers& m,
+                   Datum* out, bool*) {
+  const std::string digest = crypto::Sha256(c.public_key_der());
+  return GivePlain(e, m.form == "hex" ? HexLower(digest) : EncodeBase64(digest), out);
+}
+
 // clang-format off
+constexpr std::string_view kSanModifiers = "dirname dns ip mail othername= rid smtputf8 srv upn uri xmpp";
 constexpr CertFieldRow kCertFields[] = {
-  // name           kinds           forms      runs              the manual says
-  {"crl_uri",       "",             "",        &RunCrlUri,       "where revocation lists are; a list"},
-  {"issuer",        "*",            "literal", &RunIssuer,       "the issuer's distinguished name; with modifiers, a list of its parts"},
-  {"notafter",      "",             "int",     &RunNotAfter,     "the end of validity; with int, seconds since the epoch"},
-  {"notbefore",     "",             "int",     &RunNotBefore,    "the beginning of validity; with int, seconds since the epoch"},
-  {"ocsp_uri",      "",             "",        &RunOcspUri,      "where OCSP responders are; a list"},
-  {"serial_number", "",             "",        &RunSerialNumber, "the serial number in lower-case hex without leading zeros"},
-  {"sig_algorithm", "",             "",        &RunSigAlgorithm, "the signature's algorithm, as GnuTLS names it"},
-  {"signature",     "",             "",        &RunSignature,    "the signature as pairs of hex digits"},
-  {"subj_altname",  "dns mail uri", "",        &RunSubjAltName,  "the alternative names: dns, uri, mail or all; a list"},
-  {"subject",       "*",            "literal", &RunSubject,      "the subject's distinguished name; with modifiers, a list of its parts"},
-  {"version",       "",             "",        &RunVersion,      "the version: 3 for X.509v3"},
+  // name               kinds         forms      runs                  the manual says
+  {"aki",               "",           "",        &RunAki,              "the identifier of the issuer's key in lower-case hex"},
+  {"basic_constraints", "ca pathlen", "",        &RunBasicConstraints, "ca=true or ca=false, and perhaps pathlen=N; or one of them"},
+  {"crl_uri",           "",           "",        &RunCrlUri,           "where revocation lists are; a list"},
+  {"eku",               "",           "oid",     &RunEku,              "the purposes, by name or as object identifiers; a list"},
+  {"extension",         "*",          "text",    &RunExtension,        "an extension by its object identifier, as pairs of hex digits or as text"},
+  {"issuer",            "*",          "literal", &RunIssuer,           "the issuer's distinguished name; with modifiers, a list of its parts"},
+  {"key_algorithm",     "",           "",        &RunKeyAlgorithm,     "the key's algorithm, as GnuTLS names it"},
+  {"key_bits",          "",           "",        &RunKeyBits,          "the key's size in bits"},
+  {"key_usage",         "",           "",        &RunKeyUsage,         "what the key may be used for; a list"},
+  {"notafter",          "",           "int",     &RunNotAfter,         "the end of validity; with int, seconds since the epoch"},
+  {"notbefore",         "",           "int",     &RunNotBefore,        "the beginning of validity; with int, seconds since the epoch"},
+  {"ocsp_uri",          "",           "",        &RunOcspUri,          "where OCSP responders are; a list"},
+  {"policy",            "",           "",        &RunPolicy,           "the policies, as object identifiers; a list"},
+  {"serial_number",     "",           "",        &RunSerialNumber,     "the serial number in lower-case hex without leading zeros"},
+  {"sid",               "",           "",        &RunSid,              "the security identifier of a Windows account"},
+  {"sig_algorithm",     "",           "",        &RunSigAlgorithm,     "the signature's algorithm, as GnuTLS names it"},
+  {"signature",         "",           "",        &RunSignature,        "the signature as pairs of hex digits"},
+  {"ski",               "",           "",        &RunSki,              "the identifier of the key in lower-case hex"},
+  {"spki_sha256",       "",           "hex",     &RunSpkiSha256,       "SHA-256 of the public key in base64; with hex, in lower-case hex"},
+  {"subj_altname",      kSanModifiers, "",       &RunSubjAltName,      "the alternative names: of one kind, or dns, uri and mail; a list"},
+  {"subject",           "*",          "literal", &RunSubject,          "the subject's distinguished name; with modifiers, a list of its parts"},
+  {"version",           "",           "",        &RunVersion,          "the version: 3 for X.509v3"},
 };
 // clang-format on
 static_assert(SortedAndUnique(kCertFields), "keep kCertFields in order of name");
@@ -228,6 +425,22 @@ void ReadModifiers(std::string_view rest, FieldRequest* request) {
   }
 }
 
+bool IsOid(std::string_view text) {
+  return !text.empty() && IsDigit(text.front()) && IsDigit(text.back()) &&
+         text.find("..") == text.npos && text.find_first_not_of("0123456789.") == text.npos;
+}
+
+// What is wrong with what modifiers ask for, or "".
+std::string WrongOid(const FieldRequest& request) {
+  std::string_view oid = request.modifiers.kind;
+  const std::string example = request.row->run == &RunExtension ? "extension,1.2.3"
+                              : oid.starts_with(kOtherName)     ? "subj_altname,othername=1.2.3"
+                                                                : "";
+  if (example.empty()) return "";
+  if (oid.starts_with(kOtherName)) oid.remove_prefix(kOtherName.size());
+  return IsOid(oid) ? "" : "object identifier expected in certextract, as in " + InQuotes(example);
+}
+
 }  // namespace
 
 FieldRequest ReadField(std::string_view text) {
@@ -241,11 +454,13 @@ FieldRequest ReadField(std::string_view text) {
   request.name = text.substr(0, comma);
   for (const CertFieldRow& row : CertFields())
     if (request.name.starts_with(row.name)) request.row = &row;
-  if (request.row == nullptr)
+  if (request.row == nullptr) {
     request.wrong = "bad field selector " + InQuotes(text) + " for certextract";
+    return request;
+  }
   // Text that is no modifier behind a name that is only a beginning takes modifiers away.
-  else if (request.name == request.row->name)
-    ReadModifiers(text.substr(comma), &request);
+  if (request.name == request.row->name) ReadModifiers(text.substr(comma), &request);
+  request.wrong = WrongOid(request);
   return request;
 }
 

@@ -208,7 +208,7 @@ void CheckCertExtract(CompileContext& context, Node* node) {
   node->text = request.oid;
   if (!request.wrong.empty())
     return context.Error(context.rep.node(field).span, request.wrong,
-                         DidYouMean(request.name, CertFields()));
+                         request.row == nullptr ? DidYouMean(request.name, CertFields()) : "");
   if (!request.unknown.empty())
     context.Warn(context.rep.node(field).span,
                  "unknown modifier " + InQuotes(request.unknown) +

@@ -18,6 +18,7 @@ inline constexpr std::size_t kSanMaxNames = 100;
 inline constexpr std::size_t kSanNameMaxBytes = 1024;        // one name
 inline constexpr std::size_t kSanTotalMaxBytes = 16 * 1024;  // all names
 inline constexpr std::size_t kSubjectMaxAttributes = 64;
+inline constexpr std::size_t kExtensionMaxValues = 100;     // purposes, policies: of one extension
 inline constexpr std::size_t kNameConstraintWork = 10'000;  // constraints × names
 inline constexpr std::size_t kIdentityMaxBytes = 512;
 

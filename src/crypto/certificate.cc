@@ -11,6 +11,7 @@
 #include "src/base/text.h"
 #include "src/crypto/der.h"
 #include "src/crypto/name.h"
+#include "src/crypto/other_name.h"
 
 namespace signet::crypto {
 
@@ -19,7 +20,8 @@ struct Certificate::Rep {
   int version = 1;
   std::string serial_hex;
   std::int64_t not_before = 0, not_after = 0;
-  std::string signature_algorithm;
+  std::string signature_algorithm, key_algorithm;
+  unsigned key_bits = 0;
   std::string_view signature;
   std::vector<NameAttribute> subject, issuer;
   std::string subject_text, issuer_text;
@@ -73,6 +75,7 @@ class Reading {
   bool ReadMeanings();
   bool ReadAlternativeNames(std::string_view value);
   bool ReadByLibrary();
+  void ReadKey(gnutls_x509_crt_t certificate);
   std::optional<std::string_view> Value(std::string_view oid) const;
 
   Rep& rep_;
@@ -205,6 +208,13 @@ std::optional<bool> SaysCa(std::string_view value) {
   return ca ? der::Boolean(ca->content) : false;
 }
 
+bool IsValidName(std::string_view der) {
+  const auto name = ParseName(der);
+  return name && !name->over_limit && !name->attributes.empty() &&
+         std::all_of(name->attributes.begin(), name->attributes.end(),
+                     [](const NameAttribute& a) { return a.valid; });
+}
+
 SanName ReadGeneralName(const der::Element& element) {
   const auto text = [&](SanType type) {
     const bool valid = !element.content.empty() && DecodeText(der::kIa5String, element.content);
@@ -221,13 +231,15 @@ SanName ReadGeneralName(const der::Element& element) {
       const std::size_t size = element.content.size();
       return {SanType::kIp, std::string(element.content), size == 4 || size == 16};
     }
-    case der::ContextConstructed(4): {
-      const bool valid = ParseName(element.content).has_value();
-      return {SanType::kDirectoryName, std::string(element.content), valid};
-    }
+    case der::ContextConstructed(4):
+      return {SanType::kDirectoryName, std::string(element.content), IsValidName(element.content)};
     case der::Context(8): {
       const auto oid = der::OidText(element.content);
       return {SanType::kRegisteredId, oid.value_or(std::string(element.content)), oid.has_value()};
+    }
+    case der::ContextConstructed(0): {
+      const auto name = ParseOtherName(element.whole);
+      return {SanType::kOther, std::string(element.whole), name && IsValid(*name)};
     }
     default:
       return {SanType::kOther, std::string(element.whole), true};
@@ -257,7 +269,7 @@ bool Reading<Rep>::ReadAlternativeNames(std::string_view value) {
 
 // Text of a URI in a place that is only shown and never fetched (rule I16).
 void AppendUri(const der::Element& name, std::vector<std::string>* out) {
-  if (name.tag != der::Context(6)) return;
+  if (name.tag != der::Context(6) || name.content.empty()) return;
   if (auto uri = DecodeText(der::kIa5String, name.content)) out->push_back(std::move(*uri));
 }
 
@@ -309,6 +321,16 @@ bool Reading<Rep>::ReadMeanings() {
   return true;
 }
 
+template <typename Rep>
+void Reading<Rep>::ReadKey(gnutls_x509_crt_t certificate) {
+  const int algorithm = gnutls_x509_crt_get_pk_algorithm(certificate, &rep_.key_bits);
+  const char* name =
+      algorithm < 0 ? nullptr
+                    : gnutls_pk_algorithm_get_name(static_cast<gnutls_pk_algorithm_t>(algorithm));
+  if (name == nullptr || algorithm == GNUTLS_PK_UNKNOWN) rep_.key_bits = 0;
+  rep_.key_algorithm = name != nullptr && algorithm != GNUTLS_PK_UNKNOWN ? name : "";
+}
+
 // What the library knows better, and the proof that it can read the same octets.
 template <typename Rep>
 bool Reading<Rep>::ReadByLibrary() {
@@ -324,6 +346,7 @@ bool Reading<Rep>::ReadByLibrary() {
             ? nullptr
             : gnutls_sign_algorithm_get_name(static_cast<gnutls_sign_algorithm_t>(algorithm));
     rep_.signature_algorithm = name != nullptr ? name : "";
+    ReadKey(certificate);
   }
   gnutls_x509_crt_deinit(certificate);
   return rc >= 0 || Fail(gnutls_strerror(rc));
@@ -341,6 +364,8 @@ std::string_view KindOf(SanType type) {
       return "ip";
     case SanType::kDirectoryName:
       return "directory name";
+    case SanType::kOther:
+      return "other name";
     default:
       return "name";
   }
@@ -409,6 +434,8 @@ const std::string& Certificate::serial_hex() const { return rep_->serial_hex; }
 std::int64_t Certificate::not_before() const { return rep_->not_before; }
 std::int64_t Certificate::not_after() const { return rep_->not_after; }
 const std::string& Certificate::signature_algorithm() const { return rep_->signature_algorithm; }
+const std::string& Certificate::key_algorithm() const { return rep_->key_algorithm; }
+unsigned Certificate::key_bits() const { return rep_->key_bits; }
 std::string_view Certificate::signature() const { return rep_->signature; }
 const std::vector<NameAttribute>& Certificate::subject() const { return rep_->subject; }
 const std::vector<NameAttribute>& Certificate::issuer() const { return rep_->issuer; }

@@ -28,8 +28,8 @@ enum class SanType : std::uint8_t { kDns, kUri, kMail, kIp, kDirectoryName, kReg
 struct SanName {
   SanType type;
   // Octets as in the certificate: IA5 text for dns, uri, mail; 4 or 16 octets for ip; DER
-  // of the Name for directoryName, of the whole GeneralName for others. A registered ID
-  // is dotted text.
+  // of the Name for directoryName, of the whole GeneralName for others (other_name.h). A
+  // registered ID is dotted text.
   std::string value;
   bool valid = true;  // false: left out of every list and reported as skipped (rule I6)
 };
@@ -62,6 +62,8 @@ class Certificate {
   std::int64_t not_before() const;        // seconds since the epoch, 64 bits
   std::int64_t not_after() const;
   const std::string& signature_algorithm() const;     // GnuTLS' name: "ECDSA-SHA256"
+  const std::string& key_algorithm() const;           // GnuTLS' name: "EC/ECDSA", "RSA"
+  unsigned key_bits() const;                          // 0 where the library cannot tell
   std::string_view signature() const;                 // raw octets
   const std::vector<NameAttribute>& subject() const;  // encoded order
   const std::vector<NameAttribute>& issuer() const;

@@ -4,6 +4,7 @@
 
 #include "src/base/text.h"
 #include "src/crypto/name.h"
+#include "src/crypto/other_name.h"
 
 namespace signet::crypto {
 namespace {
@@ -12,6 +13,12 @@ constexpr std::string_view kOidEmailAddress = "1.2.840.113549.1.9.1";
 
 // How to read what is in doubt.
 enum class Reading : std::uint8_t { kNarrow, kWide };
+
+// The mailbox where it stands in the certificate: its type is text in UTF-8 already.
+std::string_view TextOfSmtpUtf8(const OtherName& name) {
+  const auto element = der::Reader(name.value).Next();
+  return element ? element->content : std::string_view();
+}
 
 std::string_view WithoutFinalDot(std::string_view host) {
   if (!host.empty() && host.back() == '.') host.remove_suffix(1);
@@ -235,7 +242,12 @@ std::vector<NameConstraints::Candidate> NameConstraints::NamesOf(const Certifica
         names.push_back({Kind::kDirectory, good, {}, good ? parsed->attributes : Attributes()});
         break;
       }
-      default:
+      case SanType::kOther:
+        // RFC 9598 6: what is said of rfc822Name holds for this spelling of a mailbox too.
+        if (const auto other = ParseOtherName(name.value); other && other->oid == kOidSmtpUtf8)
+          names.push_back({Kind::kMail, name.valid, TextOfSmtpUtf8(*other), {}});
+        break;
+      case SanType::kRegisteredId:
         break;  // no constraint can be about these: Parse refuses them
     }
   }
