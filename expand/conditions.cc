@@ -89,7 +89,7 @@ bool RunBool(Evaluation& e, const Node& node, bool* holds) {
     return *holds = false, true;
   if (EqualsIgnoreCase(text, "yes") || EqualsIgnoreCase(text, "true")) return *holds = true, true;
   if (IsPlainInteger(text)) return *holds = !IsZero(text), true;
-  return e.FailPermanently(node, "unrecognised boolean value " + InQuotes(value.text));
+  return e.FailPermanently(node, "unrecognised boolean value " + InQuotes(text));
 }
 
 bool RunBoolLax(Evaluation& e, const Node& node, bool* holds) {

@@ -105,8 +105,7 @@ bool IsIpv6WithZone(std::string_view text) {
   if (!address.has_value() || address->is_v4()) return false;
   if (percent == std::string_view::npos) return true;
   std::string_view zone = text.substr(percent + 1);
-  return !zone.empty() &&
-         std::all_of(zone.begin(), zone.end(), [](char c) { return c > ' ' && c < '\x7f'; });
+  return std::all_of(zone.begin(), zone.end(), [](char c) { return c > ' ' && c < '\x7f'; });
 }
 
 }  // namespace signet::expand

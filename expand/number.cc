@@ -10,17 +10,20 @@ namespace signet::expand {
 namespace {
 
 constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+// Of the least number, which has no positive one opposite.
+constexpr std::uint64_t kLeastMagnitude = std::uint64_t{1} << 63;
 constexpr std::int64_t kCountMost = std::int64_t{1} << 62;
 
 // Digits read from the front of *text, as a magnitude; false where they do not fit.
-bool TakeDigits(std::string_view* text, std::uint64_t* magnitude) {
+bool TakeDigits(std::string_view* text, std::uint64_t* magnitude,
+                std::uint64_t most = static_cast<std::uint64_t>(kMost)) {
   bool fits = true;
   for (; !text->empty() && IsDigit(text->front()); text->remove_prefix(1))
     fits = !__builtin_mul_overflow(*magnitude, std::uint64_t{10}, magnitude) &&
            !__builtin_add_overflow(*magnitude, static_cast<std::uint64_t>(text->front() - '0'),
                                    magnitude) &&
            fits;
-  return fits && *magnitude <= static_cast<std::uint64_t>(kMost);
+  return fits && *magnitude <= most;
 }
 
 bool TakeSign(std::string_view* text) {
@@ -57,7 +60,7 @@ Result<std::int64_t, std::string> ReadComparisonNumber(std::string_view whole) {
   if (text.empty() || !IsDigit(text.front()))
     return Err{"integer expected but " + InQuotes(whole) + " found"};
   std::uint64_t magnitude = 0;
-  bool fits = TakeDigits(&text, &magnitude);
+  bool fits = TakeDigits(&text, &magnitude, kLeastMagnitude - (negative ? 0 : 1));
   int shift = text.empty() ? -1 : SuffixShift(text.front());
   if (shift >= 0) {
     text.remove_prefix(1);
@@ -67,8 +70,7 @@ Result<std::int64_t, std::string> ReadComparisonNumber(std::string_view whole) {
   if (!TrimLeft(text).empty()) return Err{"invalid integer " + InQuotes(whole)};
   if (!fits)
     return Err{"absolute value of integer " + InQuotes(whole) + " is too large (overflow)"};
-  auto value = static_cast<std::int64_t>(magnitude);
-  return negative ? -value : value;
+  return static_cast<std::int64_t>(negative ? 0 - magnitude : magnitude);
 }
 
 Result<std::int64_t, std::string> ReadItemNumber(std::string_view whole, Sign sign,

@@ -430,7 +430,7 @@ bool RunBase64D(Evaluation& e, const Node& node, const Datum& s, Datum* out) {
   std::string packed;
   std::copy_if(s.text.begin(), s.text.end(), std::back_inserter(packed),
                [](char c) { return !IsSpace(c); });
-  auto octets = DecodeBase64(packed);
+  auto octets = DecodeBase64(packed, DroppedBits::kAny);
   if (!octets.has_value())
     return e.FailPermanently(
         node, "string " + InQuotes(s.text) + " is not well-formed for \"base64d\" operator");
@@ -589,46 +589,64 @@ bool RunLocalPart(Evaluation& e, const Node&, const Datum& s, Datum* out) {
   return Give(e, s, mailbox.has_value() ? mailbox->local_part : "", out);
 }
 
-bool RunMask(Evaluation& e, const Node& node, const Datum& s, Datum* out) {
-  std::string_view text = s.text;
+// The zone of an address is a matter of the host that it is on: it is not kept.
+std::optional<IpAddress> ReadZonedAddress(std::string_view text) {
+  std::string_view address = text.substr(0, text.find('%'));
+  if (address.size() < text.size() && !IsIpv6WithZone(text)) return std::nullopt;
+  return IpAddress::Parse(address);
+}
+
+// An address, and the N of "/N" behind it.
+struct MaskedAddress {
+  IpAddress address;
+  std::optional<std::int64_t> bits;
+};
+std::optional<MaskedAddress> ReadMaskedAddress(std::string_view text) {
   std::size_t slash = text.find('/');
-  auto address = IpAddress::Parse(text.substr(0, slash));
-  if (slash == std::string_view::npos && address.has_value())
-    return e.FailPermanently(node, "missing mask value in " + InQuotes(text));
-  auto bits =
-      slash == std::string_view::npos ? std::nullopt : ReadFieldNumber(text.substr(slash + 1));
-  if (!address.has_value())
-    return e.FailPermanently(node, InQuotes(text) + " is not an IP address");
-  if (!bits.has_value() || *bits < 0 || text[slash + 1] == '-')
-    return e.FailPermanently(node, "missing mask value in " + InQuotes(text));
-  if (*bits > static_cast<std::int64_t>(address->bits()))
-    return e.FailPermanently(node, "mask value too big in " + InQuotes(text));
-  address->Mask(static_cast<std::size_t>(*bits));
-  std::string shown = address->is_v4()       ? address->Shown()
-                      : node.numbers[0] != 0 ? address->Compressed()
-                                             : address->Full('.');
-  return Give(e, s, shown + "/" + std::to_string(*bits), out);
+  auto address =
+      slash == text.npos ? ReadZonedAddress(text) : IpAddress::Parse(text.substr(0, slash));
+  if (!address.has_value()) return std::nullopt;
+  if (slash == text.npos) return MaskedAddress{*address, std::nullopt};
+  std::string_view digits = text.substr(slash + 1);
+  if (!std::all_of(digits.begin(), digits.end(), IsDigit)) return std::nullopt;
+  return MaskedAddress{*address, ReadFieldNumber(digits)};
+}
+
+bool NoAddress(Evaluation& e, const Node& node, const Datum& s) {
+  return e.FailPermanently(node, InQuotes(s.text) + " is not an IP address");
+}
+
+bool RunMask(Evaluation& e, const Node& node, const Datum& s, Datum* out) {
+  auto masked = ReadMaskedAddress(s.text);
+  if (!masked.has_value()) return NoAddress(e, node, s);
+  if (!masked->bits.has_value())
+    return e.FailPermanently(node, "missing mask value in " + InQuotes(s.text));
+  IpAddress& address = masked->address;
+  if (*masked->bits > static_cast<std::int64_t>(address.bits()))
+    return e.FailPermanently(node, "mask value too big in " + InQuotes(s.text));
+  address.Mask(static_cast<std::size_t>(*masked->bits));
+  std::string shown = address.is_v4()        ? address.Shown()
+                      : node.numbers[0] != 0 ? address.Compressed()
+                                             : address.Full('.');
+  return Give(e, s, shown + "/" + std::to_string(*masked->bits), out);
 }
 
 bool RunReverseIp(Evaluation& e, const Node& node, const Datum& s, Datum* out) {
-  auto address = IpAddress::Parse(s.text.substr(0, s.text.find('/')));
-  if (address.has_value()) return Give(e, s, address->Reversed(), out);
+  auto masked = ReadMaskedAddress(s.text);
+  if (masked.has_value()) return Give(e, s, masked->address.Reversed(), out);
   return e.FailPermanently(
-      node, "reverse_ip() not given an IP address [" + Printable(s.text.substr(0, 200)) + "]");
+      node, "reverse_ip() not given an IP address [" + Printable(Shortened(s.text)) + "]");
 }
 
 bool RunIpv6Denorm(Evaluation& e, const Node& node, const Datum& s, Datum* out) {
-  auto address = IpAddress::Parse(s.text);
-  if (!address.has_value())
-    return e.FailPermanently(node, InQuotes(s.text) + " is not an IP address");
-  return Give(e, s, address->ToV6().Full(':'), out);
+  auto address = ReadZonedAddress(s.text);
+  return address.has_value() ? Give(e, s, address->ToV6().Full(':'), out) : NoAddress(e, node, s);
 }
 
 bool RunIpv6Norm(Evaluation& e, const Node& node, const Datum& s, Datum* out) {
-  auto address = IpAddress::Parse(s.text);
-  if (!address.has_value())
-    return e.FailPermanently(node, InQuotes(s.text) + " is not an IP address");
-  return Give(e, s, address->ToV6().Compressed(), out);
+  auto address = ReadZonedAddress(s.text);
+  return address.has_value() ? Give(e, s, address->ToV6().Compressed(), out)
+                             : NoAddress(e, node, s);
 }
 
 // --- lists ---------------------------------------------------------------------------

@@ -58,7 +58,7 @@ Utf8Step StepUtf8(std::string_view text) {
   unsigned char lead = at(0);
   if (lead < 0x80) return {1, true};
   std::size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-  if (lead < 0xc2 || lead > 0xf4) return {1, false};
+  if (lead < 0xc2 || lead > 0xf7) return {1, false};
   for (std::size_t i = 1; i < length; ++i)
     if (i >= text.size() || (at(i) & 0xc0) != 0x80) return {i, false};
   bool valid = IsValidUtf8(text.substr(0, length));

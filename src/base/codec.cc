@@ -79,7 +79,7 @@ std::string EncodeBase64(std::string_view octets) {
   return out;
 }
 
-std::optional<std::string> DecodeBase64(std::string_view text) {
+std::optional<std::string> DecodeBase64(std::string_view text, DroppedBits dropped) {
   if (text.size() % 4 != 0) return std::nullopt;
   std::string out;
   for (std::size_t i = 0; i < text.size(); i += 4) {
@@ -91,8 +91,9 @@ std::optional<std::string> DecodeBase64(std::string_view text) {
       if (value < 0) return std::nullopt;
       group = group << 6 | static_cast<std::uint32_t>(value);
     }
-    // Bits that the padding drops must be zero: one text per octet string.
-    if (group & ((1u << (8 * pads)) - 1)) return std::nullopt;
+    // One text per octet string, where it matters.
+    if (dropped == DroppedBits::kZero && (group & ((1u << (8 * pads)) - 1)) != 0)
+      return std::nullopt;
     for (std::size_t k = 0; k < 3 - pads; ++k)
       out += static_cast<char>(group >> (16 - 8 * k) & 255);
   }

@@ -13,9 +13,12 @@ std::string HexUpper(std::string_view octets);
 std::optional<std::string> DecodeHex(std::string_view hex);
 
 // RFC 4648 §4, padded, on one line. Decoding is strict: padding required, no blanks,
-// no other characters, zero trailing bits.
+// no other characters, and the bits that the padding drops are zero, unless they do not
+// matter.
+enum class DroppedBits : bool { kZero, kAny };
 std::string EncodeBase64(std::string_view octets);
-std::optional<std::string> DecodeBase64(std::string_view text);
+std::optional<std::string> DecodeBase64(std::string_view text,
+                                        DroppedBits dropped = DroppedBits::kZero);
 
 // RFC 3461 §4 / RFC 1891: "+" and "=" and what is not printable ASCII as +HH.
 std::string EncodeXtext(std::string_view octets);
