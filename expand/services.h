@@ -66,6 +66,7 @@ class Services {
   // ${if ldapauth{…}}: kFound = the bind succeeded, kNotFound = refused.
   virtual LookupAnswer AuthenticateBy(int lookup_handle, std::string_view query) = 0;
   virtual std::int64_t Now() = 0;  // seconds since the epoch
+  virtual std::int64_t NowMicroseconds() { return Now() * 1'000'000; }
   // Runs what may block or takes long (files, crypt) where it holds nobody else up, and
   // returns when it is done. Tools and tests simply run it.
   virtual void RunBlocking(const std::function<void()>& work) { work(); }

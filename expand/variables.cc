@@ -1,9 +1,12 @@
+#include <unistd.h>
+
 #include <cstdint>
 #include <ctime>
 #include <string>
 
 #include "expand/evaluate.h"
 #include "expand/table.h"
+#include "src/base/text.h"
 #include "src/crypto/certificate.h"
 
 // $name: functions, then the table. Everything is read from the facts of the session.
@@ -74,6 +77,17 @@ bool GetFailId(Evaluation& e, const Node&, Datum* out) {
   return *out = Identity(e, FailId(e.session), e.session.auth.id_origins | kFromClient), true;
 }
 
+// "host (helo) [address]", as far as they are known and differ.
+bool GetFullHost(Evaluation& e, const Node&, Datum* out) {
+  const Session& s = e.session;
+  if (s.connection.client_ip.empty()) return *out = Datum(), true;
+  std::string text = s.host_name;
+  if (!s.helo.empty() && !EqualsIgnoreCase(s.helo, s.host_name))
+    text += (text.empty() ? "(" : " (") + s.helo + ")";
+  text += (text.empty() ? "[" : " [") + s.connection.client_ip + "]";
+  return *out = e.From(e.Copy(text), kFromClient), true;
+}
+
 // --- numbers -------------------------------------------------------------------------
 
 template <std::int64_t (*kRead)(const Session&)>
@@ -121,6 +135,19 @@ bool GetPeerDn(Evaluation& e, const Node&, Datum* out) {
   return true;
 }
 
+// --- TLS to an upstream, which there is none yet -------------------------------------
+
+bool GetNothing(Evaluation&, const Node&, Datum* out) { return *out = Datum(), true; }
+bool GetZero(Evaluation&, const Node&, Datum* out) {
+  return *out = Datum(std::string_view("0")), true;
+}
+bool GetNo(Evaluation&, const Node&, Datum* out) {
+  return *out = Datum(std::string_view("no")), true;
+}
+bool GetNoCertificate(Evaluation&, const Node&, Datum* out) {
+  return *out = CertificateDatum(nullptr), true;
+}
+
 // --- what was stored, and what the evaluation itself knows ---------------------------
 
 const Value* Find(const std::map<std::string, Value, std::less<>>& values, std::string_view name) {
@@ -151,7 +178,6 @@ bool GetAclArgument(Evaluation& e, const Node& node, Datum* out) {
   return *out = n < arguments.size() ? e.FromValue(arguments[n]) : Datum(), true;
 }
 
-bool GetNothing(Evaluation&, const Node&, Datum* out) { return *out = Datum(), true; }
 bool GetValue(Evaluation& e, const Node&, Datum* out) { return *out = e.value, true; }
 bool GetItem(Evaluation& e, const Node&, Datum* out) { return *out = e.item, true; }
 
@@ -175,6 +201,10 @@ Datum Time(Evaluation& e, const char* format, Zone zone) {
 bool GetEpoch(Evaluation& e, const Node&, Datum* out) {
   return *out = e.Decimal(e.services.Now()), true;
 }
+bool GetEpochMicroseconds(Evaluation& e, const Node&, Datum* out) {
+  return *out = e.Decimal(e.services.NowMicroseconds()), true;
+}
+bool GetPid(Evaluation& e, const Node&, Datum* out) { return *out = e.Decimal(::getpid()), true; }
 bool GetTodLog(Evaluation& e, const Node&, Datum* out) {
   return *out = Time(e, "%Y-%m-%d %H:%M:%S", Zone::kLocal), true;
 }
@@ -219,11 +249,14 @@ constexpr VariableRow kVariables[] = {
   {"authenticated_id",            kText,        Phase::kAuth,    kFromAdministrator, &GetAuthenticatedId, "who the client is; one list element, whatever it holds"},
   {"authenticated_sender",        kText,        Phase::kMail,    kFromClient,        &GetText<&AuthenticatedSender>, "the accepted AUTH= of MAIL"},
   {"domain",                      kText,        Phase::kRcpt,    kFromClient,        &GetText<&Domain>, "the recipient's domain"},
+  {"interface_address",           kText,        Phase::kConnect, kFromAdministrator, &GetText<&LocalIp>, "old name of $received_ip_address"},
+  {"interface_port",              kNumber,      Phase::kConnect, kFromAdministrator, &GetNumber<&LocalPort>, "old name of $received_port"},
   {"item",                        kText,        Phase::kLoad,    kFromAdministrator, &GetItem,        "the element at hand in map, filter, reduce, forany, forall"},
   {"local_part",                  kText,        Phase::kRcpt,    kFromClient,        &GetText<&LocalPart>, "the recipient's local part"},
   {"message_exim_id",             kText,        Phase::kMail,    kFromAdministrator, &GetText<&MessageId>, "the message's identifier in the log"},
   {"message_id",                  kText,        Phase::kMail,    kFromAdministrator, &GetText<&MessageId>, "old name of $message_exim_id"},
   {"message_size",                kNumber,      Phase::kMail,    kFromAdministrator, &GetNumber<&MessageSize>, "octets of the message; before DATA, what the client declared"},
+  {"pid",                         kNumber,      Phase::kLoad,    kFromAdministrator, &GetPid, "the number of this process"},
   {"primary_hostname",            kText,        Phase::kLoad,    kFromAdministrator, &GetText<&PrimaryHostname>, "this host's name"},
   {"received_ip_address",         kText,        Phase::kConnect, kFromAdministrator, &GetText<&LocalIp>, "the address that the client connected to"},
   {"received_port",               kNumber,      Phase::kConnect, kFromAdministrator, &GetNumber<&LocalPort>, "the port that the client connected to"},
@@ -232,6 +265,7 @@ constexpr VariableRow kVariables[] = {
   {"sender_address",              kText,        Phase::kMail,    kFromClient,        &GetText<&Sender>, "the sender of MAIL; empty for <>"},
   {"sender_address_domain",       kText,        Phase::kMail,    kFromClient,        &GetText<&SenderDomain>, "the sender's domain"},
   {"sender_address_local_part",   kText,        Phase::kMail,    kFromClient,        &GetText<&SenderLocalPart>, "the sender's local part"},
+  {"sender_fullhost",             kText,        Phase::kConnect, kFromClient,        &GetFullHost, "the client: name, (EHLO) and [address], as far as known"},
   {"sender_helo_name",            kText,        Phase::kHelo,    kFromClient,        &GetText<&HeloName>, "what the client said in EHLO"},
   {"sender_host_address",         kText,        Phase::kConnect, kFromAdministrator, &GetText<&ClientIp>, "the client's address"},
   {"sender_host_authenticated",   kText,        Phase::kAuth,    kFromAdministrator, &GetAuthenticator, "the name of the authenticator that succeeded"},
@@ -254,10 +288,24 @@ constexpr VariableRow kVariables[] = {
   {"tls_in_resumption",           kNumber,      Phase::kConnect, kFromAdministrator, &GetNumber<&TlsResumption>, "whether the session was resumed, as bits"},
   {"tls_in_sni",                  kText,        Phase::kConnect, kFromClient,        &GetText<&TlsSni>, "the server name that the client asked for"},
   {"tls_in_ver",                  kText,        Phase::kConnect, kFromAdministrator, &GetText<&TlsVersion>, "TLS1.3, TLS1.2; empty without TLS"},
+  {"tls_out_bits",                kNumber,      Phase::kLoad,    kFromAdministrator, &GetZero, "bits of the key towards the upstream; 0: no TLS"},
+  {"tls_out_certificate_verified", kNumber,      Phase::kLoad,    kFromAdministrator, &GetZero, "1 where the upstream's certificate was verified, else 0"},
+  {"tls_out_cipher",              kText,        Phase::kLoad,    kFromAdministrator, &GetNothing, "version, suite and bits towards the upstream"},
+  {"tls_out_cipher_std",          kText,        Phase::kLoad,    kFromAdministrator, &GetNothing, "the standard name of that suite"},
+  {"tls_out_dane",                kText,        Phase::kLoad,    kFromAdministrator, &GetNo, "whether DANE verified the upstream: no"},
+  {"tls_out_ocsp",                kNumber,      Phase::kLoad,    kFromAdministrator, &GetZero, "how far OCSP went with the upstream"},
+  {"tls_out_ourcert",             kCertificate, Phase::kLoad,    kFromAdministrator, &GetNoCertificate, "the certificate that we sent to the upstream"},
+  {"tls_out_peercert",            kCertificate, Phase::kLoad,    kFromAdministrator, &GetNoCertificate, "the upstream's certificate"},
+  {"tls_out_peerdn",              kText,        Phase::kLoad,    kFromAdministrator, &GetNothing, "the subject of the upstream's certificate"},
+  {"tls_out_resumption",          kNumber,      Phase::kLoad,    kFromAdministrator, &GetZero, "whether the session with the upstream was resumed"},
+  {"tls_out_sni",                 kText,        Phase::kLoad,    kFromAdministrator, &GetNothing, "the server name that we asked the upstream for"},
+  {"tls_out_tlsa_usage",          kNumber,      Phase::kLoad,    kFromAdministrator, &GetZero, "the kinds of TLSA records that were used, as bits"},
+  {"tls_out_ver",                 kText,        Phase::kLoad,    kFromAdministrator, &GetNothing, "the version of TLS towards the upstream"},
   {"tls_peerdn",                  kText,        Phase::kConnect, kFromCertificate,   &GetPeerDn,      "old name of $tls_in_peerdn"},
   {"tls_sni",                     kText,        Phase::kConnect, kFromClient,        &GetText<&TlsSni>, "old name of $tls_in_sni"},
   {"tod_bsdinbox",                kText,        Phase::kLoad,    kFromAdministrator, &GetTodBsdInbox, "the time as in mailbox separators"},
   {"tod_epoch",                   kNumber,      Phase::kLoad,    kFromAdministrator, &GetEpoch,       "seconds since 1970"},
+  {"tod_epoch_l",                 kNumber,      Phase::kLoad,    kFromAdministrator, &GetEpochMicroseconds, "microseconds since 1970"},
   {"tod_full",                    kText,        Phase::kLoad,    kFromAdministrator, &GetTodFull,     "the time as in message headers"},
   {"tod_log",                     kText,        Phase::kLoad,    kFromAdministrator, &GetTodLog,      "the time as in the log"},
   {"tod_logfile",                 kText,        Phase::kLoad,    kFromAdministrator, &GetTodLogfile,  "the date as in names of log files"},

@@ -37,6 +37,12 @@ std::int64_t SessionServices::Now() {
   return std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
 }
 
+std::int64_t SessionServices::NowMicroseconds() {
+  return std::chrono::duration_cast<std::chrono::microseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
 void SessionServices::RunBlocking(const std::function<void()>& work) { engine::Blocking(work); }
 
 expand::Budget SessionServices::TakeBudget() const {
