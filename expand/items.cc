@@ -128,10 +128,11 @@ bool MayUse(Evaluation& e, const Node& node, const Datum& source) {
     std::string unquoted = FindUnquoted(source, *node.lookup);
     return unquoted.empty() || e.FailTemporarily(node, std::move(unquoted));
   }
-  Origins from = source.origins() & kOutsiders;
-  if (from != 0)
-    return e.FailTemporarily(
-        node, "text from " + std::string(NameOfOrigin(from)) + " in the file name of a lookup");
+  for (const Segment& run : source.segments)
+    if ((run.origins & kOutsiders) != 0 && run.quote != Quote::kFileName)
+      return e.FailTemporarily(node, "text from " +
+                                         std::string(NameOfOrigin(run.origins & kOutsiders)) +
+                                         " in the file name of a lookup");
   if (node.lookup->absolute_file && !source.text.starts_with('/'))
     return e.FailPermanently(node, NotAbsolute(*node.lookup));
   return true;
@@ -154,15 +155,16 @@ void SetParts(Evaluation& e, const Text& key, const LookupKeys::Parts& parts) {
   e.captures = {texts, 3};
 }
 
-bool AskForKeys(Evaluation& e, const Node& node, const Datum& key, const Datum& file,
-                LookupAnswer* answer) {
+// `shown` is the key as it was given, for messages.
+bool AskForKeys(Evaluation& e, const Node& node, const Datum& shown, const Datum& key,
+                const Datum& file, LookupAnswer* answer) {
   LookupKeys keys(*node.word, key.text);
   while (keys.Next()) {
     LookupRequest request{node.lookup->handle, keys.key(), file.text, node.text};
     if (!e.Ask(
             node, [&] { return e.services.Lookup(request); }, answer))
       return false;
-    if (answer->kind == LookupAnswer::kDeferred) return Defer(e, node, key.text, *answer);
+    if (answer->kind == LookupAnswer::kDeferred) return Defer(e, node, shown.text, *answer);
     if (answer->kind == LookupAnswer::kNotFound) continue;
     if (keys.parts().present) SetParts(e, key, keys.parts());
     return true;
@@ -178,21 +180,53 @@ bool AskQuery(Evaluation& e, const Node& node, const Datum& query, LookupAnswer*
   return answer->kind != LookupAnswer::kDeferred || Defer(e, node, query.text, *answer);
 }
 
+// The elements of a key that is a list, NUL between them. What came from outside is one
+// element, or part of one, as in every list. An element with NUL in it is in no file.
+bool JoinKey(Evaluation& e, const Node& node, const Datum& key, Datum* joined, bool* possible) {
+  Elements elements(&e.arena);
+  char separator;
+  if (!e.ElementsOf(node, key, &elements, &separator)) return false;
+  std::size_t size = elements.size();
+  for (const Text& element : elements) {
+    size += element.text.size();
+    if (element.text.find('\0') != std::string_view::npos) *possible = false;
+  }
+  char* octets = e.Octets(size);
+  std::size_t at = 0;
+  for (const Text& element : elements) {
+    at += element.text.copy(octets + at, element.text.size());
+    octets[at++] = '\0';
+  }
+  *joined = e.From({octets, at == 0 ? 0 : at - 1}, key.origins());
+  return true;
+}
+
+// Whether a name that a directory search found may be part of a file name: "." put
+// together with another would lead out of the directory.
+bool IsFileName(std::string_view name) { return name != "." && name != ".."; }
+
 bool RunLookup(Evaluation& e, const Node& node, Datum* out) {
   Scope scope(e);
   Datum key, source;
   if (node.keyed && !e.Child(node, 0, &key)) return false;
   if (!e.Child(node, node.keyed ? 1 : 0, &source) || !MayUse(e, node, source)) return false;
   LookupAnswer answer;
+  Datum asked = key;
+  bool possible = true;
+  if (node.lookup->list_key && !JoinKey(e, node, key, &asked, &possible)) return false;
   // An empty key or query is never found.
-  if (node.keyed && !key.text.empty() && !AskForKeys(e, node, key, source, &answer)) return false;
+  if (node.keyed && possible && !asked.text.empty() &&
+      !AskForKeys(e, node, key, asked, source, &answer))
+    return false;
   if (!node.keyed && !source.text.empty() && !AskQuery(e, node, source, &answer)) return false;
   const bool found = answer.kind == LookupAnswer::kFound;
   Datum value;
   if (found && node.keyed && HasOption(node.text, "ret=key"))
     value = Datum(Text{key.text, key.segments});
   else if (found)
-    value = e.From(e.Copy(answer.text), kFromDirectory);
+    value = e.From(
+        e.Copy(answer.text), kFromDirectory,
+        node.lookup->file_names && IsFileName(answer.text) ? Quote::kFileName : Quote::kNone);
   return e.Tail(node, found, &value, out);
 }
 

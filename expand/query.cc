@@ -69,6 +69,7 @@ std::string_view OperatorFor(Quote quote) {
     case Quote::kWord:
       return "quote";
     case Quote::kNone:
+    case Quote::kFileName:
       return "";
     default:
       return "quote_";  // and the type's name

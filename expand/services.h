@@ -24,6 +24,8 @@ struct LookupType {
   bool any_text = false;    // a query is one value, whatever is in it: none is needed
   bool in_string = false;   // what is quoted is fit only between two ' of SQL
   bool first_word = false;  // of a query: outsiders have no part in it
+  bool file_names = false;  // answers are names of files that exist
+  bool list_key = false;    // the key is a list: asked for as its elements, NUL between
   // Options behind a comma that the type knows, as in signet/driver.h; nullopt: unknown.
   std::optional<std::string> options;
   // ${quote_NAME:text} and ${quote_NAME_option:text} where the type has a quoting of its

@@ -228,6 +228,8 @@ Result<std::unique_ptr<LookupDriver>, std::string> MakeType(const signet_lookup_
   entry->type.single_key = (type.flags & SIGNET_LOOKUP_SINGLE_KEY) != 0;
   entry->type.absolute_file = (type.flags & SIGNET_LOOKUP_ABSOLUTE_FILE) != 0;
   entry->type.first_word = (type.flags & SIGNET_LOOKUP_FIRST_WORD) != 0;
+  entry->type.file_names = (type.flags & SIGNET_LOOKUP_FILE_NAMES) != 0;
+  entry->type.list_key = (type.flags & SIGNET_LOOKUP_LIST_KEY) != 0;
   entry->type.accepts = QuotesOf(type.accepts, own);
   entry->type.in_string = (type.accepts & SIGNET_QUOTE_IN_STRING) != 0;
   entry->type.any_text = (type.accepts & SIGNET_QUOTE_NOT_NEEDED) != 0;

@@ -44,6 +44,8 @@ inline constexpr std::size_t kNamedListDepth = 20;           // +name within +na
 
 // Lookups (rules L4, L9).
 inline constexpr std::size_t kQueryBytes = 64 * 1024;
+inline constexpr std::size_t kLookupAnswerBytes = 1024 * 1024;      // of any type
+inline constexpr std::size_t kJsonFileMaxBytes = 16 * 1024 * 1024;  // parsed for each lookup
 inline constexpr std::size_t kLookupsPerSession = 50;
 inline constexpr seconds kLookupTotal{10};        // one lookup, all servers together
 inline constexpr seconds kDirectoryConnect{3};    // TCP + TLS + bind at one server

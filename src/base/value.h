@@ -25,7 +25,8 @@ using Origins = std::uint8_t;
 
 // Which quote operator produced a run of octets; a query wants the matching one
 // around outsider text (rules L1, L2).
-// kWord is ${quote:}, fit for a setting's value. Lookup drivers that bring a quoting of their own
+// kWord is ${quote:}, fit for a setting's value. kFileName is no quoting but what a directory
+// search found: fit for a file name. Lookup drivers that bring a quoting of their own
 // have values from kFirstOfDrivers on, one each.
 enum class Quote : std::uint8_t {
   kNone,
@@ -33,6 +34,7 @@ enum class Quote : std::uint8_t {
   kLdapDn,
   kRegex,
   kWord,
+  kFileName,
   kFirstOfDrivers = 16
 };
 

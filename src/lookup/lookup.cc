@@ -82,6 +82,9 @@ std::int64_t DeadlineMs(Deadline deadline) {
 
 // An answer that came to nothing has a reason in any case.
 LookupAnswer AnswerOf(int found, LookupCall& call) {
+  if (found == SIGNET_FOUND && call.answered.size() > limits::kLookupAnswerBytes)
+    return Deferred("the answer is longer than " + std::to_string(limits::kLookupAnswerBytes) +
+                    " octets");
   if (found == SIGNET_FOUND) return {LookupAnswer::kFound, std::move(call.answered)};
   if (found == SIGNET_NOT_FOUND) return {LookupAnswer::kNotFound, ""};
   if (call.answered.empty()) return Deferred("the driver gave no reason");

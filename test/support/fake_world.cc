@@ -1,5 +1,7 @@
 #include "test/support/fake_world.h"
 
+#include <algorithm>
+
 namespace signet::test {
 namespace {
 
@@ -40,6 +42,14 @@ FakeNames::FakeNames() {
     return option.empty();
   };
   types_.push_back(redisish);
+  for (std::string_view name : {"names", "listed"}) {
+    expand::LookupType type = lsearch;
+    type.name = name;
+    type.handle = ++handle;
+    type.file_names = name == "names";
+    type.list_key = name == "listed";
+    types_.push_back(type);
+  }
 }
 
 const expand::LookupType* FakeNames::FindLookup(std::string_view name) const {
@@ -69,6 +79,7 @@ void FakeNames::AddList(std::string kind, std::string name, std::string text) {
 expand::LookupAnswer FakeServices::Lookup(const expand::LookupRequest& request) {
   std::string question(request.query);
   if (!request.key.empty()) question = std::string(request.key) + " " + question;
+  std::replace(question.begin(), question.end(), '\0', '|');
   asked.push_back(question);
   auto found = answers.find(question);
   return found != answers.end() ? found->second : expand::LookupAnswer{};

@@ -16,8 +16,9 @@
 namespace signet::test {
 
 // FakeNames knows the lookup types lsearch (single key), ldap, ldapm, ldapdn,
-// passwd (any text), sqlish and redisish (each with a quoting of its own), and the named lists that
-// a test gives it.
+// passwd (any text), sqlish and redisish (each with a quoting of its own),
+// names (answers are file names) and listed (keys are lists; shown with | between elements), and
+// the named lists that a test gives it.
 class FakeNames : public expand::Names {
  public:
   FakeNames();

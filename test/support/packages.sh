@@ -20,6 +20,9 @@ build libldap-dev           LDAP messages
 build libpcre2-dev          regular expressions
 build libidn2-dev           internationalised domain names
 build libcrypt-dev          password hashes
+build libcdb-dev            constant databases for lookups
+build libjansson-dev        JSON for lookups
+build libsqlite3-dev        SQLite for lookups
 build libboost-context-dev  switching between the stacks of coroutines
 test  libgtest-dev          test framework
 test  libgmock-dev          matchers of the test framework
@@ -30,6 +33,8 @@ test  libnet-ssleay-perl    TLS for swaks
 test  msmtp                 SMTP client
 test  curl                  SMTP client
 test  ldap-utils            ldapsearch and ldapmodify
+test  tinycdb               cdb, which makes constant databases
+test  sqlite3               the shell of SQLite, which makes databases
 test  procps                ps, for the demonstration
 test  tinycdb               cdb, which makes files for the tests of lookups
 test  sqlite3               sqlite3, likewise

@@ -320,6 +320,13 @@ struct signet_auth_driver {
   8u /* the first word of a query says what to do, or in which \
         file: outsiders have no part in it */
 
+#define SIGNET_LOOKUP_FILE_NAMES                                \
+  16u /* what is found is the name of a file that exists, of no \
+         outsider's making: fit to be, or to be in, a file name */
+#define SIGNET_LOOKUP_LIST_KEY                                  \
+  32u /* KEY is a list: `key` has its elements with NUL between \
+         them, split as lists are in the language */
+
 /* Quoting that makes text of an outsider fit for a query of this type. */
 #define SIGNET_QUOTE_LDAP_FILTER 1u /* ${quote_ldap:...} */
 #define SIGNET_QUOTE_LDAP_DN 2u     /* ${quote_ldap_dn:...} */

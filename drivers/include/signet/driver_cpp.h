@@ -75,5 +75,32 @@ using Stream = std::unique_ptr<signet_stream, StreamCloser>;
 // `.options = …` and its two companions for a table that is a C array.
 #define SIGNET_OPTION_ROWS(rows) rows, sizeof(rows) / sizeof((rows)[0]), sizeof((rows)[0])
 
+// The table of a lookup driver that has only a `find`; set what else it has afterwards.
+template <std::size_t N>
+constexpr signet_lookup_driver LookupDriver(std::string_view name,
+                                            const signet_lookup_type (&types)[N],
+                                            decltype(signet_lookup_driver::find) find) {
+  signet_lookup_driver driver{};
+  driver.abi_version = SIGNET_ABI_VERSION;
+  driver.size = sizeof driver;
+  driver.name = Text(name);
+  driver.types = types;
+  driver.type_count = N;
+  driver.type_size = sizeof types[0];
+  driver.find = find;
+  return driver;
+}
+template <std::size_t N>
+constexpr signet_module LookupModule(std::string_view name,
+                                     const signet_lookup_driver* const (&lookups)[N]) {
+  signet_module module{};
+  module.abi_version = SIGNET_ABI_VERSION;
+  module.size = sizeof module;
+  module.name = Text(name);
+  module.lookups = lookups;
+  module.lookup_count = N;
+  return module;
+}
+
 }  // namespace signet::driver
 #endif
