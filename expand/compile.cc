@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "expand/check.h"
 #include "expand/lexer.h"
 #include "expand/message.h"
 #include "expand/parser.h"
@@ -190,19 +191,28 @@ class Emitter {
     }
     if (pieces.empty()) pieces.push_back({0, tree.span, false});
     Diagnostics* outer = context_.diagnostics;
-    Diagnostics found;
+    Diagnostics* outer_late = context_.late;
+    Diagnostics found, late;
     context_.diagnostics = &found;
+    context_.late = &late;
     rep_.sources.emplace_back("replacement", std::move(text), pieces);
     Diagnostics of_form;
     AstPtr again = Parse(rep_.sources.back().whole(), holes, depth, &of_form);
     node->again = EmitWhole(*again, of_form);
     node->holes = static_cast<std::uint32_t>(holes.size());
     context_.diagnostics = outer;
-    // The replacement's text goes with the Program; what is wrong with it is shown in the
-    // text that the administrator wrote.
-    for (Diagnostic& d : found) {
+    context_.late = outer_late;
+    MoveToOriginal(pieces, &found, outer);
+    MoveToOriginal(pieces, &late, outer_late);
+  }
+
+  // The replacement's text goes with the Program; what is wrong with it is shown in the
+  // text that the administrator wrote.
+  static void MoveToOriginal(const std::vector<SourceText::Piece>& pieces, Diagnostics* from,
+                             Diagnostics* to) {
+    for (Diagnostic& d : *from) {
       d.span = Original(d.span, pieces);
-      outer->push_back(std::move(d));
+      to->push_back(std::move(d));
     }
   }
 
@@ -225,11 +235,11 @@ class Emitter {
       UnknownVariable(tree, node);
     }
     if (node->variable != nullptr && node->variable->since > context_.used_at)
-      context_.Error(node->name,
-                     "$" + std::string(name) + " is not set before " +
-                         std::string(PhaseName(node->variable->since)) + "; this is evaluated at " +
-                         std::string(PhaseName(context_.used_at)),
-                     "", code::kTooEarly);
+      context_.Late(node->name,
+                    "$" + std::string(name) + " is not set before " +
+                        std::string(PhaseName(node->variable->since)) + "; this is evaluated at " +
+                        std::string(PhaseName(context_.used_at)),
+                    "", code::kTooEarly);
   }
 
   // The second argument of certextract, which names a variable of the table.
@@ -257,7 +267,9 @@ class Emitter {
         context_.Warn(child.span,
                       "certificate where text is wanted: $" + std::string(child.name.view()) +
                           " is the text \"<cert>\" here",
-                      "", code::kCertificateAsText);
+                      "write ${certextract{subject}{$" + std::string(child.name.view()) +
+                          "}}, or ${sha256:…} for its fingerprint",
+                      code::kCertificateAsText);
     }
   }
   static bool IsCertificate(const Node& node) {
@@ -332,7 +344,10 @@ class Emitter {
     }
     if (tree.broken) return;
     std::string wrong = node->op->argument(context_, name, argument, node);
-    if (!wrong.empty()) context_.Error(node->name, std::move(wrong));
+    if (wrong.empty()) return;
+    context_.Late(node->name, wrong, "", code::kAlwaysFails);
+    node->wrong = true;
+    node->text = context_.Keep(std::move(wrong));
   }
 
   void UnknownOperator(const Node& node) {
@@ -376,6 +391,11 @@ void CompileContext::Warn(SourceSpan span, std::string message, std::string hint
   diagnostics->push_back({Severity::kWarning, span, std::move(message), std::move(hint), {}, code});
 }
 
+void CompileContext::Late(SourceSpan span, std::string message, std::string hint,
+                          std::string_view code) {
+  late->push_back({Severity::kError, span, std::move(message), std::move(hint), {}, code});
+}
+
 const std::string_view* CompileContext::ConstantText(NodeId id) const {
   const Node& node = rep.node(id);
   return node.kind == NodeKind::kText ? &node.text : nullptr;
@@ -384,7 +404,8 @@ const std::string_view* CompileContext::ConstantText(NodeId id) const {
 const Regex* CompileContext::CompileRegex(SourceSpan span, std::string_view pattern) {
   auto compiled = Regex::Compile(pattern, Regex::Jit::kYes);
   if (!compiled.ok()) {
-    Error(span, "regular expression error in " + InQuotes(pattern) + ": " + compiled.error());
+    Late(span, "regular expression error in " + InQuotes(pattern) + ": " + compiled.error(), "",
+         code::kBadRegex);
     return nullptr;
   }
   rep.regexes.push_back(std::move(compiled).value());
@@ -429,16 +450,23 @@ NodeId EmitProgram(const AstNode& tree, const Diagnostics& of_form, CompileConte
 // --- the way in ----------------------------------------------------------------------
 
 ProgramPtr Compile(SourceSpan part, facts::Phase used_at, const Names& names,
-                   Diagnostics* diagnostics) {
+                   Diagnostics* diagnostics, Reading reading) {
   auto rep = std::make_unique<Program::Rep>();
   rep->span = part;
-  Diagnostics of_form, found;
+  Diagnostics of_form, found, late;
   AstPtr tree = Parse(part, {}, 0, &of_form);
-  CompileContext context{*rep, names, used_at, &found};
+  CompileContext context{*rep, names, used_at, &found, &late};
   rep->root = EmitProgram(*tree, of_form, context);
   const Node& root = rep->node(rep->root);
   rep->is_constant = root.kind == NodeKind::kText;
   if (rep->is_constant) rep->constant = root.text;
+  if (reading == Reading::kConfiguration) {
+    if (HasErrors(found))
+      std::move(late.begin(), late.end(), std::back_inserter(found));
+    else if (!rep->is_constant)
+      CheckProgram(*rep, used_at, std::move(late), &found);
+    SortBySource(&found);
+  }
   const bool good = !HasErrors(found);
   diagnostics->insert(diagnostics->end(), found.begin(), found.end());
   return good ? ProgramAccess::Make(std::move(rep)) : nullptr;

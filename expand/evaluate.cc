@@ -142,6 +142,7 @@ bool Evaluation::ReadVariable(const Node& node, Datum* out) {
 bool Evaluation::RunOperatorNode(const Node& node, Datum* out) {
   Datum subject;
   if (!Child(node, 0, &subject)) return false;
+  if (node.wrong) return FailPermanently(node, std::string(node.text));
   if (node.op->takes == Takes::kEachElement && subject.list != nullptr)
     return RunEachElement(node, subject, out);
   *out = Datum();

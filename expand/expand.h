@@ -44,12 +44,18 @@ using Outcome = Result<Value, Failure>;
 // `used_at` can have set, nesting beyond limits::kExpandDepth.
 //
 //   Requires  the SourceText behind `part` outlives the Program.
+// A constant that fails wherever it is evaluated is an error too (a bad number or regular
+// expression, a quote operator's unknown option), unless constant conditions leave its
+// part out; other doubts are warnings. kTrial leaves all that to evaluation: for strings
+// that somebody tries out, where constants are the point.
+//
 //   Returns   nullptr where there is an error; warnings alone still give a Program.
 //   Errors    every problem, appended to `diagnostics`: the one first that Exim would fail
 //             with, and in its words.
 //   Security  spans only show text of the administrator: data is never compiled (E1).
+enum class Reading : bool { kConfiguration, kTrial };
 ProgramPtr Compile(SourceSpan part, facts::Phase used_at, const Names& names,
-                   Diagnostics* diagnostics);
+                   Diagnostics* diagnostics, Reading reading = Reading::kConfiguration);
 
 // Evaluates against the facts of a session. May wait (lookups). Never throws.
 //

@@ -116,7 +116,7 @@ void CheckLookup(CompileContext& context, Node* node) {
   if (!type->single_key) return context.CheckQuery(last, *node->lookup);
   if (const std::string_view* file = context.ConstantText(last);
       file != nullptr && type->absolute_file && !file->starts_with('/'))
-    context.Error(context.rep.node(last).span, NotAbsolute(*type));
+    context.Late(context.rep.node(last).span, NotAbsolute(*type), "", code::kAlwaysFails);
 }
 
 // The file of a single-key lookup is the administrator's; a query's outside text is quoted.
@@ -241,8 +241,9 @@ void CheckCertExtract(CompileContext& context, Node* node) {
   node->modifiers = request.modifiers;
   node->text = request.oid;
   if (!request.wrong.empty())
-    return context.Error(context.rep.node(field).span, request.wrong,
-                         request.row == nullptr ? DidYouMean(request.name, CertFields()) : "");
+    return context.Late(context.rep.node(field).span, request.wrong,
+                        request.row == nullptr ? DidYouMean(request.name, CertFields()) : "",
+                        code::kUnknownName);
   if (!request.unknown.empty())
     context.Warn(context.rep.node(field).span,
                  "unknown modifier " + InQuotes(request.unknown) +
@@ -259,6 +260,9 @@ bool RunCertExtract(Evaluation& e, const Node& node, Datum* out) {
   Scope scope(e);
   Datum variable, value;
   if (!e.Child(node, 1, &variable)) return false;
+  if (!variable.of_certificate_kind)
+    return e.FailPermanently(
+        node, InQuotes(e.program.node(e.program.child(node, 1)).text) + " is not a certificate");
   // Absent is "not found", whatever the field.
   if (variable.certificate == nullptr) return e.Tail(node, false, &value, out);
   FieldRequest request{.row = node.field, .modifiers = node.modifiers, .oid = node.text};
@@ -320,7 +324,7 @@ void CheckExtract(CompileContext& context, Node* node) {
   }
   if (wrong.empty() && node->child_count < least)
     wrong = "missing '{' for arg " + std::to_string(node->child_count + 1) + " of extract";
-  if (!wrong.empty()) context.Error(node->span, std::move(wrong));
+  if (!wrong.empty()) context.Late(node->span, std::move(wrong), "", code::kAlwaysFails);
 }
 
 // The tail of an extract; where its texts were read as arguments, the `own` first are not
@@ -448,6 +452,7 @@ bool FindNumbered(Evaluation& e, const Datum& text, std::string_view separators,
 bool RunExtract(Evaluation& e, const Node& node, Datum* out) {
   Scope scope(e);
   Datum key, data, separators, value;
+  if (node.child_count == 0) return e.FailPermanently(node, "missing '{' for arg 1 of extract");
   if (!e.Child(node, 0, &key)) return false;
   std::string_view name = Trim(key.text);
   if (name.empty())
@@ -455,6 +460,7 @@ bool RunExtract(Evaluation& e, const Node& node, Datum* out) {
   auto number = ReadFieldNumber(name);
   std::string wrong =
       node.keyed ? WrongKey(node, name) : CountExtract(node, e.program, number.has_value());
+  if (wrong.empty() && node.child_count < 2) wrong = "missing '{' for arg 2 of extract";
   if (!wrong.empty()) return e.FailPermanently(node, std::move(wrong));
   bool found = false;
   if (IsJson(node) || !number.has_value()) {
@@ -645,7 +651,8 @@ void CheckHmac(CompileContext& context, Node* node) {
   NodeId algorithm = context.Child(*node, 0);
   const std::string_view* text = context.ConstantText(algorithm);
   std::string wrong = text == nullptr ? "" : WrongHmac(*text);
-  if (!wrong.empty()) context.Error(context.rep.node(algorithm).span, std::move(wrong));
+  if (!wrong.empty())
+    context.Late(context.rep.node(algorithm).span, std::move(wrong), "", code::kAlwaysFails);
 }
 
 bool RunHmac(Evaluation& e, const Node& node, Datum* out) {

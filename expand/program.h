@@ -40,6 +40,7 @@ struct Node {
   bool negated = false;           // a condition after an odd number of "!"
   bool keyed = false;             // lookup with a single key
   bool braced = false;            // a variable that was written as ${name}
+  bool wrong = false;             // kOperator: fails when evaluated; `text` says why
   std::uint32_t first_child = 0;  // in Rep::children
   std::uint32_t child_count = 0;
   NodeId yes = kNoNode;
@@ -97,11 +98,15 @@ struct CompileContext {
   const Names& names;
   facts::Phase used_at;
   Diagnostics* diagnostics;
+  Diagnostics* late;  // see Late()
 
   // `code` is one of src/base/codes.h.
   void Error(SourceSpan span, std::string message, std::string hint = "",
              std::string_view code = {});
   void Warn(SourceSpan span, std::string message, std::string hint, std::string_view code);
+  // A mistake that Exim sees only when it evaluates the part: an error where the part can be
+  // reached. The row's function must fail with `message` too.
+  void Late(SourceSpan span, std::string message, std::string hint, std::string_view code);
   NodeId Child(const Node& node, std::size_t i) const { return rep.child(node, i); }
   // The text of a node that is constant, else nullptr.
   const std::string_view* ConstantText(NodeId id) const;

@@ -6,9 +6,11 @@ namespace signet {
 namespace {
 
 constexpr std::string_view kCodes[] = {
-    code::kCertificateAsText, code::kFileMode,    code::kNeverRuns,   code::kNoEffect,
-    code::kNoMeaning,         code::kNoTls,       code::kOddField,    code::kTooEarly,
-    code::kUnknownCode,       code::kUnknownName, code::kUnusedAllow, code::kWeakSetting};
+    code::kAlwaysFails, code::kBadNumber,   code::kBadRegex,    code::kCertificateAsText,
+    code::kDeadBranch,  code::kFileMode,    code::kNeverRuns,   code::kNoEffect,
+    code::kNoMeaning,   code::kNoTls,       code::kOddField,    code::kTooEarly,
+    code::kUnknownCode, code::kUnknownName, code::kUnusedAllow, code::kWeakSetting,
+    code::kWrongKind};
 static_assert(std::ranges::is_sorted(kCodes));
 
 }  // namespace

@@ -10,7 +10,11 @@
 namespace signet {
 
 namespace code {
+inline constexpr std::string_view kAlwaysFails = "always-fails";
+inline constexpr std::string_view kBadNumber = "bad-number";
+inline constexpr std::string_view kBadRegex = "bad-regex";
 inline constexpr std::string_view kCertificateAsText = "certificate-as-text";
+inline constexpr std::string_view kDeadBranch = "dead-branch";
 inline constexpr std::string_view kFileMode = "file-mode";
 inline constexpr std::string_view kNeverRuns = "never-runs";
 inline constexpr std::string_view kNoEffect = "no-effect";
@@ -22,6 +26,7 @@ inline constexpr std::string_view kUnknownCode = "unknown-code";
 inline constexpr std::string_view kUnknownName = "unknown-name";
 inline constexpr std::string_view kUnusedAllow = "unused-allow";
 inline constexpr std::string_view kWeakSetting = "weak-setting";
+inline constexpr std::string_view kWrongKind = "wrong-kind";
 }  // namespace code
 
 // All of them, sorted. doc/configuration.md explains each.

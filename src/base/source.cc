@@ -63,6 +63,21 @@ SourceLocation SourceText::Locate(SourceSpan span) const {
   return where;
 }
 
+bool IsVerbatim(SourceSpan span) {
+  if (span.text == nullptr) return true;
+  const auto& pieces = span.text->pieces();
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    const std::size_t end = i + 1 < pieces.size() ? pieces[i + 1].offset : span.text->text().size();
+    const std::size_t from = std::max<std::size_t>(pieces[i].offset, span.begin);
+    const std::size_t to = std::min<std::size_t>(end, span.end);
+    if (from >= to) continue;
+    const std::size_t start = from - pieces[i].offset;
+    if (!pieces[i].verbatim || !IsVerbatim(pieces[i].from.Part(start, start + to - from)))
+      return false;
+  }
+  return true;
+}
+
 std::string PlaceOf(SourceSpan span) {
   if (span.text == nullptr) return {};
   SourceLocation where = span.text->Locate(span);

@@ -65,12 +65,18 @@ class SourceText {
   // came from.
   SourceLocation Locate(SourceSpan span) const;
 
+  const std::vector<Piece>& pieces() const { return pieces_; }
+
  private:
   std::string name_;
   std::string text_;
   std::vector<std::uint32_t> line_starts_;
   std::vector<Piece> pieces_;
 };
+
+// Whether all octets of a span stand in a file as they are here: none of them came from a
+// macro or an escape.
+bool IsVerbatim(SourceSpan span);
 
 // "signet.conf:31:21", or "" for a span without a text.
 std::string PlaceOf(SourceSpan span);

@@ -96,8 +96,8 @@ Expander::Answer Expander::Expand(SourceSpan text) {
 
 // A failure's place becomes a diagnostic, like a mistake that compiling found.
 expand::Outcome Expander::Evaluate(SourceSpan text, Diagnostics* diagnostics) {
-  expand::ProgramPtr program =
-      expand::Compile(text, facts::Phase::kQuit, *config_.names, diagnostics);
+  expand::ProgramPtr program = expand::Compile(text, facts::Phase::kQuit, *config_.names,
+                                               diagnostics, expand::Reading::kTrial);
   if (!program) return Err{Failure{FailureKind::kPermanent, {}, FirstError(*diagnostics), false}};
   expand::Budget budget;
   expand::Outcome outcome = expand::Evaluate(*program, session_, services_, budget);

@@ -24,13 +24,14 @@ using test::FakeServices;
 // A session, a world and the texts that were compiled in it.
 class ExpandTest : public ::testing::Test {
  protected:
-  ProgramPtr Compiled(std::string text, facts::Phase at = facts::Phase::kData) {
+  ProgramPtr Compiled(std::string text, facts::Phase at = facts::Phase::kData,
+                      Reading reading = Reading::kConfiguration) {
     diagnostics_.clear();
     texts_.push_back(std::make_unique<SourceText>("test.conf", std::move(text)));
-    return Compile(texts_.back()->whole(), at, names_, &diagnostics_);
+    return Compile(texts_.back()->whole(), at, names_, &diagnostics_, reading);
   }
   Outcome Run(std::string text) {
-    ProgramPtr program = Compiled(std::move(text));
+    ProgramPtr program = Compiled(std::move(text), facts::Phase::kData, Reading::kTrial);
     if (program == nullptr) {
       ADD_FAILURE() << texts_.back()->text() << ": "
                     << (diagnostics_.empty() ? "?" : diagnostics_.front().message);
@@ -376,8 +377,32 @@ TEST_F(ExpandTest, AVariableBeforeItsPhaseIsAnError) {
   EXPECT_NE(Compiled("$sender_address", facts::Phase::kMail), nullptr);
   EXPECT_EQ(ErrorOf("$sender_address", facts::Phase::kHelo),
             "$sender_address is not set before mail; this is evaluated at helo");
-  EXPECT_EQ(ErrorOf("${if def:local_part}", facts::Phase::kMail),
+  EXPECT_EQ(ErrorOf("${if eq{$local_part}{a}}", facts::Phase::kMail),
             "$local_part is not set before rcpt; this is evaluated at mail");
+}
+
+// Asking whether it is set is no mistake, and what depends on it is out of reach.
+TEST_F(ExpandTest, AskingForAVariableBeforeItsPhaseIsAWarning) {
+  EXPECT_NE(Compiled("${if def:local_part{$local_part}{}}", facts::Phase::kMail), nullptr);
+  EXPECT_EQ(diagnostics_.size(), 3u);
+  EXPECT_EQ(ErrorOf("${if !def:local_part{$local_part}{}}", facts::Phase::kMail),
+            "$local_part is not set before rcpt; this is evaluated at mail");
+}
+
+TEST_F(ExpandTest, ConstantsAreTriedWithinALimit) {
+  std::string text = "${eval:1/0}";
+  EXPECT_EQ(Compiled(text), nullptr);
+  // Each level is asked for its condition, and costs what is below it.
+  for (int level = 0; level < 90; ++level) text = "${if eq{" + text + "}{a}{b}{c}}";
+  EXPECT_EQ(Compiled(text), nullptr);
+  // A condition of so many steps is known, one of more is not: then its branches count.
+  auto forall = [&](std::size_t elements) {
+    std::string list;
+    for (std::size_t i = 0; i < elements; ++i) list += "a:";
+    return Compiled("${if forall{" + list + "}{eq{a}{a}}{$domain}{${eval:1/0}}}");
+  };
+  EXPECT_NE(forall(limits::kFoldSteps / 20), nullptr);
+  EXPECT_EQ(forall(limits::kFoldSteps / 2), nullptr);
 }
 
 TEST_F(ExpandTest, AConstantIsKnownAtLoad) {

@@ -19,6 +19,7 @@ namespace signet::test {
 //   session submission       the facts of an authenticated client's submission
 //   lookup  QUERY = ANSWER   ANSWER: "found TEXT", "none" or "defer REASON"
 //   phase   NAME             where the text is evaluated; data, if not given
+//   read    configuration    with all checks, as in a configuration; shows codes
 //   expand  TEXT             the text; raw, to the end of the line
 //   result  TEXT             what comes out; escapes \n \t \r \xHH \\ are undone
 //   error   L:C: MESSAGE     the first diagnostic; then there is no result

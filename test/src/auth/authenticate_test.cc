@@ -236,7 +236,7 @@ TEST(RuleI19, ACertificateThatMaySignCertificatesIsNoClient) {
 // What fails, and how.
 constexpr const char kForced[] = "${if eq{a}{b}{x}fail}";
 constexpr const char kDeferredLookup[] = "${lookup ldap{ldap:///dc=down?x}}";
-constexpr const char kNoNumber[] = "${if ={x}{1}{yes}{no}}";
+constexpr const char kNoNumber[] = "${if ={x$acl_c0}{1}{yes}{no}}";
 
 TEST(RuleI14, EachKindOfFailureInEachParameter) {
   for (const char* parameter :
