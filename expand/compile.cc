@@ -190,28 +190,60 @@ class Emitter {
       }
     }
     if (pieces.empty()) pieces.push_back({0, tree.span, false});
-    Diagnostics* outer = context_.diagnostics;
-    Diagnostics* outer_late = context_.late;
-    Diagnostics found, late;
-    context_.diagnostics = &found;
-    context_.late = &late;
-    rep_.sources.emplace_back("replacement", std::move(text), pieces);
-    Diagnostics of_form;
-    AstPtr again = Parse(rep_.sources.back().whole(), holes, depth, &of_form);
-    node->again = EmitWhole(*again, of_form);
     node->holes = static_cast<std::uint32_t>(holes.size());
-    context_.diagnostics = outer;
-    context_.late = outer_late;
-    MoveToOriginal(pieces, &found, outer);
-    MoveToOriginal(pieces, &late, outer_late);
+    node->again = EmitText("replacement", std::move(text), pieces, holes, depth, "");
   }
 
-  // The replacement's text goes with the Program; what is wrong with it is shown in the
-  // text that the administrator wrote.
-  static void MoveToOriginal(const std::vector<SourceText::Piece>& pieces, Diagnostics* from,
-                             Diagnostics* to) {
+  // The constant operand of `expand`. What is wrong with it Exim sees only when it is
+  // evaluated, and so it fails here: compiled again, then.
+  void EmitExpanded(const AstNode& tree, Node* node) {
+    if (tree.broken) return;
+    const std::string_view* text = context_.ConstantText(rep_.child(*node, 0));
+    if (text == nullptr) return;
+    const std::string before = "internal expansion of " + InQuotes(*text) + " failed: ";
+    const std::size_t nodes = rep_.nodes.size(), children = rep_.children.size();
+    SourceSpan operand = tree.children.front()->span;
+    Diagnostics* outer = context_.diagnostics;
+    Diagnostics found;
+    context_.diagnostics = &found;
+    node->again = EmitText("expanded text", std::string(*text),
+                           {{0, operand, operand.view() == *text}}, {}, tree.depth + 1, before);
+    context_.diagnostics = outer;
+    if (HasErrors(found)) {
+      rep_.nodes.resize(nodes);
+      rep_.children.resize(children);
+      node->again = kNoNode;
+    }
+    for (Diagnostic& d : found)
+      (d.severity == Severity::kError ? context_.late : outer)->push_back(std::move(d));
+  }
+
+  // Compiles text that stands in the configuration in another form. It goes with the
+  // Program; what is wrong with it is shown where the administrator wrote it, with `before`
+  // in front.
+  NodeId EmitText(std::string name, std::string text, const std::vector<SourceText::Piece>& pieces,
+                  std::span<const std::uint32_t> holes, std::size_t depth,
+                  const std::string& before) {
+    Diagnostics* outer = context_.diagnostics;
+    Diagnostics* outer_late = context_.late;
+    Diagnostics found, late, of_form;
+    context_.diagnostics = &found;
+    context_.late = &late;
+    rep_.sources.emplace_back(std::move(name), std::move(text), pieces);
+    AstPtr tree = Parse(rep_.sources.back().whole(), holes, depth, &of_form);
+    NodeId root = EmitWhole(*tree, of_form);
+    context_.diagnostics = outer;
+    context_.late = outer_late;
+    MoveToOriginal(pieces, before, &found, outer);
+    MoveToOriginal(pieces, before, &late, outer_late);
+    return root;
+  }
+
+  static void MoveToOriginal(const std::vector<SourceText::Piece>& pieces,
+                             const std::string& before, Diagnostics* from, Diagnostics* to) {
     for (Diagnostic& d : *from) {
       d.span = Original(d.span, pieces);
+      d.message.insert(0, before);
       to->push_back(std::move(d));
     }
   }
@@ -336,6 +368,10 @@ class Emitter {
       if (cut != std::string_view::npos) argument = name.substr(cut + 1);
     }
     if (node->op == nullptr) return UnknownOperator(*node);
+    if (node->op->takes == Takes::kProgram) {
+      node->numbers[0] = static_cast<std::int64_t>(tree.depth) + 1;
+      EmitExpanded(tree, node);
+    }
     if (node->op->argument == nullptr) {
       if (argument.data() != nullptr)
         context_.Error(node->name, "unknown expansion operator " + InQuotes(name) + " (" +
@@ -352,11 +388,6 @@ class Emitter {
 
   void UnknownOperator(const Node& node) {
     std::string_view name = node.name.view();
-    std::string_view base = name.substr(0, name.find('_'));
-    for (std::string_view n : {name, base})
-      if (const ElsewhereRow* row = FindElsewhere("operator", n))
-        return context_.Error(node.name,
-                              "operator " + InQuotes(name) + " " + std::string(row->reason));
     context_.Error(node.name, "unknown expansion operator " + InQuotes(name),
                    DidYouMean(name, Operators()), code::kUnknownName);
   }
@@ -451,10 +482,17 @@ NodeId EmitProgram(const AstNode& tree, const Diagnostics& of_form, CompileConte
 
 ProgramPtr Compile(SourceSpan part, facts::Phase used_at, const Names& names,
                    Diagnostics* diagnostics, Reading reading) {
+  return CompileNested(part, used_at, names, 0, diagnostics, reading);
+}
+
+ProgramPtr CompileNested(SourceSpan part, facts::Phase used_at, const Names& names,
+                         std::size_t depth, Diagnostics* diagnostics, Reading reading) {
   auto rep = std::make_unique<Program::Rep>();
   rep->span = part;
+  rep->names = &names;
+  rep->used_at = used_at;
   Diagnostics of_form, found, late;
-  AstPtr tree = Parse(part, {}, 0, &of_form);
+  AstPtr tree = Parse(part, {}, depth, &of_form);
   CompileContext context{*rep, names, used_at, &found, &late};
   rep->root = EmitProgram(*tree, of_form, context);
   const Node& root = rep->node(rep->root);

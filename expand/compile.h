@@ -13,5 +13,9 @@ namespace signet::expand {
 //   Returns  the node of the tree's root.
 NodeId EmitProgram(const AstNode& tree, const Diagnostics& of_form, CompileContext& context);
 
+// As Compile, of a text that stands `depth` levels deep inside another.
+ProgramPtr CompileNested(SourceSpan part, facts::Phase used_at, const Names& names,
+                         std::size_t depth, Diagnostics* diagnostics, Reading reading);
+
 }  // namespace signet::expand
 #endif

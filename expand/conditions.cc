@@ -5,6 +5,7 @@
 #include "expand/evaluate.h"
 #include "expand/files.h"
 #include "expand/ip_address.h"
+#include "expand/json_text.h"
 #include "expand/number.h"
 #include "expand/query.h"
 #include "expand/table.h"
@@ -24,16 +25,6 @@ bool Both(Evaluation& e, const Node& node, Datum* a, Datum* b) {
 }
 
 int Compare(std::string_view a, std::string_view b) { return a.compare(b); }
-
-int CompareFolded(std::string_view a, std::string_view b) {
-  std::size_t common = std::min(a.size(), b.size());
-  for (std::size_t i = 0; i < common; ++i) {
-    auto x = static_cast<unsigned char>(ToLower(a[i]));
-    auto y = static_cast<unsigned char>(ToLower(b[i]));
-    if (x != y) return x < y ? -1 : 1;
-  }
-  return a.size() == b.size() ? 0 : a.size() < b.size() ? -1 : 1;
-}
 
 constexpr bool IsEqual(int order) { return order == 0; }
 constexpr bool IsLess(int order) { return order < 0; }
@@ -116,6 +107,34 @@ bool RunInList(Evaluation& e, const Node& node, bool* holds) {
   return true;
 }
 
+// $item while a condition is asked about element after element; puts it back.
+template <bool kStopsAt>
+class EachTest {
+ public:
+  EachTest(Evaluation& e, const Node& node, bool* holds)
+      : e_(e), node_(node), outer_(e.item), holds_(holds) {
+    *holds = false;
+  }
+  ~EachTest() { e_.item = outer_; }
+  EachTest(const EachTest&) = delete;
+  EachTest& operator=(const EachTest&) = delete;
+
+  // Whether to go on with the next element.
+  bool GoesOn(const Text& element) {
+    e_.item = Datum(element);
+    good_ = e_.Test(e_.program.child(node_, 1), holds_);
+    return good_ && *holds_ != kStopsAt;
+  }
+  bool good() { return good_ || e_.FailedInside(InQuotes(node_.condition->name) + " condition"); }
+
+ private:
+  Evaluation& e_;
+  const Node& node_;
+  Datum outer_;
+  bool* holds_;
+  bool good_ = true;
+};
+
 // forany stops at the first element for which the test holds, forall at the first for
 // which it does not. Neither holds for an empty list.
 template <bool kStopsAt>
@@ -124,16 +143,31 @@ bool RunForEach(Evaluation& e, const Node& node, bool* holds) {
   Elements elements(&e.arena);
   char separator;
   if (!e.Child(node, 0, &list) || !e.ElementsOf(node, list, &elements, &separator)) return false;
-  Datum outer = e.item;
-  *holds = false;
-  bool good = true;
-  for (const Text& element : elements) {
-    e.item = Datum(element);
-    good = e.Test(e.program.child(node, 1), holds);
-    if (!good || *holds == kStopsAt) break;
+  EachTest<kStopsAt> each(e, node, holds);
+  for (const Text& element : elements)
+    if (!each.GoesOn(element)) break;
+  return each.good();
+}
+
+enum class Strings : bool { kRaw, kUnquoted };
+
+// The members of a JSON array, one by one: what stands behind the decisive one is not
+// looked at.
+template <bool kStopsAt, Strings kStrings>
+bool RunForEachJson(Evaluation& e, const Node& node, bool* holds) {
+  Datum list;
+  if (!e.Child(node, 0, &list)) return false;
+  JsonText json(list.text);
+  JsonText::Member member;
+  EachTest<kStopsAt> each(e, node, holds);
+  bool goes_on = json.Open(JsonText::Kind::kArray);
+  while (goes_on && json.Next(&member)) {
+    if (kStrings == Strings::kUnquoted && !json.Unquote(&member))
+      return e.FailPermanently(node, "missing '\"' wrapping string result for extract jsons");
+    goes_on = each.GoesOn(PartOf(list, member.begin, member.end, &e.arena));
   }
-  e.item = outer;
-  return good || e.FailedInside(InQuotes(node.condition->name) + " condition");
+  if (!json.error().empty()) return e.FailPermanently(node, json.error());
+  return each.good();
 }
 
 // --- patterns ------------------------------------------------------------------------
@@ -256,7 +290,11 @@ constexpr ConditionRow kConditions[] = {
   {"eqi",      kTexts,        2, &RunCompare<&CompareFolded, &IsEqual>,          nullptr, "the texts are the same but for the case of ASCII letters"},
   {"exists",   kTexts,        1, &RunExists,                     nullptr, "a file exists"},
   {"forall",   kListThenTest, 2, &RunForEach<false>,             nullptr, "a condition holds for all elements of a list that has some"},
+  {"forall_json",  kListThenTest, 2, &RunForEachJson<false, Strings::kRaw>,      nullptr, "the same for the members of a JSON array, as they stand there"},
+  {"forall_jsons", kListThenTest, 2, &RunForEachJson<false, Strings::kUnquoted>, nullptr, "the same for the strings in a JSON array"},
   {"forany",   kListThenTest, 2, &RunForEach<true>,              nullptr, "a condition holds for an element of a list"},
+  {"forany_json",  kListThenTest, 2, &RunForEachJson<true, Strings::kRaw>,       nullptr, "the same for the members of a JSON array, as they stand there"},
+  {"forany_jsons", kListThenTest, 2, &RunForEachJson<true, Strings::kUnquoted>,  nullptr, "the same for the strings in a JSON array"},
   {"ge",       kTexts,        2, &RunCompare<&Compare, &IsGreaterOrEqual>,       nullptr, "the first text does not sort before the second"},
   {"gei",      kTexts,        2, &RunCompare<&CompareFolded, &IsGreaterOrEqual>, nullptr, "the same, without the case of ASCII letters"},
   {"gt",       kTexts,        2, &RunCompare<&Compare, &IsGreater>,              nullptr, "the first text sorts behind the second"},

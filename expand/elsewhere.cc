@@ -23,19 +23,11 @@ constexpr ElsewhereRow kItemNames[] = {
   {"readfile", kUnsafe},
   {"readsocket", kUnsafe},
   {"run", kUnsafe},
-  {"sort", kLater},
   {"srs_encode", kNeedsMessage},
-};
-constexpr ElsewhereRow kOperatorNames[] = {
-  {"expand", kLater},
 };
 constexpr ElsewhereRow kConditionNames[] = {
   {"acl", kLater},
   {"first_delivery", kNeedsMessage},
-  {"forall_json", kLater},
-  {"forall_jsons", kLater},
-  {"forany_json", kLater},
-  {"forany_jsons", kLater},
   {"inbound_srs", kNeedsMessage},
   {"match_address", kLater},
   {"match_domain", kLater},
@@ -182,15 +174,14 @@ constexpr ElsewhereRow kVariableNames[] = {
   {"warnmsg_recipients", kLater},
 };
 // clang-format on
-static_assert(SortedAndUnique(kItemNames) && SortedAndUnique(kOperatorNames) &&
-                  SortedAndUnique(kConditionNames) && SortedAndUnique(kVariableNames),
+static_assert(SortedAndUnique(kItemNames) && SortedAndUnique(kConditionNames) &&
+                  SortedAndUnique(kVariableNames),
               "keep the names in order");
 
 }  // namespace
 
 const ElsewhereRow* FindElsewhere(std::string_view table, std::string_view name) {
   if (table == "item") return FindRow<ElsewhereRow>(kItemNames, name);
-  if (table == "operator") return FindRow<ElsewhereRow>(kOperatorNames, name);
   if (table == "condition") return FindRow<ElsewhereRow>(kConditionNames, name);
   return FindRow<ElsewhereRow>(kVariableNames, name);
 }

@@ -4,10 +4,16 @@
 #include <charconv>
 #include <cstring>
 
+#include "expand/compile.h"
 #include "expand/query.h"
+#include "src/base/log.h"
+#include "src/base/text.h"
 
 namespace signet::expand {
 namespace {
+
+// Of a text that is not expanded, in the message.
+constexpr std::size_t kMostShown = 200;
 
 // Room for the usual expansion, so that it needs no heap.
 constexpr std::size_t kFirstBlockBytes = 2048;
@@ -30,6 +36,12 @@ bool Evaluation::Fail(FailureKind kind, const Node& node, std::string text) {
 bool Evaluation::FailDeferred(const Node& node, std::string text) {
   Fail(FailureKind::kTemporary, node, std::move(text));
   failure_.lookup_deferred = true;
+  return false;
+}
+
+bool Evaluation::FailedAs(std::string_view text) {
+  const bool temporary = failure_.kind == FailureKind::kTemporary;
+  failure_.text = std::string(text) + (temporary ? ": " + failure_.text : "");
   return false;
 }
 
@@ -141,7 +153,7 @@ bool Evaluation::ReadVariable(const Node& node, Datum* out) {
 
 bool Evaluation::RunOperatorNode(const Node& node, Datum* out) {
   Datum subject;
-  if (!Child(node, 0, &subject)) return false;
+  if (node.again == kNoNode && !Child(node, 0, &subject)) return false;
   if (node.wrong) return FailPermanently(node, std::string(node.text));
   if (node.op->takes == Takes::kEachElement && subject.list != nullptr)
     return RunEachElement(node, subject, out);
@@ -273,6 +285,44 @@ bool Evaluation::MayAsk(const Node& node) {
   return true;
 }
 
+bool Evaluation::Expand(const Node& node, const Text& text, Datum* out) {
+  if (node.again != kNoNode ? Eval(node.again, out) : RunCompiled(node, text, out)) return true;
+  std::string_view shown =
+      node.again != kNoNode ? program.node(program.child(node, 0)).text : text.text;
+  failure_.text = "internal expansion of " + InQuotes(shown) + " failed: " + failure_.text;
+  return false;
+}
+
+bool Evaluation::RunCompiled(const Node& node, const Text& text, Datum* out) {
+  if (text.origins() != kFromAdministrator)
+    return FailPermanently(node, "attempt to expand tainted string '" +
+                                     Printable(text.text.substr(0, kMostShown)) + "'");
+  // A node is many times as large as the octets that it is made from.
+  constexpr std::size_t kNodeBytesPerOctet = 64;
+  if (text.text.size() > budget.output_bytes / kNodeBytesPerOctet)
+    return FailTemporarily(node, "too much output in one expansion");
+  budget.output_bytes -= text.text.size() * kNodeBytesPerOctet;
+  auto source = std::make_unique<const SourceText>("expanded text", std::string(text.text));
+  Diagnostics found;
+  const auto depth = static_cast<std::size_t>(node.numbers[0]);
+  ProgramPtr made = CompileNested(source->whole(), program.used_at, *program.names, depth, &found,
+                                  Reading::kTrial);
+  for (const Diagnostic& d : found)
+    if (made == nullptr && d.severity == Severity::kError) return FailPermanently(node, d.message);
+  const Program::Rep& rep = ProgramAccess::Of(*made);
+  compiled_->push_back({std::move(source), std::move(made)});
+  Evaluation inner(rep, session, services, budget, arena);
+  inner.value = value;
+  inner.item = item;
+  inner.captures = captures;
+  inner.compiled_ = compiled_;
+  if (inner.Eval(rep.root, out)) return true;
+  failure_ = std::move(inner.failure_);
+  failure_.span = node.span;
+  failed_ = true;
+  return false;
+}
+
 bool Evaluation::Tail(const Node& node, bool success, const Datum* found, Datum* out) {
   if (success) {
     if (node.yes == kNoNode) return *out = found != nullptr ? *found : Datum("true"), true;
@@ -286,6 +336,16 @@ bool Evaluation::Tail(const Node& node, bool success, const Datum* found, Datum*
   }
   *out = Datum();
   return true;
+}
+
+int CompareFolded(std::string_view a, std::string_view b) {
+  std::size_t common = std::min(a.size(), b.size());
+  for (std::size_t i = 0; i < common; ++i) {
+    auto x = static_cast<unsigned char>(ToLower(a[i]));
+    auto y = static_cast<unsigned char>(ToLower(b[i]));
+    if (x != y) return x < y ? -1 : 1;
+  }
+  return a.size() == b.size() ? 0 : a.size() < b.size() ? -1 : 1;
 }
 
 Text Substring(Evaluation& evaluation, const Text& text, std::int64_t start,

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "expand/list.h"
 #include "expand/message.h"
@@ -96,6 +97,9 @@ class Evaluation {
     return Fail(FailureKind::kTemporary, node, std::move(text));
   }
   bool FailDeferred(const Node& node, std::string text);
+  // Puts other words in the place of a failure's; a temporary one still says why. Returns
+  // false.
+  bool FailedAs(std::string_view text);
   // Say of a failure where it happened; always return false. An item's text is quoted with
   // the message in it, as in Exim.
   bool FailedInside(std::string_view what);
@@ -135,6 +139,10 @@ class Evaluation {
     return true;
   }
 
+  // Compiles a text and evaluates it in this one's stead. Only the administrator's octets
+  // are ever compiled (rule E1).
+  bool Expand(const Node& node, const Text& text, Datum* out);
+
   // The yes or no string of an item's tail. `value` is $value in the yes string; where
   // there is none, it is the result. nullptr: the word "true", and $value as it is.
   bool Tail(const Node& node, bool success, const Datum* value, Datum* out);
@@ -168,8 +176,18 @@ class Evaluation {
   bool RunEachElement(const Node& node, const Datum& subject, Datum* out);
   bool ReadVariable(const Node& node, Datum* out);
 
+  bool RunCompiled(const Node& node, const Text& text, Datum* out);
+
+  // What was compiled meanwhile; values may point into it until the end.
+  struct Compiled {
+    std::unique_ptr<const SourceText> source;
+    ProgramPtr program;
+  };
+
   Failure failure_;
   bool failed_ = false;
+  std::vector<Compiled> own_;
+  std::vector<Compiled>* compiled_ = &own_;  // the outermost one's
 };
 
 // Saves and puts back $value and captures.
@@ -185,6 +203,9 @@ class Scope {
   Evaluation& evaluation_;
   Evaluation::Saved saved_;
 };
+
+// As std::string_view::compare, without the case of ASCII letters.
+int CompareFolded(std::string_view a, std::string_view b);
 
 // A part of a text as ${substr…} counts: a negative start counts from the end, and then no
 // length means everything before it.

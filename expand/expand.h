@@ -43,12 +43,12 @@ using Outcome = Result<Value, Failure>;
 // without a session: unknown names, argument counts, a variable that no phase up to
 // `used_at` can have set, nesting beyond limits::kExpandDepth.
 //
-//   Requires  the SourceText behind `part` outlives the Program.
 // A constant that fails wherever it is evaluated is an error too (a bad number or regular
 // expression, a quote operator's unknown option), unless constant conditions leave its
 // part out; other doubts are warnings. kTrial leaves all that to evaluation: for strings
 // that somebody tries out, where constants are the point.
 //
+//   Requires  the SourceText behind `part`, and `names`, outlive the Program.
 //   Returns   nullptr where there is an error; warnings alone still give a Program.
 //   Errors    every problem, appended to `diagnostics`: the one first that Exim would fail
 //             with, and in its words.

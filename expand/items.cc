@@ -30,28 +30,6 @@ bool RunIf(Evaluation& e, const Node& node, Datum* out) {
 
 // --- lookup --------------------------------------------------------------------------
 
-// What stands behind the name of a lookup type.
-struct TypeWord {
-  std::string_view name;
-  std::string_view options;  // without the comma
-  enum Default : std::uint8_t { kNone, kStar, kStarAt } otherwise = kNone;
-};
-
-TypeWord ReadTypeWord(std::string_view word) {
-  TypeWord type;
-  std::size_t comma = word.find(',');
-  type.name = word.substr(0, comma);
-  if (comma != std::string_view::npos) type.options = word.substr(comma + 1);
-  if (type.name.ends_with("*@")) {
-    type.name.remove_suffix(2);
-    type.otherwise = TypeWord::kStarAt;
-  } else if (type.name.ends_with("*")) {
-    type.name.remove_suffix(1);
-    type.otherwise = TypeWord::kStar;
-  }
-  return type;
-}
-
 bool HasOption(std::string_view options, std::string_view option) {
   while (!options.empty()) {
     std::size_t comma = std::min(options.find(','), options.size());
@@ -339,15 +317,10 @@ bool ExtractTail(Evaluation& e, const Node& node, std::size_t own, bool found, c
 }
 
 // The text of a member, without its quotes for `jsons`.
-bool TakeMember(Evaluation& e, const Node& node, const Datum& data, JsonText::Member member,
-                Datum* value) {
-  if (node.text == "jsons") {
-    std::size_t begin = 0, end = 0;
-    if (!UnquoteJson(data.text.substr(member.begin, member.end - member.begin), &begin, &end))
-      return e.FailPermanently(node, "missing '\"' wrapping string result for extract jsons");
-    member.end = member.begin + end;
-    member.begin += begin;
-  }
+bool TakeMember(Evaluation& e, const Node& node, const Datum& data, const JsonText& json,
+                JsonText::Member member, Datum* value) {
+  if (node.text == "jsons" && !json.Unquote(&member))
+    return e.FailPermanently(node, "missing '\"' wrapping string result for extract jsons");
   return *value = Datum(PartOf(data, member.begin, member.end, &e.arena)), true;
 }
 
@@ -364,7 +337,7 @@ bool FindInJson(Evaluation& e, const Node& node, const Datum& data, std::string_
   // Of an array, white space behind a member goes; of an object it stays, as in Exim.
   while (number.has_value() && member.end > member.begin && IsSpace(data.text[member.end - 1]))
     --member.end;
-  return TakeMember(e, node, data, member, value);
+  return TakeMember(e, node, data, json, member, value);
 }
 
 // A value in double quotes, from behind the opening one: escapes as in the language.
@@ -575,6 +548,118 @@ bool RunReduce(Evaluation& e, const Node& node, Datum* out) {
   *out = e.value;
   e.value = outer;
   return good || e.FailedInItem(node);
+}
+
+// --- sort ----------------------------------------------------------------------------
+
+struct Comparator {
+  std::string_view name;
+  enum Keys : std::uint8_t { kNumbers, kTexts, kFoldedTexts } keys;
+  bool descends;
+  bool reverses;  // elements with equal keys
+};
+
+using enum Comparator::Keys;
+constexpr Comparator kComparators[] = {
+    {"<", kNumbers, false, false}, {"<=", kNumbers, false, true},
+    {">", kNumbers, true, false},  {">=", kNumbers, true, true},
+    {"ge", kTexts, true, true},    {"gei", kFoldedTexts, true, true},
+    {"gt", kTexts, true, false},   {"gti", kFoldedTexts, true, false},
+    {"le", kTexts, false, true},   {"lei", kFoldedTexts, false, true},
+    {"lt", kTexts, false, false},  {"lti", kFoldedTexts, false, false},
+};
+
+// Reads a comparator's name, whose end may be white space. Returns what is wrong, or "".
+std::string ReadComparator(std::string_view name, const Comparator** comparator) {
+  while (!name.empty() && IsSpace(name.back())) name.remove_suffix(1);
+  for (const Comparator& c : kComparators)
+    if (c.name == name) return *comparator = &c, "";
+  const bool named = !name.empty() && (IsAlpha(name.front()) ||
+                                       std::string_view("<=>").find(name.front()) != name.npos);
+  if (named) return "comparator not handled for sort";
+  return "condition name expected, but found " + InQuotes(name.substr(0, 16));
+}
+
+void CheckSort(CompileContext& context, Node* node) {
+  const Node& written = context.rep.node(context.Child(*node, 1));
+  const Comparator* comparator = nullptr;
+  std::string wrong = ReadComparator(written.text, &comparator);
+  if (!wrong.empty())
+    context.Late(written.span.view().empty() ? node->span : written.span, std::move(wrong),
+                 "there are < <= > >= lt lti le lei gt gti ge gei", code::kUnknownName);
+}
+
+struct SortKey {
+  std::string_view text;
+  std::int64_t number = 0;
+  bool comparable = true;  // a text that is no number comes neither before nor behind one
+};
+
+int CompareKeys(const Comparator& by, const SortKey& a, const SortKey& b) {
+  int order = by.keys == kNumbers       ? (a.number < b.number ? -1 : a.number > b.number)
+              : by.keys == kFoldedTexts ? CompareFolded(a.text, b.text)
+                                        : a.text.compare(b.text);
+  return by.descends ? -order : order;
+}
+
+bool SortKeyOf(Evaluation& e, const Node& node, const Comparator& by, SortKey* key) {
+  const NodeId extractor = e.program.child(node, 2);
+  const std::string wrong =
+      "field-extract in sort: " + InQuotes(e.program.node(extractor).span.view());
+  Datum text;
+  if (!e.Eval(extractor, &text)) return e.FailedAs(wrong);
+  if (text.text.empty()) return e.FailPermanently(node, wrong);
+  key->text = text.text;
+  if (by.keys != kNumbers) return true;
+  auto number = ReadComparisonNumber(text.text);
+  key->comparable = number.ok();
+  if (number.ok()) key->number = number.value();
+  return true;
+}
+
+// The places of elements in the result, as Exim's insertion gives it: each element goes
+// before the first one there that the comparator puts it before. What cannot be compared
+// is put last at its time, which is behind the greatest of those before it.
+std::pmr::vector<std::size_t> SortedOrder(const Comparator& by,
+                                          const std::pmr::vector<SortKey>& keys) {
+  std::pmr::vector<std::size_t> order(keys.get_allocator());
+  for (std::size_t n = 0; n < keys.size(); ++n)
+    if (keys[n].comparable) order.push_back(n);
+  if (by.reverses) std::reverse(order.begin(), order.end());
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return CompareKeys(by, keys[a], keys[b]) < 0;
+  });
+  std::pmr::vector<std::size_t> rank(keys.size(), keys.get_allocator());
+  for (std::size_t n = 0; n < order.size(); ++n) rank[order[n]] = 2 * (n + 1);
+  std::size_t greatest = 0;
+  for (std::size_t n = 0; n < keys.size(); ++n) {
+    if (keys[n].comparable) {
+      greatest = std::max(greatest, rank[n]);
+    } else {
+      rank[n] = greatest + 1;
+      order.push_back(n);
+    }
+  }
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return rank[a] < rank[b]; });
+  return order;
+}
+
+bool RunSort(Evaluation& e, const Node& node, Datum* out) {
+  EachItem each(e);
+  if (!each.Read(node)) return false;
+  const Comparator* comparator = nullptr;
+  std::string wrong = ReadComparator(e.program.node(e.program.child(node, 1)).text, &comparator);
+  if (!wrong.empty()) return e.FailPermanently(node, std::move(wrong));
+  const Comparator& by = *comparator;
+  std::pmr::vector<SortKey> keys(each.elements.size(), &e.arena);
+  for (std::size_t n = 0; n < keys.size(); ++n) {
+    e.item = Datum(each.elements[n]);
+    if (!SortKeyOf(e, node, by, &keys[n])) return false;
+  }
+  Elements sorted(&e.arena);
+  for (std::size_t n : SortedOrder(by, keys)) sorted.push_back(each.elements[n]);
+  return *out = e.MakeList(sorted, each.separator, ListStyle::kBuilt), true;
 }
 
 // --- parts of texts ------------------------------------------------------------------
@@ -800,6 +885,7 @@ constexpr ItemRow kItems[] = {
   {"nhash",       kArguments,       2, 3, &RunNumericHashItem, nullptr,       "a number from a text, not for security"},
   {"reduce",      kEachElement,     3, 3, &RunReduce,      nullptr,           "one value made from all elements, with $value and $item"},
   {"sg",          kSubstitute,      3, 3, &RunSg,          &CheckSg,          "every match of a regular expression replaced"},
+  {"sort",        kSort,            3, 3, &RunSort,        &CheckSort,        "the elements of a list in the order of their keys"},
   {"substr",      kArguments,       2, 3, &RunSubstrItem,  nullptr,           "from an offset, for a length; negative counts from the end"},
   {"tr",          kArguments,       3, 3, &RunTr,          nullptr,           "octets replaced one for one"},
 };

@@ -83,14 +83,12 @@ std::size_t JsonText::FindEnd(std::size_t at, std::string_view stops) const {
   return text_.size();
 }
 
-bool UnquoteJson(std::string_view value, std::size_t* begin, std::size_t* end) {
-  std::size_t first = 0;
-  while (first < value.size() && IsSpace(value[first])) ++first;
-  if (first == value.size() || value[first] != '"') return false;
-  std::size_t last = EndOfString(value.substr(first));
-  if (last == std::string_view::npos) return false;
-  *begin = first + 1;
-  *end = first + last;
+bool JsonText::Unquote(Member* member) const {
+  std::string_view value = text_.substr(member->begin, member->end - member->begin);
+  const std::size_t end = value.empty() || value.front() != '"' ? value.npos : EndOfString(value);
+  if (end == value.npos) return false;
+  member->end = member->begin + end;
+  ++member->begin;
   return true;
 }
 

@@ -27,6 +27,10 @@ class JsonText {
   // The next member; false behind the last, and where something is wrong.
   bool Next(Member* member);
 
+  // Narrows a member that is a string to what lies between its quotes. False where it is
+  // none.
+  bool Unquote(Member* member) const;
+
   const std::string& error() const { return error_; }
 
  private:
@@ -45,10 +49,6 @@ class JsonText {
   std::size_t close_ = 0;
   std::string error_;
 };
-
-// Where the text between the quotes of a string lies, white space before it allowed. False:
-// it is no string.
-bool UnquoteJson(std::string_view value, std::size_t* begin, std::size_t* end);
 
 }  // namespace signet::expand
 #endif

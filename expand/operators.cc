@@ -771,6 +771,10 @@ bool RunStat(Evaluation& e, const Node& node, const Datum& s, Datum* out) {
   return GivePlain(e, text, out);
 }
 
+bool RunExpand(Evaluation& e, const Node& node, const Datum& s, Datum* out) {
+  return e.Expand(node, s, out);
+}
+
 // clang-format off
 constexpr OperatorRow kOperators[] = {
   {"address",                    nullptr,           Takes::kText,              &RunAddress,           "the address in an RFC 5322 mailbox, or nothing"},
@@ -786,6 +790,7 @@ constexpr OperatorRow kOperators[] = {
   {"escape8bit",                 nullptr,           Takes::kText,              &RunEscape8Bit,        "octets from 127 on, and backslashes, as octal"},
   {"eval",                       nullptr,           Takes::kText,              &RunEval,              "integer arithmetic; 0 begins octal, 0x hexadecimal"},
   {"eval10",                     nullptr,           Takes::kText,              &RunEval10,            "integer arithmetic with decimal numbers only"},
+  {"expand",                     nullptr,           Takes::kProgram,           &RunExpand,            "expanded again; only text that the administrator wrote"},
   {"from_utf8",                  nullptr,           Takes::kText,              &RunFromUtf8,          "UTF-8 as Latin-1; what that does not have as _"},
   {"h",                          &ReadHash,         Takes::kText,              &RunHash,              "short for hash"},
   {"hash",                       &ReadHash,         Takes::kText,              &RunHash,              "hash_LENGTH_CODES: a short hash, not for security"},

@@ -111,6 +111,7 @@ class Parser {
   bool CountedArguments(AstNode* node);
   bool CertificateArguments(AstNode* node);
   bool EachElement(AstNode* node);
+  bool Sort(AstNode* node);
   bool ListThenTest(AstNode* node);
   bool Lookup(AstNode* node);
   bool CloseItem(AstNode* node);
@@ -238,6 +239,8 @@ bool Parser::Item(AstNode* node) {
       return CountedArguments(node) && CloseItem(node);
     case ItemForm::kEachElement:
       return EachElement(node);
+    case ItemForm::kSort:
+      return Sort(node);
     case ItemForm::kListThenTest:
       return ListThenTest(node);
     case ItemForm::kCondition:
@@ -351,6 +354,20 @@ bool Parser::EachElement(AstNode* node) {
   if (lex_.Peek() != '{') return Argument(node, "last arg of ");
   if (!Inside(from, ArgumentText(node), inside)) return false;
   return EndOfElements(node);
+}
+
+bool Parser::Sort(AstNode* node) {
+  if (!Argument(node, "list arg of ")) return false;
+  lex_.SkipSpace();
+  if (lex_.Peek() != '{') return Argument(node, "comparator arg of ");
+  (void)lex_.Accept('{');
+  AstNode* comparator = Add(node, AstKind::kText, lex_.at());
+  comparator->span = lex_.UpToClose();
+  comparator->text = comparator->span.view();
+  if (!lex_.Accept('}')) return MissingBrace(lex_.Span(lex_.at(), lex_.at()));
+  // No white space before the brace that ends it, as in Exim.
+  return Argument(node, "extractor arg of ") &&
+         (lex_.Accept('}') || BraceError("missing } at end of \"sort\""));
 }
 
 bool Parser::EndOfElements(AstNode* node) {

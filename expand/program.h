@@ -63,7 +63,7 @@ struct Node {
   const LookupWord* word = nullptr;     // lookup
   const CertFieldRow* field = nullptr;  // certextract with a constant field
   FieldModifiers modifiers;
-  NodeId again = kNoNode;   // sg: the replacement, compiled
+  NodeId again = kNoNode;   // sg: the replacement, compiled; expand: a constant operand
   std::uint32_t holes = 0;  // sg: how many children fill it, from child 3 on
 };
 
@@ -72,6 +72,9 @@ struct Program::Rep {
   std::vector<NodeId> children;
   NodeId root = kNoNode;
   SourceSpan span;
+  // For text that is compiled at run time (`expand`).
+  const Names* names = nullptr;
+  facts::Phase used_at = facts::Phase::kLoad;
   bool is_constant = false;
   std::string constant;
   // What nodes point to; deques keep addresses.

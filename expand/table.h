@@ -37,6 +37,8 @@ enum class Takes : std::uint8_t {
   kTextOrCertificate,  // a certificate variable comes as the certificate
   kList,               // a list comes as a list
   kEachElement,        // octets; a list is done element by element and stays a list
+  kProgram,            // octets of the administrator alone, which are compiled; a constant one
+                       // while the configuration is loaded
 };
 
 // Reads what follows the underscore in ${name_argument:…} into the node. Runs at load.
@@ -71,6 +73,7 @@ struct ConditionRow {
 
 enum class ItemForm : std::uint8_t {
   kArguments,        // name{a}{b}…, between `least` and `most`, then "}"
+  kSort,             // name{list}{comparator}{key}; the comparator is not expanded
   kArgumentsTail,    // the same, then a yes/no tail
   kEachElement,      // name{list}{text}, between `least` and `most`; the last for each element
   kListThenTest,     // name{list}{condition}
@@ -136,8 +139,8 @@ struct ElsewhereRow {
   std::string_view name;
   std::string_view reason;
 };
-// `table`: "operator", "condition", "item" or "variable". nullptr where Exim has no such
-// name either.
+// `table`: "condition", "item" or "variable" (all operators are here). nullptr where Exim has no
+// such name either.
 const ElsewhereRow* FindElsewhere(std::string_view table, std::string_view name);
 
 // --- compile-time checks on tables, and finding --------------------------------------

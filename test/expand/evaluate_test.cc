@@ -291,6 +291,22 @@ TEST_F(ExpandTest, RuleE3OutputIsLimited) {
             std::to_string(limits::kExpandOutputBytes / 2));
 }
 
+TEST_F(ExpandTest, RuleE3WhatIsExpandedAgainCountsAsNested) {
+  session_.acl_m["acl_m_x"] = Value("${expand:$acl_m_x}");
+  Failure failure = FailureOf("$acl_m_x${expand:$acl_m_x}");
+  EXPECT_EQ(failure.kind, FailureKind::kPermanent);
+  EXPECT_TRUE(failure.text.ends_with("nested deeper than " + std::to_string(limits::kExpandDepth) +
+                                     " levels"));
+}
+
+TEST_F(ExpandTest, RuleE3WhatIsCompiledCountsAsOutput) {
+  session_.acl_m["acl_m_x"] = Value(std::string(limits::kExpandOutputBytes / 128, 'x'));
+  EXPECT_EQ(TextOf("${strlen:${expand:$acl_m_x}}"),
+            std::to_string(limits::kExpandOutputBytes / 128));
+  budget_ = Budget();
+  EXPECT_EQ(FailureOf("${map{a:b:c}{${expand:$acl_m_x}}}").kind, FailureKind::kTemporary);
+}
+
 TEST_F(ExpandTest, RuleE3ListElementsAreLimited) {
   session_.primary_hostname = std::string(limits::kListMaxElements, ':');
   EXPECT_EQ(TextOf("${listcount:<,$primary_hostname}"), "1");
