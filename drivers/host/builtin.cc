@@ -10,6 +10,7 @@ const signet_module* signet_driver_cdb(void);
 const signet_module* signet_driver_json(void);
 const signet_module* signet_driver_passwd(void);
 const signet_module* signet_driver_sqlite(void);
+const signet_module* signet_driver_redis(void);
 const signet_module* signet_driver_ldap(void);
 }
 
@@ -18,7 +19,7 @@ namespace signet::drivers {
 std::vector<const signet_module*> BuiltinModules() {
   return {signet_driver_tls(),    signet_driver_lsearch(), signet_driver_dsearch(),
           signet_driver_cdb(),    signet_driver_json(),    signet_driver_passwd(),
-          signet_driver_sqlite(), signet_driver_ldap()};
+          signet_driver_sqlite(), signet_driver_redis(),   signet_driver_ldap()};
 }
 
 }  // namespace signet::drivers
