@@ -17,6 +17,7 @@ struct Budget {
   std::size_t list_elements = limits::kListMaxElements;
   std::size_t lookups = limits::kLookupsPerSession;
   std::size_t acl_depth = limits::kAclDepth;
+  std::size_t list_depth = limits::kNamedListDepth;
   Deadline deadline = Deadline::After(limits::kLookupTotal * 2);
 };
 

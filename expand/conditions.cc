@@ -6,6 +6,8 @@
 #include "expand/files.h"
 #include "expand/ip_address.h"
 #include "expand/json_text.h"
+#include "expand/match.h"
+#include "expand/message.h"
 #include "expand/number.h"
 #include "expand/query.h"
 #include "expand/table.h"
@@ -245,6 +247,46 @@ bool RunExists(Evaluation& e, const Node& node, bool* holds) {
   return *holds = file.error == 0, true;
 }
 
+// --- lists of patterns -----------------------------------------------------------------
+
+template <ListKind kKind>
+void CheckMatchList(CompileContext& context, Node* node) {
+  const NodeId id = context.Child(*node, 1);
+  const Node& list = context.rep.node(id);
+  const std::string_view* text = context.ConstantText(id);
+  if (text == nullptr)
+    return context.Error(list.span, "a list of patterns cannot take a value that is put in");
+  auto patterns = CompilePatterns(*text, list.span, {kKind, HostUse::kAddress}, context.names,
+                                  context.diagnostics);
+  if (patterns == nullptr) return;
+  node->patterns = patterns.get();
+  context.rep.patterns.push_back(std::move(patterns));
+}
+
+bool Unmatched(Evaluation& e, const Node& node, ListMatch match) {
+  std::string text = "unable to complete match against " + InQuotes(node.patterns->text()) + ": " +
+                     std::move(match.why);
+  return match.lookup_deferred ? e.FailDeferred(node, std::move(text))
+                               : e.FailTemporarily(node, std::move(text));
+}
+
+template <ListKind kKind>
+bool RunMatchList(Evaluation& e, const Node& node, bool* holds) {
+  Datum subject;
+  if (!e.Child(node, 0, &subject)) return false;
+  const bool host = kKind == ListKind::kHost;
+  if (host && !subject.text.empty() && !IsAnyIp(subject.text))
+    return e.FailPermanently(node, InQuotes(subject.text) + " is not an IP address");
+  const MatchWorld world{e.session, e.services, e.budget, e.services.names(), &e.arena};
+  ListMatch match = Match(*node.patterns, subject, world);
+  if (match.kind == ListMatch::kDeferred) return Unmatched(e, node, std::move(match));
+  *holds = match.kind == ListMatch::kIn;
+  // Hosts leave $value and $1 alone but for what a lookup or a file gave.
+  if (match.value.has_value() || !host) e.value = Datum(match.value.value_or(Text()));
+  if (!host) e.captures = match.captures;
+  return true;
+}
+
 // --- directories ---------------------------------------------------------------------
 
 void CheckLdapAuth(CompileContext& context, Node* node) {
@@ -310,6 +352,10 @@ constexpr ConditionRow kConditions[] = {
   {"lt",       kTexts,        2, &RunCompare<&Compare, &IsLess>,                 nullptr, "the first text sorts before the second"},
   {"lti",      kTexts,        2, &RunCompare<&CompareFolded, &IsLess>,           nullptr, "the same, without the case of ASCII letters"},
   {"match",    kTexts,        2, &RunMatch,                  &CheckMatch, "a text matches a regular expression; sets $0, $1, ..."},
+  {"match_address",    kTextThenList, 2, &RunMatchList<ListKind::kAddress>,   &CheckMatchList<ListKind::kAddress>,   "an address is in a list of patterns"},
+  {"match_domain",     kTextThenList, 2, &RunMatchList<ListKind::kDomain>,    &CheckMatchList<ListKind::kDomain>,    "a domain is in a list of patterns; sets $0, $1, ..."},
+  {"match_ip",         kTextThenList, 2, &RunMatchList<ListKind::kHost>,      &CheckMatchList<ListKind::kHost>,      "an IP address is in a list of addresses and networks"},
+  {"match_local_part", kTextThenList, 2, &RunMatchList<ListKind::kLocalPart>, &CheckMatchList<ListKind::kLocalPart>, "a local part is in a list of patterns; sets $0, $1, ..."},
   {"or",       kGroup,        0, &RunGroup<true>,                nullptr, "a condition holds; looks no further than the first that does"},
 };
 // clang-format on

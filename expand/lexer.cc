@@ -56,7 +56,7 @@ Token Lexer::Error(const char* message, std::size_t from, std::size_t to) const 
   return t;
 }
 
-Token Lexer::Next() {
+Token Lexer::Next(Dollar dollar) {
   if (HoleHere()) {
     Token t;
     t.kind = TokenKind::kHole;
@@ -70,7 +70,7 @@ Token Lexer::Next() {
     t.span = Span(at_, at_ + (AtEnd() ? 0 : 1));
     return t;
   }
-  return Peek() == '$' ? Dollar() : Plain();
+  return Peek() == '$' && dollar == Dollar::kStarts ? AfterDollar() : Plain(dollar);
 }
 
 bool Lexer::Escape(std::string* out) {
@@ -98,11 +98,12 @@ bool Lexer::Escape(std::string* out) {
   return true;
 }
 
-Token Lexer::Plain() {
+Token Lexer::Plain(Dollar dollar) {
   Token t;
   t.kind = TokenKind::kText;
   std::size_t from = at_;
-  while (!AtEnd() && Peek() != '$' && Peek() != '}' && !(at_ != from && HoleHere())) {
+  const bool stops = dollar == Dollar::kStarts;
+  while (!AtEnd() && !(stops && Peek() == '$') && Peek() != '}' && !(at_ != from && HoleHere())) {
     if (Peek() != '\\') {
       t.text += text_[at_++];
       continue;
@@ -130,7 +131,7 @@ Token Lexer::Number(std::size_t from) {
   return t;
 }
 
-Token Lexer::Dollar() {
+Token Lexer::AfterDollar() {
   std::size_t from = at_++;
   if (Peek() == '{') return OpenBrace(from);
   if (IsDigit(Peek())) return Number(from);

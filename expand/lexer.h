@@ -39,7 +39,9 @@ class Lexer {
   // `holes`: offsets in `part` at which a kHole is read, in order.
   explicit Lexer(SourceSpan part, std::span<const std::uint32_t> holes = {});
 
-  Token Next();
+  // In lists of patterns "$" is an octet like any other.
+  enum class Dollar : bool { kStarts, kIsOctet };
+  Token Next(Dollar dollar = Dollar::kStarts);
 
   void SkipSpace();
   bool AtEnd() const { return at_ >= text_.size(); }
@@ -73,10 +75,10 @@ class Lexer {
 
  private:
   bool HoleHere() const { return hole_ < holes_.size() && holes_[hole_] == at_; }
-  Token Dollar();
+  Token AfterDollar();
   Token OpenBrace(std::size_t from);
   Token Number(std::size_t from);
-  Token Plain();
+  Token Plain(Dollar dollar);
   // Reads the escape at at_ into *out; false at a backslash that ends the text.
   bool Escape(std::string* out);
   Token Error(const char* message, std::size_t from, std::size_t to) const;

@@ -98,14 +98,14 @@ class Parser {
     return parent->children.back().get();
   }
 
-  bool String(AstNode* into, Ends ends);
+  bool String(AstNode* into, Ends ends, Lexer::Dollar dollar = Lexer::Dollar::kStarts);
   bool Token1(AstNode* into, Token token);
   bool Open(AstNode* into, const Token& open);
   bool Operator(AstNode* node);
   bool Item(AstNode* node);
   bool UnknownItem(const Token& open);
   bool Argument(AstNode* node, const char* missing);
-  bool ArgumentText(AstNode* node);
+  bool ArgumentText(AstNode* node, Lexer::Dollar dollar = Lexer::Dollar::kStarts);
   bool NumberedArgument(AstNode* node);
   bool Extract(AstNode* node);
   bool CountedArguments(AstNode* node);
@@ -123,7 +123,8 @@ class Parser {
   bool FailWord(AstNode* node);
   bool Condition(AstNode* parent);
   bool ConditionName(AstNode* node);
-  bool ConditionText(AstNode* node, const char* missing);
+  bool ConditionText(AstNode* node, const char* missing,
+                     Lexer::Dollar dollar = Lexer::Dollar::kStarts);
   bool ConditionTexts(AstNode* node);
   bool Group(AstNode* node);
   bool DefName(AstNode* node);
@@ -136,10 +137,10 @@ class Parser {
 
 // --- strings -------------------------------------------------------------------------
 
-bool Parser::String(AstNode* into, Ends ends) {
+bool Parser::String(AstNode* into, Ends ends, Lexer::Dollar dollar) {
   std::size_t from = lex_.at();
   for (;;) {
-    Token token = lex_.Next();
+    Token token = lex_.Next(dollar);
     switch (token.kind) {
       case TokenKind::kEnd:
         Close(into, from);
@@ -273,10 +274,10 @@ bool Parser::NumberedArgument(AstNode* node) {
 }
 
 // The {text} that is known to begin here.
-bool Parser::ArgumentText(AstNode* node) {
+bool Parser::ArgumentText(AstNode* node, Lexer::Dollar dollar) {
   (void)lex_.Accept('{');
   AstNode* text = Add(node, AstKind::kSequence, lex_.at());
-  return String(text, Ends::kAtBrace) && lex_.Accept('}');
+  return String(text, Ends::kAtBrace, dollar) && lex_.Accept('}');
 }
 
 // Between `least` and `most` {text}s.
@@ -463,6 +464,7 @@ bool Parser::Condition(AstNode* parent) {
   if (good) {
     switch (node->condition->form) {
       case ConditionForm::kTexts:
+      case ConditionForm::kTextThenList:
         good = ConditionTexts(node);
         break;
       case ConditionForm::kGroup:
@@ -496,15 +498,17 @@ bool Parser::ConditionName(AstNode* node) {
   return Error(node->name, "unknown condition " + InQuotes(name), DidYouMean(name, Conditions()));
 }
 
-bool Parser::ConditionText(AstNode* node, const char* missing) {
+bool Parser::ConditionText(AstNode* node, const char* missing, Lexer::Dollar dollar) {
   lex_.SkipSpace();
   if (lex_.Peek() != '{') return BraceError(missing + InQuotes(node->name.view()));
-  return ArgumentText(node);
+  return ArgumentText(node, dollar);
 }
 
 bool Parser::ConditionTexts(AstNode* node) {
+  const bool patterns = node->condition->form == ConditionForm::kTextThenList;
   for (std::size_t i = 0; i < node->condition->count; ++i)
-    if (!ConditionText(node, i == 0 ? "missing { after " : "missing 2nd string in {} after "))
+    if (!ConditionText(node, i == 0 ? "missing { after " : "missing 2nd string in {} after ",
+                       patterns && i == 1 ? Lexer::Dollar::kIsOctet : Lexer::Dollar::kStarts))
       return false;
   return true;
 }

@@ -9,6 +9,7 @@
 
 #include "expand/expand.h"
 #include "expand/lookup_word.h"
+#include "expand/match.h"
 #include "expand/regex.h"
 #include "expand/table.h"
 
@@ -59,6 +60,7 @@ struct Node {
   std::uint8_t number_count = 0;
   QuoteHow quote = QuoteHow::kUnchanged;
   const Regex* regex = nullptr;         // a constant pattern
+  const Patterns* patterns = nullptr;   // match_...
   const LookupType* lookup = nullptr;   // lookup, ldapauth, quote_TYPE
   const LookupWord* word = nullptr;     // lookup
   const CertFieldRow* field = nullptr;  // certextract with a constant field
@@ -82,6 +84,7 @@ struct Program::Rep {
   std::deque<LookupType> lookups;
   std::deque<LookupWord> words;
   std::vector<std::unique_ptr<const Regex>> regexes;
+  std::vector<std::unique_ptr<const Patterns>> patterns;
   std::deque<SourceText> sources;  // replacement texts, placed in the original
 
   const Node& node(NodeId id) const { return nodes[id]; }

@@ -63,8 +63,8 @@ struct Regex::Rep {
 Regex::Regex(std::unique_ptr<Rep> rep) : rep_(std::move(rep)) {}
 Regex::~Regex() = default;
 
-Result<std::unique_ptr<const Regex>, std::string> Regex::Compile(std::string_view pattern,
-                                                                 Jit jit) {
+Result<std::unique_ptr<const Regex>, std::string> Regex::Compile(std::string_view pattern, Jit jit,
+                                                                 Letters letters) {
   if (pattern.size() > limits::kRegexPatternMaxBytes)
     return Err{std::string("pattern is longer than ") +
                std::to_string(limits::kRegexPatternMaxBytes) + " octets"};
@@ -73,8 +73,9 @@ Result<std::unique_ptr<const Regex>, std::string> Regex::Compile(std::string_vie
   int error = 0;
   PCRE2_SIZE offset = 0;
   // \C could split nothing here (no UTF mode), but has no use either.
-  pcre2_code* code = pcre2_compile(Octets(pattern), pattern.size(), PCRE2_NEVER_BACKSLASH_C, &error,
-                                   &offset, context);
+  const std::uint32_t caseless = letters == Letters::kAnyCase ? PCRE2_CASELESS : 0;
+  pcre2_code* code = pcre2_compile(Octets(pattern), pattern.size(),
+                                   PCRE2_NEVER_BACKSLASH_C | caseless, &error, &offset, context);
   pcre2_compile_context_free(context);
   if (code == nullptr) return Err{TextOf(error) + " at offset " + std::to_string(offset)};
   // Where there is no JIT for this machine, the interpreter does the same.

@@ -19,10 +19,12 @@ class Regex {
  public:
   // kYes: compile to machine code, which pays for patterns that are known at load.
   enum class Jit : bool { kNo, kYes };
+  // Whether letters match both cases, unless the pattern says (?-i).
+  enum class Letters : bool { kExactCase, kAnyCase };
   // Errors  what Exim's administrators know: "TEXT at offset N"; patterns that are longer
   //         than limits::kRegexPatternMaxBytes or nest deeper than limits::kRegexNesting.
-  static Result<std::unique_ptr<const Regex>, std::string> Compile(std::string_view pattern,
-                                                                   Jit jit);
+  static Result<std::unique_ptr<const Regex>, std::string> Compile(
+      std::string_view pattern, Jit jit, Letters letters = Letters::kExactCase);
   ~Regex();
   Regex(const Regex&) = delete;
   Regex& operator=(const Regex&) = delete;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -33,7 +34,18 @@ struct LookupType {
   std::function<bool(std::string_view option, std::string_view text, std::string* quoted)> quote;
 };
 
-// Names that exist outside the language: lookup types, named lists. Used while compiling.
+class Patterns;
+class Program;
+
+// A named list as lists that refer to it need it: compiled where it needs no expansion,
+// else as what is expanded. Both are nullptr where it has mistakes.
+struct ListRef {
+  const Patterns* patterns = nullptr;
+  const Program* program = nullptr;
+};
+
+// Names that exist outside the language: lookup types, named lists. Used while compiling,
+// and by lists that are only known at run time.
 class Names {
  public:
   virtual ~Names() = default;
@@ -43,6 +55,11 @@ class Names {
   // for any kind), or nullopt. For ${listnamed:}.
   virtual std::optional<SourceSpan> FindNamedList(std::string_view kind,
                                                   std::string_view name) const = 0;
+  // The list itself, for matching; `kind` is never "".
+  virtual std::optional<ListRef> FindList(std::string_view, std::string_view) const {
+    return std::nullopt;
+  }
+  virtual std::vector<std::string_view> ListNames(std::string_view) const { return {}; }
 };
 
 struct LookupRequest {
@@ -60,10 +77,22 @@ struct LookupAnswer {
   bool opening = false;
 };
 
+// A small file of the administrator's, whole; or why it cannot be read.
+struct FileText {
+  std::shared_ptr<const std::string> text;
+  std::string trouble;
+};
+
 // Services is what an expansion may ask of the world; it may wait. Tests pass a fake.
 class Services {
  public:
   virtual ~Services() = default;
+  // What +names in lists refer to; nullptr where there is no configuration.
+  virtual const Names* names() const { return nullptr; }
+  // A file of list items, as it is now.
+  //
+  //   Requires  `path` is the administrator's text, all of it.
+  virtual FileText ReadFile(const std::string& path);
   virtual LookupAnswer Lookup(const LookupRequest& request) = 0;
   // ${if ldapauth{…}}: kFound = the bind succeeded, kNotFound = refused.
   virtual LookupAnswer AuthenticateBy(int lookup_handle, std::string_view query) = 0;

@@ -59,6 +59,7 @@ enum class ConditionForm : std::uint8_t {
   kGroup,         // name{{c1}{c2}…}
   kName,          // name:variable
   kListThenTest,  // name{list}{condition}
+  kTextThenList,  // name{text}{patterns}; "$" is an ordinary octet in the patterns
 };
 
 struct ConditionRow {

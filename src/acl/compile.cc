@@ -235,7 +235,7 @@ class Compiler {
     } else if (kind != Argument::kNone && kind != Argument::kWord) {
       CompileText(&item->argument, phase);
       if (item->argument && kind == Argument::kList)
-        config::CheckList(item->argument, item->row->list, config_, diagnostics_);
+        config::CompileList(&item->argument, item->row->list, config_, diagnostics_);
     }
     bool compiled = item->argument || kind == Argument::kWord;
     if (item->row->check != nullptr && compiled) item->row->check(*item, check_);

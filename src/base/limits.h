@@ -43,6 +43,8 @@ inline constexpr std::size_t kPunycodeMaxBytes = 1024;       // encoding takes i
 inline constexpr std::size_t kPasswordHashWork = 2'000'000;  // rounds of crypt: a second or two
 inline constexpr std::size_t kAclDepth = 20;                 // nested `acl =`, as in Exim
 inline constexpr std::size_t kNamedListDepth = 20;           // +name within +name
+inline constexpr std::size_t kLocalPartSteps = 50;  // "> key" of @@ lookups in address lists
+inline constexpr seconds kInterfacesMaxAge{10};     // addresses of "@[]"
 
 // Lookups (rules L4, L9).
 inline constexpr std::size_t kQueryBytes = 64 * 1024;

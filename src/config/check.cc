@@ -104,8 +104,8 @@ class Checker {
     for (const DriverBlock& block : tree_.routers) ReadRouter(block);
     for (const DriverBlock& block : tree_.transports) ReadTransport(block);
     CheckLists(MainRows(), config_.main);
-    for (const Router& router : config_.routers) CheckLists(RouterRows(), router);
-    for (const NamedList& list : config_.lists) CheckOneList(list.list, KindOf(list.kind));
+    for (Router& router : config_.routers) CheckLists(RouterRows(), router);
+    for (NamedList& list : config_.lists) CheckOneList(list.list, KindOf(list.kind));
     CheckConsistency(config_, spans_, &diagnostics_);
   }
 
@@ -118,12 +118,12 @@ class Checker {
     return kind == "hostlist" ? ListKind::kHost : ListKind::kLocalPart;
   }
 
-  void CheckOneList(const Expanded& list, ListKind kind) {
-    if (list) CheckList(list, kind, config_, &diagnostics_);
+  void CheckOneList(Expanded& list, ListKind kind) {
+    if (list) CompileList(&list, kind, config_, &diagnostics_);
   }
 
   template <typename T>
-  void CheckLists(std::span<const Row<T>> rows, const T& target) {
+  void CheckLists(std::span<const Row<T>> rows, T& target) {
     for (const Row<T>& row : rows) {
       auto member = std::get_if<Expanded T::*>(&row.member);
       if (row.list && member) CheckOneList(target.**member, *row.list);

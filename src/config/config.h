@@ -12,6 +12,7 @@
 
 #include "drivers/host/registry.h"
 #include "expand/expand.h"
+#include "expand/match.h"
 #include "src/base/limits.h"
 #include "src/base/source.h"
 #include "src/config/allowances.h"
@@ -27,6 +28,8 @@ namespace signet::config {
 struct Expanded {
   SourceSpan span;
   expand::ProgramPtr program;
+  // Of a match list without expansions: compiled.
+  std::unique_ptr<const expand::Patterns> patterns;
   explicit operator bool() const { return program != nullptr; }
 };
 

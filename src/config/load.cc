@@ -32,6 +32,21 @@ class ConfigNames : public expand::Names {
     return std::nullopt;
   }
 
+  std::optional<expand::ListRef> FindList(std::string_view kind,
+                                          std::string_view name) const override {
+    const NamedList* list = config_ ? config_->FindList(kind, name) : nullptr;
+    if (list == nullptr) return std::nullopt;
+    return expand::ListRef{list->list.patterns.get(), list->list.program.get()};
+  }
+
+  std::vector<std::string_view> ListNames(std::string_view kind) const override {
+    std::vector<std::string_view> names;
+    if (!config_) return names;
+    for (const NamedList& list : config_->lists)
+      if (list.kind == kind) names.push_back(list.name);
+    return names;
+  }
+
  private:
   const drivers::Registry& registry_;
   const Config* config_;

@@ -118,7 +118,8 @@ bool ValueReader::Fill(const Row<T>& row, const NamedSetting& named, T* target) 
       } else if constexpr (std::is_same_v<Type, Expanded T::*>) {
         target->*member = Compile(*span, row.phase);
       } else {
-        *MemberOf(target, member) = Compile(*span, row.phase);
+        Expanded* acl = MemberOf(target, member);
+        if (acl != nullptr) *acl = Compile(*span, row.phase);
       }
       return true;
     }

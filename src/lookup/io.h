@@ -19,6 +19,7 @@ class Host : public signet_worker, public std::enable_shared_from_this<Host> {
  public:
   Host(config::ConfigPtr config, signet::Log* log) : config_(std::move(config)), log_(log) {}
 
+  const expand::Names* names() const { return config_ ? config_->names.get() : nullptr; }
   bool MainOption(std::string_view name, std::string_view* text) override;
   void Log(std::string_view line) override;
   bool Spawn(std::function<void()> body) override;

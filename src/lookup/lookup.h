@@ -18,6 +18,8 @@ class Worker {
  public:
   Worker(const drivers::Registry& registry, config::ConfigPtr config, Log* log);
   ~Worker();
+  // Of the configuration; nullptr where it has none.
+  const expand::Names* names() const;
   struct Rep;
   Rep& rep() { return *rep_; }
 

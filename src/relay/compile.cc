@@ -85,7 +85,7 @@ class Compiler {
     JoinHosts(&words);
     Routes::Rule rule;
     rule.pattern = CompileText(words[0]);
-    config::CheckList(rule.pattern, config::ListKind::kDomain, config_, diagnostics_);
+    config::CompileList(&rule.pattern, config::ListKind::kDomain, config_, diagnostics_);
     if (words.size() > 1) {
       rule.hosts = CompileText(words[1]);
       Hosts(rule.hosts);

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <charconv>
 
+#include "expand/network.h"
 #include "src/base/log.h"
 #include "src/base/text.h"
-#include "src/config/ip.h"
 
 namespace signet::relay {
 namespace {
@@ -71,20 +71,20 @@ Result<std::string, Reply> ExpandOption(const config::Expanded& option, std::str
 }  // namespace
 
 std::optional<Host> ParseHost(std::string_view item, int port) {
-  if (config::ParseIp(item)) return Host{std::string(item), port};
+  if (expand::ParseHostAddress(item)) return Host{std::string(item), port};
   std::string_view name = item, port_text;
   if (item.starts_with('[')) {
     std::size_t close = item.find(']');
     if (close == item.npos) return std::nullopt;
     name = item.substr(1, close - 1);
     port_text = item.substr(close + 1);
-    if (!config::ParseIp(name)) return std::nullopt;
+    if (!expand::ParseHostAddress(name)) return std::nullopt;
     if (!port_text.empty() && port_text[0] != ':') return std::nullopt;
   } else if (std::size_t colon = item.rfind(':'); colon != item.npos) {
     name = item.substr(0, colon);
     port_text = item.substr(colon);
   }
-  if (!config::ParseIp(name) && !IsHostName(name)) return std::nullopt;
+  if (!expand::ParseHostAddress(name) && !IsHostName(name)) return std::nullopt;
   if (port_text.empty()) return Host{std::string(name), port};
   auto parsed = ParsePort(port_text.substr(1));
   return parsed ? std::optional(Host{std::string(name), *parsed}) : std::nullopt;

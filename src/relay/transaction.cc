@@ -6,8 +6,8 @@
 #include <cstring>
 #include <utility>
 
+#include "expand/network.h"
 #include "src/base/log.h"
-#include "src/config/ip.h"
 #include "src/relay/client.h"
 #include "src/relay/maildir.h"
 #include "src/relay/path.h"
@@ -84,7 +84,7 @@ Address MakeAddress(const sockaddr* from, socklen_t size, int port) {
 Result<std::vector<Address>, std::string> Resolve(const Host& host) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
-  hints.ai_flags = config::ParseIp(host.name) ? AI_NUMERICHOST : AI_ADDRCONFIG;
+  hints.ai_flags = expand::ParseHostAddress(host.name) ? AI_NUMERICHOST : AI_ADDRCONFIG;
   addrinfo* first = nullptr;
   int error = 0;
   auto ask = [&] { error = getaddrinfo(host.name.c_str(), nullptr, &hints, &first); };

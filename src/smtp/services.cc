@@ -33,6 +33,10 @@ expand::LookupAnswer SessionServices::AuthenticateBy(int lookup_handle, std::str
   return connection->Authenticate(lookup_handle, query, Deadline::After(limits::kLookupTotal));
 }
 
+const expand::Names* SessionServices::names() const {
+  return worker_ == nullptr ? nullptr : worker_->names();
+}
+
 std::int64_t SessionServices::Now() {
   return std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
 }

@@ -18,6 +18,7 @@ class SessionServices final : public expand::Services {
 
   expand::LookupAnswer Lookup(const expand::LookupRequest& request) override;
   expand::LookupAnswer AuthenticateBy(int lookup_handle, std::string_view query) override;
+  const expand::Names* names() const override;
   std::int64_t Now() override;
   std::int64_t NowMicroseconds() override;
   void RunBlocking(const std::function<void()>& work) override;

@@ -13,6 +13,13 @@ expand::LookupType QueryType(int handle, std::string_view name, std::vector<Quot
   return type;
 }
 
+expand::ListKind KindOf(std::string_view kind) {
+  for (expand::ListKind k :
+       {expand::ListKind::kHost, expand::ListKind::kLocalPart, expand::ListKind::kAddress})
+    if (expand::NamedListKind(k) == kind) return k;
+  return expand::ListKind::kDomain;
+}
+
 }  // namespace
 
 FakeNames::FakeNames() {
@@ -22,6 +29,10 @@ FakeNames::FakeNames() {
   lsearch.absolute_file = true;
   lsearch.options = "ret=full";
   types_.push_back(lsearch);
+  for (std::string_view name : {"dsearch", "iplsearch"}) {
+    lsearch.name = name;
+    types_.push_back(lsearch);
+  }
   int handle = 0;
   for (std::string_view name : {"ldap", "ldapm", "ldapdn"})
     types_.push_back(QueryType(++handle, name, {Quote::kLdapFilter, Quote::kLdapDn}));
@@ -66,14 +77,43 @@ std::vector<std::string_view> FakeNames::LookupNames() const {
 
 std::optional<SourceSpan> FakeNames::FindNamedList(std::string_view kind,
                                                    std::string_view name) const {
-  for (const auto& [key, text] : lists_)
-    if ((kind.empty() || key.first == kind) && key.second == name) return text->whole();
+  for (const auto& [key, list] : lists_)
+    if ((kind.empty() || key.first == kind) && key.second == name) return list.text->whole();
   return std::nullopt;
 }
 
+std::optional<expand::ListRef> FakeNames::FindList(std::string_view kind,
+                                                   std::string_view name) const {
+  auto found = lists_.find({std::string(kind), std::string(name)});
+  if (found == lists_.end()) return std::nullopt;
+  List& list = found->second;
+  if (list.program == nullptr) {
+    Diagnostics ignored;
+    list.program = expand::Compile(list.text->whole(), facts::Phase::kQuit, *this, &ignored);
+    if (list.program != nullptr && list.program->constant() != nullptr)
+      list.patterns = expand::CompilePatterns(*list.program->constant(), list.text->whole(),
+                                              {KindOf(kind)}, *this, &ignored);
+  }
+  return expand::ListRef{list.patterns.get(), list.program.get()};
+}
+
+std::vector<std::string_view> FakeNames::ListNames(std::string_view kind) const {
+  std::vector<std::string_view> names;
+  for (const auto& [key, list] : lists_)
+    if (key.first == kind) names.push_back(key.second);
+  return names;
+}
+
 void FakeNames::AddList(std::string kind, std::string name, std::string text) {
-  auto source = std::make_unique<SourceText>(name, std::move(text));
-  lists_[{std::move(kind), std::move(name)}] = std::move(source);
+  List list;
+  list.text = std::make_unique<SourceText>(name, std::move(text));
+  lists_[{std::move(kind), std::move(name)}] = std::move(list);
+}
+
+expand::FileText FakeServices::ReadFile(const std::string& path) {
+  auto found = files.find(path);
+  if (found == files.end()) return {nullptr, "No such file or directory"};
+  return {std::make_shared<const std::string>(found->second), ""};
 }
 
 expand::LookupAnswer FakeServices::Lookup(const expand::LookupRequest& request) {

@@ -10,13 +10,14 @@
 #include <string_view>
 #include <vector>
 
+#include "expand/match.h"
 #include "expand/services.h"
 #include "src/base/source.h"
 
 namespace signet::test {
 
-// FakeNames knows the lookup types lsearch (single key), ldap, ldapm, ldapdn,
-// passwd (any text), sqlish and redisish (each with a quoting of its own),
+// FakeNames knows the lookup types lsearch, dsearch, iplsearch (single key), ldap, ldapm,
+// ldapdn, passwd (any text), sqlish and redisish (each with a quoting of its own),
 // names (answers are file names) and listed (keys are lists; shown with | between elements), and
 // the named lists that a test gives it.
 class FakeNames : public expand::Names {
@@ -26,12 +27,20 @@ class FakeNames : public expand::Names {
   std::vector<std::string_view> LookupNames() const override;
   std::optional<SourceSpan> FindNamedList(std::string_view kind,
                                           std::string_view name) const override;
+  std::optional<expand::ListRef> FindList(std::string_view kind,
+                                          std::string_view name) const override;
+  std::vector<std::string_view> ListNames(std::string_view kind) const override;
   // `kind`: "domainlist" and so on.
   void AddList(std::string kind, std::string name, std::string text);
 
  private:
   std::vector<expand::LookupType> types_;
-  std::map<std::pair<std::string, std::string>, std::unique_ptr<SourceText>> lists_;
+  struct List {
+    std::unique_ptr<SourceText> text;
+    std::shared_ptr<const expand::Patterns> patterns;  // compiled when it is first wanted
+    expand::ProgramPtr program;
+  };
+  mutable std::map<std::pair<std::string, std::string>, List> lists_;
 };
 
 // FakeServices answers lookups from what a test told it and remembers what was asked.
@@ -40,7 +49,11 @@ class FakeServices : public expand::Services {
   expand::LookupAnswer Lookup(const expand::LookupRequest& request) override;
   expand::LookupAnswer AuthenticateBy(int lookup_handle, std::string_view query) override;
   std::int64_t Now() override { return now; }
+  const expand::Names* names() const override { return known; }
+  expand::FileText ReadFile(const std::string& path) override;
 
+  const expand::Names* known = nullptr;
+  std::map<std::string, std::string, std::less<>> files;  // by path
   // By the query, or by "key file" of a single-key lookup.
   std::map<std::string, expand::LookupAnswer, std::less<>> answers;
   std::vector<std::string> asked;

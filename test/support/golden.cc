@@ -107,6 +107,9 @@ class Run {
     names_.AddList("domainlist", "d_local", "one.test : *.two.test : !three.test : +d_extra");
     names_.AddList("domainlist", "d_extra", "<; four.test ; five:colon");
     names_.AddList("hostlist", "h_lan", "10.0.0.0/8 : 192.0.2.1");
+    names_.AddList("addresslist", "a_vip", "joe@one.test : *@two.test");
+    names_.AddList("localpartlist", "l_staff", "alice : bob");
+    services_.known = &names_;
     for (const auto& [key, value] : golden.lines) Apply(key, value);
     program_ = expand::Compile(text_.whole(), phase_, names_, &diagnostics_, reading_);
   }
@@ -156,6 +159,7 @@ class Run {
     if (key == "phase") phase_ = PhaseNamed(value);
     if (key == "read" && value == "configuration") reading_ = expand::Reading::kConfiguration;
     if (key == "lookup") services_.answers[name] = Answer(text);
+    if (key == "file") services_.files[name] = text;
     if (key == "tls") {
       session_.tls.active = true;
       session_.tls.version = "TLS1.3";

@@ -27,6 +27,20 @@ std::optional<SourceSpan> FakeNames::FindNamedList(std::string_view kind,
   return std::nullopt;
 }
 
+std::optional<expand::ListRef> FakeNames::FindList(std::string_view kind,
+                                                   std::string_view name) const {
+  const config::NamedList* list = config_->FindList(kind, name);
+  if (list == nullptr) return std::nullopt;
+  return expand::ListRef{list->list.patterns.get(), list->list.program.get()};
+}
+
+std::vector<std::string_view> FakeNames::ListNames(std::string_view kind) const {
+  std::vector<std::string_view> names;
+  for (const config::NamedList& list : config_->lists)
+    if (list.kind == kind) names.push_back(list.name);
+  return names;
+}
+
 expand::LookupAnswer FakeServices::Lookup(const expand::LookupRequest& request) {
   std::string what(request.query);
   if (request.handle == kLsearch.handle) what = std::string(request.key) + '@' + what;

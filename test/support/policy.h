@@ -10,7 +10,7 @@
 #include "src/config/match.h"
 
 // What tests of lists, ACLs and routes need: a configuration made piece by piece, and a
-// world without files or directories.
+// world without directories.
 namespace signet::testing {
 
 // Knows "lsearch" (single key, absolute file) and "ldap" (query, wants quoting), and the
@@ -22,6 +22,9 @@ class FakeNames : public expand::Names {
   std::vector<std::string_view> LookupNames() const override;
   std::optional<SourceSpan> FindNamedList(std::string_view kind,
                                           std::string_view name) const override;
+  std::optional<expand::ListRef> FindList(std::string_view kind,
+                                          std::string_view name) const override;
+  std::vector<std::string_view> ListNames(std::string_view kind) const override;
 
  private:
   const config::Config* config_;

@@ -1,4 +1,4 @@
-#include "src/config/ip.h"
+#include "expand/network.h"
 
 #include <arpa/inet.h>
 #include <ifaddrs.h>
@@ -8,16 +8,19 @@
 #include <charconv>
 #include <cstdio>
 #include <cstring>
+#include <vector>
 
+#include "src/base/clock.h"
+#include "src/base/limits.h"
 #include "src/base/text.h"
 
-namespace signet::config {
+namespace signet::expand {
 namespace {
 
 constexpr std::array<std::uint8_t, 12> kMappedPrefix = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
-IpAddress FromV4(const void* octets) {
-  IpAddress ip{.bits = 32};
+HostAddress FromV4(const void* octets) {
+  HostAddress ip{.bits = 32};
   std::memcpy(ip.octets.data(), octets, 4);
   return ip;
 }
@@ -26,15 +29,15 @@ bool IsMapped(const std::uint8_t* octets) {
   return std::equal(kMappedPrefix.begin(), kMappedPrefix.end(), octets);
 }
 
-IpAddress FromV6(const void* octets) {
+HostAddress FromV6(const void* octets) {
   const auto* bytes = static_cast<const std::uint8_t*>(octets);
   if (IsMapped(bytes)) return FromV4(bytes + 12);
-  IpAddress ip{.bits = 128};
+  HostAddress ip{.bits = 128};
   std::memcpy(ip.octets.data(), bytes, 16);
   return ip;
 }
 
-std::optional<IpAddress> FromSockaddr(const sockaddr* address) {
+std::optional<HostAddress> FromSockaddr(const sockaddr* address) {
   if (address == nullptr) return std::nullopt;
   if (address->sa_family == AF_INET)
     return FromV4(&reinterpret_cast<const sockaddr_in*>(address)->sin_addr);
@@ -43,9 +46,19 @@ std::optional<IpAddress> FromSockaddr(const sockaddr* address) {
   return std::nullopt;
 }
 
+std::vector<HostAddress> LocalInterfaces() {
+  std::vector<HostAddress> found;
+  ifaddrs* first = nullptr;
+  if (getifaddrs(&first) != 0) return found;
+  for (ifaddrs* i = first; i != nullptr; i = i->ifa_next)
+    if (auto ip = FromSockaddr(i->ifa_addr)) found.push_back(*ip);
+  freeifaddrs(first);
+  return found;
+}
+
 }  // namespace
 
-std::optional<IpAddress> ParseIp(std::string_view text) {
+std::optional<HostAddress> ParseHostAddress(std::string_view text) {
   char buffer[INET6_ADDRSTRLEN];
   if (text.empty() || text.size() >= sizeof buffer) return std::nullopt;
   if (text.find('\0') != text.npos) return std::nullopt;
@@ -58,11 +71,11 @@ std::optional<IpAddress> ParseIp(std::string_view text) {
   return std::nullopt;
 }
 
-std::optional<IpNetwork> ParseNetwork(std::string_view text) {
+std::optional<Network> ParseNetwork(std::string_view text) {
   std::size_t slash = text.find('/');
-  auto ip = ParseIp(text.substr(0, slash));
+  auto ip = ParseHostAddress(text.substr(0, slash));
   if (!ip) return std::nullopt;
-  if (slash == text.npos) return IpNetwork{*ip, ip->bits};
+  if (slash == text.npos) return Network{*ip, ip->bits};
 
   std::string_view digits = text.substr(slash + 1);
   int prefix = 0;
@@ -73,10 +86,10 @@ std::optional<IpNetwork> ParseNetwork(std::string_view text) {
   bool mapped = ip->bits == 32 && text.substr(0, slash).find(':') != text.npos;
   if (mapped) prefix -= 96;
   if (prefix < 0 || prefix > ip->bits) return std::nullopt;
-  return IpNetwork{*ip, prefix};
+  return Network{*ip, prefix};
 }
 
-IpAddress Masked(IpAddress ip, int prefix_bits) {
+HostAddress Masked(HostAddress ip, int prefix_bits) {
   for (int i = 0; i < ip.bits / 8; ++i) {
     int kept = std::clamp(prefix_bits - i * 8, 0, 8);
     ip.octets[static_cast<std::size_t>(i)] &= static_cast<std::uint8_t>(0xff00 >> kept);
@@ -84,12 +97,12 @@ IpAddress Masked(IpAddress ip, int prefix_bits) {
   return ip;
 }
 
-bool Contains(const IpNetwork& network, const IpAddress& ip) {
+bool Contains(const Network& network, const HostAddress& ip) {
   if (network.address.bits != ip.bits) return false;
   return Masked(network.address, network.prefix_bits) == Masked(ip, network.prefix_bits);
 }
 
-std::string LookupKey(const IpAddress& ip) {
+std::string LookupKey(const HostAddress& ip, char between) {
   char buffer[64];
   int size = 0;
   if (ip.bits == 32) {
@@ -99,21 +112,22 @@ std::string LookupKey(const IpAddress& ip) {
   }
   std::string key;
   for (std::size_t i = 0; i < 16; i += 2) {
-    size = std::snprintf(buffer, sizeof buffer, "%s%02x%02x", i == 0 ? "" : ".", ip.octets[i],
-                         ip.octets[i + 1]);
+    if (i != 0) key += between;
+    size = std::snprintf(buffer, sizeof buffer, "%02x%02x", ip.octets[i], ip.octets[i + 1]);
     key.append(buffer, static_cast<std::size_t>(size));
   }
   return key;
 }
 
-bool IsLocalInterface(const IpAddress& ip) {
-  ifaddrs* first = nullptr;
-  if (getifaddrs(&first) != 0) return false;
-  bool found = false;
-  for (ifaddrs* i = first; i != nullptr && !found; i = i->ifa_next)
-    found = FromSockaddr(i->ifa_addr) == ip;
-  freeifaddrs(first);
-  return found;
+bool IsLocalInterface(const HostAddress& ip) {
+  // Once per thread: a list is matched far more often than an interface changes.
+  thread_local std::vector<HostAddress> known;
+  thread_local Deadline until = Deadline::After(std::chrono::seconds(0));
+  if (until.Passed()) {
+    known = LocalInterfaces();
+    until = Deadline::After(limits::kInterfacesMaxAge);
+  }
+  return std::find(known.begin(), known.end(), ip) != known.end();
 }
 
-}  // namespace signet::config
+}  // namespace signet::expand
