@@ -2,10 +2,10 @@
 
 #include <cerrno>
 #include <cstdio>
-#include <iostream>
+#include <cstring>
 
-#include "src/base/text.h"
 #include "src/cli/expander.h"
+#include "src/cli/line_reader.h"
 #include "src/cli/modules.h"
 #include "src/cli/options.h"
 #include "src/cli/peer.h"
@@ -28,37 +28,19 @@ config::Loaded LoadConfig(const Arguments& arguments, const drivers::Registry& r
 bool Say(const Expander::Answer& answer, int* status) {
   std::fwrite(answer.diagnostics.data(), 1, answer.diagnostics.size(), stderr);
   if (answer.failed) *status = kNo;
-  return PrintText(answer.text + '\n');
-}
-
-// A line of standard input; one that ends in a backslash goes on in the next.
-bool ReadLine(std::string* line) {
-  line->clear();
-  std::string part;
-  bool any = false;
-  while (std::getline(std::cin, part)) {
-    any = true;
-    while (!part.empty() && IsSpace(part.back())) part.pop_back();
-    std::size_t start = 0;
-    while (!line->empty() && start < part.size() && IsSpace(part[start])) ++start;
-    line->append(part, start);
-    if (line->empty() || line->back() != '\\') break;
-    line->pop_back();
-  }
-  return any;
+  if (PrintText(answer.text + '\n')) return true;
+  std::fprintf(stderr, "signet: cannot write to standard output: %s\n", std::strerror(errno));
+  return false;
 }
 
 int ExpandLines(Expander& expander) {
-  bool prompt = isatty(STDIN_FILENO) != 0;
+  std::unique_ptr<LineReader> reader = MakeLineReader();
   int status = kGood;
   std::string line;
-  for (std::size_t number = 1;; ++number) {
-    if (prompt) PrintText("> ");
-    if (!ReadLine(&line)) break;
-    if (Trim(line).empty()) continue;
-    if (!Say(expander.Take("line " + std::to_string(number), line), &status)) return kNo;
+  while (reader->Read(&line)) {
+    std::string name = "line " + std::to_string(reader->number());
+    if (!Say(expander.Take(name, line), &status)) return kNo;
   }
-  if (prompt) PrintText("\n");
   return status;
 }
 

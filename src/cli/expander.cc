@@ -47,7 +47,7 @@ Expander::Expander(const config::Config& config, expand::Services& services,
 
 Expander::Answer Expander::Take(const std::string& name, std::string line) {
   texts_.push_back(std::make_unique<SourceText>(name, std::move(line)));
-  SourceSpan written = config::TrimSpan(texts_.back()->whole());
+  SourceSpan written = texts_.back()->whole();
   config::MappedText text;
   text.Append(written);
   std::size_t definition = config::MacroTable::DefinitionName(text.text());

@@ -32,8 +32,9 @@ constexpr VerbRow kVerbs[] = {
    "Expands each STRING, or each line of standard input, and prints the result, or \"Failed:\"\n"
    "and why; mistakes are shown with their place on standard error. Named lists, macros and\n"
    "lookups are those of the configuration. \"set NAME = VALUE\" sets a variable, \"NAME = text\"\n"
-   "defines a macro. The certificate of --cert is verified as a client's would be, for\n"
-   "$tls_in_certificate_verified. Status 1 where anything failed.\n"},
+   "defines a macro; a line that ends in a backslash goes on in the next. On a terminal, lines\n"
+   "can be edited and called back. The certificate of --cert is verified as a client's would\n"
+   "be, for $tls_in_certificate_verified. Status 1 where anything failed.\n"},
   {"help", "signet help [VERB]",
    "explain the verbs", "Prints what there is.\n"},
   {"serve", "signet serve [-C FILE] [-D NAME=VALUE] [-oX LIST] [-oP FILE] [-tls-on-connect] [-d]",

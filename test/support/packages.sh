@@ -23,6 +23,7 @@ build libcrypt-dev          password hashes
 build libcdb-dev            constant databases for lookups
 build libjansson-dev        JSON for lookups
 build libsqlite3-dev        SQLite for lookups
+build libedit-dev           editing of lines typed for `signet expand`
 build libboost-context-dev  switching between the stacks of coroutines
 test  libgtest-dev          test framework
 test  libgmock-dev          matchers of the test framework

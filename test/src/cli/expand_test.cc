@@ -168,7 +168,7 @@ TEST_F(ExpandVerb, FailureIsTheAnswerNo) {
 TEST_F(ExpandVerb, LinesOfInputAreExpandedAndMayGoOn) {
   std::string conf = Write("c", "");
   EXPECT_EQ(Expand({"-C", conf}, "${uc:\\\n   a}\n\nset acl_m0 = 1 \n$acl_m0"), kGood);
-  EXPECT_EQ(out_, "A\nvariable acl_m0 set\n1\n");
+  EXPECT_EQ(out_, "A\n\nvariable acl_m0 set\n1\n");
 }
 
 TEST_F(ExpandVerb, SettingsComeFromTheCommandLine) {
