@@ -81,7 +81,7 @@ variant_ldflags.cov := --coverage
 variant_ldflags.fuzz := -fsanitize=address,undefined
 vflags := $(variant_flags.$(VARIANT))
 vldflags := $(variant_ldflags.$(VARIANT))
-libs := -lgnutls -lldap -llber -lpcre2-8 -lidn2 -lcrypt -lcdb -ljansson -lsqlite3 -ledit -l:libboost_context.a -ldl
+libs := -lgnutls -lldap -llber -lpcre2-8 -lidn2 -lcrypt -lcdb -ldb-5.3 -ljansson -lsqlite3 -ledit -l:libboost_context.a -ldl
 test_libs := -lgtest -lgtest_main -lgmock
 
 # Tests are compiled without optimization in the release variant: half of the time to build
@@ -219,6 +219,7 @@ third_party.ldap.h := drivers/lookup/ldap%.cc
 third_party.lber.h := drivers/lookup/ldap%.cc
 third_party.openldap.h := drivers/lookup/ldap%.cc
 third_party.pcre2.h := expand/regex.cc
+third_party.db.h := drivers/lookup/dbm.cc
 third_party.cdb.h := drivers/lookup/cdb.cc
 third_party.jansson.h := drivers/lookup/json.cc
 third_party.sqlite3.h := drivers/lookup/sqlite.cc

@@ -7,6 +7,7 @@ const signet_module* signet_driver_tls(void);
 const signet_module* signet_driver_lsearch(void);
 const signet_module* signet_driver_dsearch(void);
 const signet_module* signet_driver_cdb(void);
+const signet_module* signet_driver_dbm(void);
 const signet_module* signet_driver_json(void);
 const signet_module* signet_driver_passwd(void);
 const signet_module* signet_driver_sqlite(void);
@@ -18,8 +19,9 @@ namespace signet::drivers {
 
 std::vector<const signet_module*> BuiltinModules() {
   return {signet_driver_tls(),    signet_driver_lsearch(), signet_driver_dsearch(),
-          signet_driver_cdb(),    signet_driver_json(),    signet_driver_passwd(),
-          signet_driver_sqlite(), signet_driver_redis(),   signet_driver_ldap()};
+          signet_driver_cdb(),    signet_driver_dbm(),     signet_driver_json(),
+          signet_driver_passwd(), signet_driver_sqlite(),  signet_driver_redis(),
+          signet_driver_ldap()};
 }
 
 }  // namespace signet::drivers

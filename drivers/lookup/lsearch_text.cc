@@ -66,8 +66,7 @@ std::optional<Table::Item> Table::Find(std::string_view key) const {
   item.full = item.key + std::string(TrimEnd(behind_key));
   while (!rest.empty()) {
     const std::string_view line = TakeLine(&rest);
-    if (IsIgnored(line)) continue;
-    if (!IsBlank(line[0])) break;
+    if (IsIgnored(line) || !IsBlank(line[0])) break;
     const std::string more = " " + std::string(TrimEnd(TrimStart(line)));
     item.data += more;
     item.full += more;

@@ -14,7 +14,8 @@ namespace signet::lsearch {
 // A key starts at the beginning of a line and ends at a colon or white space; in double
 // quotes it may hold anything, with backslash escapes. Lines that start with white space
 // continue an item: their leading white space becomes one space. Empty lines and lines
-// that start with # are ignored, inside items too. Keys compare without regard to ASCII
+// that start with # are ignored, and end an item: what stands below them in it is lost, as
+// it is in Exim, whatever its manual says. Keys compare without regard to ASCII
 // case; of several equal ones the first counts.
 //
 //   Security  a key that is looked up is data, whatever it contains (rule L11).

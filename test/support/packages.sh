@@ -21,6 +21,7 @@ build libpcre2-dev          regular expressions
 build libidn2-dev           internationalised domain names
 build libcrypt-dev          password hashes
 build libcdb-dev            constant databases for lookups
+build libdb5.3-dev          Berkeley DB files for lookups
 build libjansson-dev        JSON for lookups
 build libsqlite3-dev        SQLite for lookups
 build libedit-dev           editing of lines typed for `signet expand`

@@ -190,6 +190,49 @@ TEST_F(Files, RuleL9CdbAnswersHaveALimit) {
             "deferred: the answer is longer than " + size + " octets");
 }
 
+// --- dbm ---------------------------------------------------------------------------------
+
+TEST_F(Files, DbmFindsWhatBerkeleyDbWrote) {
+  const std::string file = directory_ / "x.db";
+  // Hexadecimal: "k1" NUL → "one" NUL; "k1" → "plain"; "a" NUL "b" → "joined".
+  const auto made =
+      test::Run({"db5.3_load", file},
+                {.input = "VERSION=3\nformat=bytevalue\ntype=hash\nHEADER=END\n 6b3100\n 6f6e6500\n"
+                          " 6b31\n 706c61696e\n 610062\n 6a6f696e6564\nDATA=END\n"});
+  ASSERT_EQ(made.status, 0) << made.output;
+  EXPECT_EQ(Ask("dbm", "k1", file), "<one>");
+  EXPECT_EQ(Ask("dbmnz", "k1", file), "<plain>");
+  EXPECT_EQ(Ask("dbm", "k2", file), "none");
+  EXPECT_EQ(Ask("dbmnz", std::string_view("k1\0", 3), file), "none");
+  EXPECT_EQ(Ask("dbmjz", std::string_view("a\0b", 3), file), "<joined>");
+  EXPECT_EQ(Ask("dbmjz", "k1", file), "<plain>");
+}
+
+TEST_F(Files, DbmThatIsNoneIsTrouble) {
+  const std::string file = directory_ / "none";
+  EXPECT_EQ(Ask("dbm", "k", file), "cannot open: failed to open " + file +
+                                       " as a db (v4.1+) file: No such file or directory");
+  test::WriteFile(file, "ann: x\n");
+  EXPECT_EQ(Ask("dbm", "k", file),
+            "cannot open: failed to open " + file + " as a db (v4.1+) file: Invalid argument");
+  EXPECT_EQ(Ask("dbmnz", "k", directory_.path()),
+            "cannot open: " + directory_.path() + " is not a regular file (dbm lookup)");
+}
+
+TEST_F(Files, RuleL9DbmAnswersHaveALimit) {
+  const std::string file = directory_ / "big.db";
+  std::string most;
+  for (std::size_t i = 0; i < limits::kLookupAnswerBytes; ++i) most += "78";
+  const auto made =
+      test::Run({"db5.3_load", file},
+                {.input = "VERSION=3\nformat=bytevalue\ntype=btree\nHEADER=END\n 61\n " + most +
+                          "\n 62\n " + most + "78\nDATA=END\n"});
+  ASSERT_EQ(made.status, 0) << made.output;
+  EXPECT_EQ(Ask("dbmnz", "a", file).size(), limits::kLookupAnswerBytes + 2);
+  EXPECT_EQ(Ask("dbmnz", "b", file), "deferred: the answer is longer than " +
+                                         std::to_string(limits::kLookupAnswerBytes) + " octets");
+}
+
 // --- json --------------------------------------------------------------------------------
 
 class Json : public Files {
