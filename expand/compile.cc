@@ -478,6 +478,22 @@ NodeId EmitProgram(const AstNode& tree, const Diagnostics& of_form, CompileConte
   return Emitter(context).EmitWhole(tree, of_form);
 }
 
+// $ldap_dn lives no longer than one evaluation, so that no later one takes the entry of an
+// earlier attempt for its own (rule I15).
+void WarnOfNeverSet(CompileContext& context) {
+  const auto searches = [](const Node& node) {
+    return node.lookup != nullptr && node.kind == NodeKind::kItem &&
+           std::find(node.lookup->accepts.begin(), node.lookup->accepts.end(),
+                     Quote::kLdapFilter) != node.lookup->accepts.end();
+  };
+  const auto& nodes = context.rep.nodes;
+  if (std::any_of(nodes.begin(), nodes.end(), searches)) return;
+  for (const Node& node : nodes)
+    if (node.kind == NodeKind::kVariable && node.text == "ldap_dn")
+      context.Warn(node.span, "$ldap_dn is empty: there is no directory lookup in this text", "",
+                   code::kNeverSet);
+}
+
 // --- the way in ----------------------------------------------------------------------
 
 ProgramPtr Compile(SourceSpan part, facts::Phase used_at, const Names& names,
@@ -498,6 +514,7 @@ ProgramPtr CompileNested(SourceSpan part, facts::Phase used_at, const Names& nam
   const Node& root = rep->node(rep->root);
   rep->is_constant = root.kind == NodeKind::kText;
   if (rep->is_constant) rep->constant = root.text;
+  WarnOfNeverSet(context);
   if (reading == Reading::kConfiguration) {
     if (HasErrors(found))
       std::move(late.begin(), late.end(), std::back_inserter(found));

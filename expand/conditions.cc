@@ -309,8 +309,7 @@ bool RunLdapAuth(Evaluation& e, const Node& node, bool* holds) {
           node, [&] { return e.services.AuthenticateBy(node.lookup->handle, query.text); },
           &answer))
     return false;
-  if (answer.kind == LookupAnswer::kDeferred)
-    return e.FailDeferred(node, "ldapauth: " + answer.text);
+  if (answer.kind == LookupAnswer::kDeferred) return e.FailDeferred(node, answer.text);
   return *holds = answer.kind == LookupAnswer::kFound, true;
 }
 

@@ -71,7 +71,6 @@ constexpr ElsewhereRow kVariableNames[] = {
   {"host_port", kLater},
   {"initial_cwd", kNeedsMessage},
   {"inode", kNeedsMessage},
-  {"ldap_dn", kLater},
   {"load_average", kNeedsMessage},
   {"local_part_data", kLater},
   {"local_part_prefix", kLater},

@@ -167,6 +167,7 @@ class Evaluation {
   Datum item;                      // $item
   std::span<const Text> captures;  // $0, $1, …
   std::span<const Datum> holes;    // of the innermost sg
+  std::string_view ldap_dn;        // of the last directory entry that a lookup found
 
  private:
   bool Step(const Node& node);

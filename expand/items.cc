@@ -155,6 +155,7 @@ bool AskQuery(Evaluation& e, const Node& node, const Datum& query, LookupAnswer*
   if (!e.Ask(
           node, [&] { return e.services.Lookup(request); }, answer))
     return false;
+  if (!answer->entry.empty()) e.ldap_dn = e.Copy(answer->entry);
   return answer->kind != LookupAnswer::kDeferred || Defer(e, node, query.text, *answer);
 }
 

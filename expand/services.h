@@ -75,6 +75,7 @@ struct LookupAnswer {
   std::string text;  // value, or reason
   // kDeferred because a file or database cannot be opened: the reason stands alone.
   bool opening = false;
+  std::string entry;  // the directory entry that it came from, where there is one
 };
 
 // A small file of the administrator's, whole; or why it cannot be read.

@@ -129,6 +129,10 @@ bool GetOurCert(Evaluation& e, const Node&, Datum* out) {
   return *out = CertificateDatum(e.session.tls.own.get()), true;
 }
 
+bool GetLdapDn(Evaluation& e, const Node&, Datum* out) {
+  return *out = e.From(e.ldap_dn, kFromDirectory), true;
+}
+
 bool GetPeerDn(Evaluation& e, const Node&, Datum* out) {
   const crypto::Certificate* peer = e.session.tls.peer.get();
   *out = peer != nullptr ? e.From(peer->subject_text(), kFromCertificate) : Datum();
@@ -252,6 +256,7 @@ constexpr VariableRow kVariables[] = {
   {"interface_address",           kText,        Phase::kConnect, kFromAdministrator, &GetText<&LocalIp>, "old name of $received_ip_address"},
   {"interface_port",              kNumber,      Phase::kConnect, kFromAdministrator, &GetNumber<&LocalPort>, "old name of $received_port"},
   {"item",                        kText,        Phase::kLoad,    kFromAdministrator, &GetItem,        "the element at hand in map, filter, reduce, forany, forall"},
+  {"ldap_dn",                     kText,        Phase::kLoad,    kFromDirectory,     &GetLdapDn,      "the name of the entry that the last directory lookup before it in the same text found"},
   {"local_part",                  kText,        Phase::kRcpt,    kFromClient,        &GetText<&LocalPart>, "the recipient's local part"},
   {"message_exim_id",             kText,        Phase::kMail,    kFromAdministrator, &GetText<&MessageId>, "the message's identifier in the log"},
   {"message_id",                  kText,        Phase::kMail,    kFromAdministrator, &GetText<&MessageId>, "old name of $message_exim_id"},

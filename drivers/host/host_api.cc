@@ -55,6 +55,10 @@ void Answer(signet_lookup_call* call, signet_text text) noexcept {
   static_cast<LookupCall*>(call)->answered = View(text);
 }
 
+void Entry(signet_lookup_call* call, signet_text name) noexcept {
+  static_cast<LookupCall*>(call)->entry = View(name);
+}
+
 void Changed(signet_lookup_call* call) noexcept { static_cast<LookupCall*>(call)->changed = true; }
 
 int MainOption(signet_worker* worker, signet_text name, signet_text* text) noexcept {
@@ -152,6 +156,7 @@ const signet_host kTable = {
     .shutdown = Shutdown,
     .close = Close,
     .changed = Changed,
+    .entry = Entry,
 };
 
 }  // namespace

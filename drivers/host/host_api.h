@@ -69,6 +69,7 @@ namespace signet::drivers {
 struct LookupCall : signet_lookup_call {
   LookupCall() : signet_lookup_call{} { size = sizeof(signet_lookup_call); }
   std::string answered;
+  std::string entry;     // the directory's name of what was found
   bool changed = false;  // what the driver looks things up in
 };
 

@@ -224,6 +224,7 @@ Result<std::unique_ptr<LookupDriver>, std::string> MakeType(const signet_lookup_
   entry->abi = &driver;
   entry->type_index = index;
   entry->blocking = (type.flags & SIGNET_LOOKUP_BLOCKING) != 0;
+  entry->kept = (type.flags & SIGNET_LOOKUP_NOT_KEPT) == 0;
   entry->type.name = entry->name;
   entry->type.single_key = (type.flags & SIGNET_LOOKUP_SINGLE_KEY) != 0;
   entry->type.absolute_file = (type.flags & SIGNET_LOOKUP_ABSOLUTE_FILE) != 0;

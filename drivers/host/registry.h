@@ -41,6 +41,7 @@ struct LookupDriver {
   const signet_lookup_driver* abi = nullptr;
   std::uint32_t type_index = 0;         // row of the driver's `types`
   bool blocking = false;                // `find` is run on a thread of the blocking pool
+  bool kept = true;                     // answers may be remembered
   expand::LookupType type;              // handle = index in Registry::lookups()
   std::vector<OptionRow> main_options;  // main-section options it reads
 };

@@ -22,12 +22,37 @@ void* Open(const signet_host* host, signet_worker* worker) noexcept {
 void Close(const signet_host*, void* state) noexcept { delete static_cast<Directory*>(state); }
 
 constexpr Form kForms[] = {Form::kOne, Form::kMany, Form::kDn};  // in the order of kTypes
+constexpr std::uint32_t kBindTest = 3;                           // ldapauth, the fourth
+
+signet_verdict Authenticate(const signet_host* host, void* state,
+                            signet_lookup_call* call) noexcept {
+  std::string why;
+  const signet_verdict verdict =
+      static_cast<Directory*>(state)->Authenticate(View(call->query), call->deadline_ms, &why);
+  host->answer(call, Text(why));
+  return verdict;
+}
+
+// ${lookup ldapauth{…}}: found, and empty, where the directory accepts the credentials.
+signet_found FindByBinding(const signet_host* host, void* state,
+                           signet_lookup_call* call) noexcept {
+  switch (Authenticate(host, state, call)) {
+    case SIGNET_ACCEPT:
+      return SIGNET_FOUND;
+    case SIGNET_REJECT:
+      return SIGNET_NOT_FOUND;
+    default:
+      return SIGNET_LATER;
+  }
+}
 
 signet_found Find(const signet_host* host, void* state, signet_lookup_call* call) noexcept {
   if (call->query.size == 0) return SIGNET_NOT_FOUND;
+  if (call->type == kBindTest) return FindByBinding(host, state, call);
   const Answer answer = static_cast<Directory*>(state)->Find(View(call->query), kForms[call->type],
                                                              call->deadline_ms);
   host->answer(call, Text(answer.text));
+  if (!answer.dn.empty() && SIGNET_HAS(host, entry)) host->entry(call, Text(answer.dn));
   switch (answer.kind) {
     case Answer::kFound:
       return SIGNET_FOUND;
@@ -37,15 +62,6 @@ signet_found Find(const signet_host* host, void* state, signet_lookup_call* call
       break;
   }
   return SIGNET_LATER;
-}
-
-signet_verdict Authenticate(const signet_host* host, void* state,
-                            signet_lookup_call* call) noexcept {
-  std::string why;
-  const signet_verdict verdict =
-      static_cast<Directory*>(state)->Authenticate(View(call->query), call->deadline_ms, &why);
-  host->answer(call, Text(why));
-  return verdict;
 }
 
 // clang-format off
@@ -75,6 +91,8 @@ const signet_lookup_type kTypes[] = {
     {SIGNET_TEXT("ldap"), 0, kQuotes, SIGNET_TEXT("attributes of one entry of an LDAP directory")},
     {SIGNET_TEXT("ldapm"), 0, kQuotes, SIGNET_TEXT("attributes of several entries, one a line")},
     {SIGNET_TEXT("ldapdn"), 0, kQuotes, SIGNET_TEXT("the distinguished name of one entry")},
+    {SIGNET_TEXT("ldapauth"), SIGNET_LOOKUP_NOT_KEPT, kQuotes,
+     SIGNET_TEXT("empty, where a directory accepts the USER and PASS of the query")},
 };
 
 const signet_lookup_driver kDriver = {

@@ -43,7 +43,7 @@ Settings ReadSettings(const signet_host* host, signet_worker* worker) {
   return settings;
 }
 
-Answer Defer(std::string why) { return {Answer::kDeferred, std::move(why)}; }
+Answer Defer(std::string why) { return {Answer::kDeferred, std::move(why), ""}; }
 
 bool MeansNoEntry(int code) {
   return code == kNoSuchObject || code == 33 || code == kInvalidDnSyntax ||
@@ -58,9 +58,10 @@ std::string ServerSaid(const SearchEnd& end) {
   return text;
 }
 
-// What the server's answer means. Several entries where one is wanted are never one (L3).
+// What the server's answer means, but for the name of the entry. Several entries where one is
+// wanted are never one (L3).
 Answer Interpret(const SearchEnd& end, const Query& query, Form form) {
-  if (MeansNoEntry(end.code)) return {Answer::kNotFound, ""};
+  if (MeansNoEntry(end.code)) return {Answer::kNotFound, "", ""};
   const bool cut = end.code == kSizeLimitExceeded && query.size_limit != 0;
   if (end.code != kSuccess && !cut) return Defer(ServerSaid(end));
   if (form != Form::kMany && end.entries.size() > 1)
@@ -68,9 +69,9 @@ Answer Interpret(const SearchEnd& end, const Query& query, Form form) {
                  ") was returned (filter not specific enough?)");
   if (end.entries.empty() && end.references)
     return Defer("LDAP search: the server refers to others, and referrals are not followed");
-  if (end.entries.empty()) return {Answer::kNotFound, ""};
-  if (form != Form::kDn && !HasValues(end.entries)) return {Answer::kNotFound, ""};
-  return {Answer::kFound, FormatEntries(end.entries, form, query.attributes.size())};
+  if (end.entries.empty()) return {Answer::kNotFound, "", ""};
+  if (form != Form::kDn && !HasValues(end.entries)) return {Answer::kNotFound, "", ""};
+  return {Answer::kFound, FormatEntries(end.entries, form, query.attributes.size()), ""};
 }
 
 // Whether a question to another server could still be answered: it could not where the
@@ -266,6 +267,7 @@ Answer Directory::Find(std::string_view text, Form form, std::int64_t deadline_m
     SearchEnd end = SearchAt(query, request, server, deadline_ms);
     if (end.kind == SearchEnd::kAnswered) {
       Answer answer = Interpret(end, query, form);
+      if (!end.entries.empty()) answer.dn = end.entries.back().dn;
       const bool several = form != Form::kMany && end.entries.size() > 1;
       if (answer.kind != Answer::kDeferred || several) return answer;
       why = std::move(answer.text);

@@ -18,6 +18,7 @@ inline constexpr std::size_t kConnectionsMax = 64;
 struct Answer {
   enum Kind : std::uint8_t { kFound, kNotFound, kDeferred } kind = kDeferred;
   std::string text;  // value or reason
+  std::string dn;    // of the last entry that the server gave, whatever came of it
 };
 
 // What the administrator set in the main section.

@@ -18,6 +18,7 @@ inline constexpr std::string_view kDeadBranch = "dead-branch";
 inline constexpr std::string_view kFileMode = "file-mode";
 inline constexpr std::string_view kHostName = "host-name";
 inline constexpr std::string_view kNeverRuns = "never-runs";
+inline constexpr std::string_view kNeverSet = "never-set";
 inline constexpr std::string_view kNoEffect = "no-effect";
 inline constexpr std::string_view kNoMeaning = "no-meaning";
 inline constexpr std::string_view kNoTls = "no-tls";

@@ -48,7 +48,7 @@ const expand::Names* Worker::names() const { return rep_->host->names(); }
 namespace {
 
 LookupAnswer Deferred(std::string why, bool opening = false) {
-  return {LookupAnswer::kDeferred, std::move(why), opening};
+  return {LookupAnswer::kDeferred, std::move(why), opening, ""};
 }
 
 // Options that every type has, and what is left of the others.
@@ -86,8 +86,9 @@ LookupAnswer AnswerOf(int found, LookupCall& call) {
   if (found == SIGNET_FOUND && call.answered.size() > limits::kLookupAnswerBytes)
     return Deferred("the answer is longer than " + std::to_string(limits::kLookupAnswerBytes) +
                     " octets");
-  if (found == SIGNET_FOUND) return {LookupAnswer::kFound, std::move(call.answered)};
-  if (found == SIGNET_NOT_FOUND) return {LookupAnswer::kNotFound, ""};
+  if (found == SIGNET_FOUND)
+    return {LookupAnswer::kFound, std::move(call.answered), false, std::move(call.entry)};
+  if (found == SIGNET_NOT_FOUND) return {LookupAnswer::kNotFound, "", false, std::move(call.entry)};
   if (call.answered.empty()) return Deferred("the driver gave no reason");
   return Deferred(std::move(call.answered), found == SIGNET_UNREADABLE);
 }
@@ -178,13 +179,13 @@ LookupAnswer PerConnection::Rep::Find(const LookupDriver& driver,
   std::string key = std::to_string(request.handle) + ' ';
   for (const std::string_view part : {request.key, request.query, std::string_view(options.rest)})
     AddToKey(&key, part);
-  if (options.read_cache)
+  if (options.read_cache && driver.kept)
     if (const LookupAnswer* known = FindKept(key); known != nullptr) return *known;
   bool changed = false;
   LookupAnswer answer =
       Ask(driver, {request.handle, request.key, request.query, options.rest}, deadline, &changed);
   if (changed) ForgetThoseOf(driver);
-  if (answer.kind != LookupAnswer::kDeferred && !changed && options.write_cache)
+  if (answer.kind != LookupAnswer::kDeferred && !changed && options.write_cache && driver.kept)
     Keep(driver, key, answer);
   return answer;
 }

@@ -199,6 +199,9 @@ class Run {
   }
 
   static expand::LookupAnswer Answer(const std::string& text) {
+    if (const std::size_t colon = text.find(": "); text.starts_with("at ") && colon != text.npos)
+      return {expand::LookupAnswer::kFound, text.substr(colon + 2), false,
+              text.substr(3, colon - 3)};
     if (text.starts_with("found"))
       return {expand::LookupAnswer::kFound, text.size() > 6 ? text.substr(6) : ""};
     if (text.starts_with("defer ")) return {expand::LookupAnswer::kDeferred, text.substr(6)};

@@ -17,7 +17,7 @@ namespace signet::test {
 //   cert    FILE             the peer's certificate
 //   tls     FILE             a session with TLS, and our certificate
 //   session submission       the facts of an authenticated client's submission
-//   lookup  QUERY = ANSWER   ANSWER: "found TEXT", "none" or "defer REASON"
+//   lookup  QUERY = ANSWER   ANSWER: "found TEXT", "at ENTRY: TEXT", "none" or "defer REASON"
 //   file    PATH = TEXT      a file of list items
 //   phase   NAME             where the text is evaluated; data, if not given
 //   read    configuration    with all checks, as in a configuration; shows codes

@@ -271,6 +271,9 @@ struct signet_host {
    * in: no answer that this connection had from the driver is used again, nor is this
    * one. Drivers that run as SIGNET_LOOKUP_BLOCKING may call it too. */
   void (*changed)(struct signet_lookup_call* call);
+  /* Names the directory entry that the answer comes from, the last one where there are
+   * several: $ldap_dn behind this lookup in the same text. The host copies it. */
+  void (*entry)(struct signet_lookup_call* call, struct signet_text name);
 };
 
 /* --- authenticators --------------------------------------------------------------------- */
@@ -326,6 +329,7 @@ struct signet_auth_driver {
 #define SIGNET_LOOKUP_LIST_KEY                                  \
   32u /* KEY is a list: `key` has its elements with NUL between \
          them, split as lists are in the language */
+#define SIGNET_LOOKUP_NOT_KEPT 64u /* ask each time: answers are not remembered */
 
 /* Quoting that makes text of an outsider fit for a query of this type. */
 #define SIGNET_QUOTE_LDAP_FILTER 1u /* ${quote_ldap:...} */
