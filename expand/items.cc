@@ -138,6 +138,7 @@ bool AskForKeys(Evaluation& e, const Node& node, const Datum& shown, const Datum
                 const Datum& file, LookupAnswer* answer) {
   LookupKeys keys(*node.word, key.text);
   while (keys.Next()) {
+    if (keys.key().empty()) continue;  // never found; what stands for any key still is
     LookupRequest request{node.lookup->handle, keys.key(), file.text, node.text};
     if (!e.Ask(
             node, [&] { return e.services.Lookup(request); }, answer))
@@ -193,10 +194,8 @@ bool RunLookup(Evaluation& e, const Node& node, Datum* out) {
   Datum asked = key;
   bool possible = true;
   if (node.lookup->list_key && !JoinKey(e, node, key, &asked, &possible)) return false;
-  // An empty key or query is never found.
-  if (node.keyed && possible && !asked.text.empty() &&
-      !AskForKeys(e, node, key, asked, source, &answer))
-    return false;
+  // An empty query is never found.
+  if (node.keyed && possible && !AskForKeys(e, node, key, asked, source, &answer)) return false;
   if (!node.keyed && !source.text.empty() && !AskQuery(e, node, source, &answer)) return false;
   const bool found = answer.kind == LookupAnswer::kFound;
   Datum value;
@@ -434,7 +433,9 @@ bool RunExtract(Evaluation& e, const Node& node, Datum* out) {
   auto number = ReadFieldNumber(name);
   std::string wrong =
       node.keyed ? WrongKey(node, name) : CountExtract(node, e.program, number.has_value());
-  if (wrong.empty() && node.child_count < 2) wrong = "missing '{' for arg 2 of extract";
+  const std::size_t least = !IsJson(node) && number.has_value() ? 3 : 2;
+  if (wrong.empty() && node.child_count < least)
+    wrong = "missing '{' for arg " + std::to_string(node.child_count + 1) + " of extract";
   if (!wrong.empty()) return e.FailPermanently(node, std::move(wrong));
   bool found = false;
   if (IsJson(node) || !number.has_value()) {

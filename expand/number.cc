@@ -214,20 +214,21 @@ class Arithmetic {
       x = left ? static_cast<std::int64_t>(static_cast<std::uint64_t>(x) << count) : x >> count;
     }
   }
+  // Exim's check, of sums and differences alike, which refuses more than it needs to.
+  static bool IsRefused(std::int64_t x, std::int64_t y) {
+    return x >= kHalf || (x <= -kHalf && y <= -kHalf);
+  }
   std::int64_t Sum() {
     std::int64_t x = Product();
     for (;;) {
       if (Accept('+')) {
         std::int64_t y = Product();
-        // The bounds of Exim's check, which are narrower than they need to be.
-        if (error_ == nullptr && ((x >= kHalf && y >= 0) || (x <= -kHalf && y <= -kHalf)))
-          Error("overflow in sum");
+        if (error_ == nullptr && IsRefused(x, y)) Error("overflow in sum");
         if (error_ != nullptr || __builtin_add_overflow(x, y, &x))
           return Error("overflow in sum"), 0;
       } else if (Accept('-')) {
         std::int64_t y = Product();
-        if (error_ == nullptr && ((x >= kHalf && y <= 0) || (x <= -kHalf && y >= kHalf)))
-          Error("overflow in difference");
+        if (error_ == nullptr && IsRefused(x, y)) Error("overflow in difference");
         if (error_ != nullptr || __builtin_sub_overflow(x, y, &x))
           return Error("overflow in difference"), 0;
       } else {
