@@ -99,8 +99,10 @@ expand::Outcome Expander::Evaluate(SourceSpan text, Diagnostics* diagnostics) {
   expand::ProgramPtr program = expand::Compile(text, facts::Phase::kQuit, *config_.names,
                                                diagnostics, expand::Reading::kTrial);
   if (!program) return Err{Failure{FailureKind::kPermanent, {}, FirstError(*diagnostics), false}};
+  // A failure may lie in a text that belongs to the program.
+  programs_.push_back(std::move(program));
   expand::Budget budget;
-  expand::Outcome outcome = expand::Evaluate(*program, session_, services_, budget);
+  expand::Outcome outcome = expand::Evaluate(*programs_.back(), session_, services_, budget);
   if (!outcome && outcome.error().span.text) {
     diagnostics->push_back({Severity::kError, outcome.error().span, outcome.error().text, {}, {}});
   }

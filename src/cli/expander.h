@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "src/config/config.h"
 #include "src/config/macros.h"
@@ -49,6 +50,7 @@ class Expander {
   facts::Session& session_;
   config::MacroTable macros_;
   config::Texts texts_;
+  std::vector<expand::ProgramPtr> programs_;
 };
 
 }  // namespace signet::cli
