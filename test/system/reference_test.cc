@@ -3,16 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <filesystem>
 #include <iostream>
 #include <map>
 #include <set>
 #include <sstream>
 
-#include "test/support/certificates.h"
-#include "test/support/exim.h"
 #include "test/support/golden.h"
+#include "test/support/language_world.h"
 #include "test/support/line_expander.h"
 
 namespace signet::test {
@@ -25,167 +22,11 @@ const std::vector<GoldenCase>& Cases() {
   return cases;
 }
 
-// --- the world of the cases -------------------------------------------------------------
-
-namespace make = signet::testing;
-
-std::string Access(const char* method, const char* uri) {
-  return make::Sequence({make::Oid(method), make::UriName(uri)});
-}
-constexpr char kAuthorityInfoAccess[] = "1.3.6.1.5.5.7.1.1";
-constexpr char kOcsp[] = "1.3.6.1.5.5.7.48.1";
-constexpr char kCaIssuers[] = "1.3.6.1.5.5.7.48.2";
-
-// One name with two attributes, only an address among the alternative names, no OCSP.
-std::string CertificateC() {
-  make::CertificateSpec spec;
-  spec.serial = "\x08";
-  spec.subject = make::Name({{"2.5.4.10", make::Utf8("Org")},
-                             {"2.5.4.3", make::Utf8("Bob")},
-                             {"0.9.2342.19200300.100.1.1", make::Utf8("bob1"), true}});
-  spec.alternative_names = {make::IpName("\xc0\x00\x02\x09")};
-  spec.extra = {
-      {kAuthorityInfoAccess, false, make::Sequence({Access(kCaIssuers, "http://ca.one.test/")})}};
-  // The chain must not verify, only be there; any key will do.
-  return make::Issue(spec, make::SharedKey(make::KeyType::kEcdsaP256), nullptr).Pem();
-}
-
-std::string CertificateD() {
-  make::CertificateSpec spec;
-  spec.subject = make::CommonName("dee");
-  spec.extra = {{kAuthorityInfoAccess, false,
-                 make::Sequence({Access(kOcsp, "http://ocsp.one.test/"),
-                                 Access(kCaIssuers, "http://ca.one.test/")})}};
-  return make::Issue(spec, make::SharedKey(make::KeyType::kEcdsaP256), nullptr).Pem();
-}
-
-constexpr char kSlapdSettings[] = R"(
-include @PEERS@/etc/ldap/schema/core.schema
-include @PEERS@/etc/ldap/schema/cosine.schema
-include @PEERS@/etc/ldap/schema/inetorgperson.schema
-modulepath @PEERS@/usr/lib/ldap
-moduleload back_mdb
-pidfile @DIRECTORY@/slapd.pid
-database mdb
-suffix "dc=sig,dc=test"
-directory @DIRECTORY@/db
-maxsize 67108864
-dbnosync
-)";
-
-class DemoDirectory {
- public:
-  DemoDirectory() : port_(FreePort()) {
-    std::filesystem::create_directory(directory_ / "db");
-    const std::string file = directory_ / "slapd.conf";
-    WriteFile(file, Replace(Replace(kSlapdSettings, "@PEERS@", PeersDirectory()), "@DIRECTORY@",
-                            directory_.path()));
-    const Process::Options libraries = {.environment = PeerEnvironment()};
-    const std::string ldif = std::string(kDirectory) + "/directory.ldif";
-    const Finished loaded =
-        Run({PeersDirectory() + "/usr/sbin/slapadd", "-f", file, "-l", ldif}, libraries);
-    EXPECT_EQ(loaded.status, 0) << loaded.output;
-    process_ = std::make_unique<Process>(
-        std::vector<std::string>{PeersDirectory() + "/usr/sbin/slapd", "-f", file, "-h",
-                                 "ldap://" + host(), "-d", "0"},
-        libraries);
-    EXPECT_TRUE(WaitUntil([this] { return SomebodyListens(port_); })) << process_->Output();
-  }
-  std::string host() const { return "127.0.0.1:" + std::to_string(port_); }
-
- private:
-  TempDir directory_;
-  int port_;
-  std::unique_ptr<Process> process_;
-};
-
-// The files of /fx, the directory, the certificates and the configuration; both programs.
-class World {
- public:
-  static World& Get() {
-    static World world;
-    return world;
-  }
-
-  // A text of a case as it is here, and what is printed as the case would say it.
-  std::string Here(std::string text) const {
-    return Replace(Replace(std::move(text), "/fx", fx()), "//LDAP/",
-                   "//" + directory_.host() + "/");
-  }
-  std::string There(std::string text) const {
-    return Replace(Replace(std::move(text), "//" + directory_.host() + "/", "//LDAP/"), fx(),
-                   "/fx");
-  }
-
-  LineExpander Signet(const std::string& certificate, const std::vector<std::string>& settings) {
-    std::vector<std::string> command = {SignetProgram(), "expand", "-C", settings_file()};
-    for (const std::string& setting : settings) command.insert(command.end(), {"--set", setting});
-    if (!certificate.empty() && certificate != "none") {
-      command.insert(command.end(), {"--cert", files_ / (certificate + ".pem")});
-    }
-    return {command, {.environment = {"DEMO_A=val"}}};
-  }
-  LineExpander Exim() {
-    std::vector<std::string> environment = exim_.environment();
-    environment.push_back("DEMO_A=val");
-    return {{exim_.path(), "-C", exim_.directory() / "exim.conf", "-be"}, {environment, "> "}};
-  }
-
- private:
-  World() {
-    CopyFiles();
-    MakeDatabases();
-    const std::string data = "test/src/crypto/data/";
-    WriteFile(files_ / "A.pem", ReadFile(data + "ann.pem"));
-    WriteFile(files_ / "B.pem", ReadFile(data + "odd-names.pem"));
-    WriteFile(files_ / "C.pem", CertificateC());
-    WriteFile(files_ / "D.pem", CertificateD());
-    const std::string settings = ReadFile(std::string(kDirectory) + "/settings.conf");
-    WriteFile(settings_file(), settings);
-    WriteFile(exim_.directory() / "exim.conf",
-              "spool_directory = " + exim_.directory().path() +
-                  "/spool\nlog_file_path = " + exim_.directory().path() + "/log-%s\n" + settings);
-  }
-
-  std::string fx() const { return files_ / "fx"; }
-  std::string settings_file() const { return files_ / "settings.conf"; }
-
-  void CopyFiles() {
-    namespace fs = std::filesystem;
-    fs::copy(std::string(kDirectory) + "/files", fx());
-    fs::create_directories(fx() + "/dir/sub");
-    WriteFile(fx() + "/dir/file", "");
-    fs::create_symlink("nowhere", fx() + "/dir/link");
-  }
-
-  void MakeDatabases() {
-    Tool({"cdb", "-c", fx() + "/x.cdb"}, "+2,3:k1->one\n+2,0:k2->\n+3,4:K k->v,\"w\n\n");
-    Tool({"sqlite3", fx() + "/s.db"},
-         "create table u(name,home,q,n);\n"
-         "insert into u values('ann','/home/ann','a \"q\\ b',NULL),('bob','',' x',5);\n");
-    const std::string head = "VERSION=3\nformat=bytevalue\ntype=hash\nHEADER=END\n";
-    // k1 and k2 as octets, with and without a NUL behind them.
-    Tool({"db5.3_load", fx() + "/x.dbm"},
-         head + " 6b3100\n 6f6e65\n 6b3200\n 74776f20776f726473\nDATA=END\n");
-    Tool({"db5.3_load", fx() + "/x.dbmnz"}, head + " 6b31\n 6f6e65\nDATA=END\n");
-  }
-
-  void Tool(std::vector<std::string> command, const std::string& input) {
-    const std::string name = command.front();
-    const Finished finished = Run(std::move(command), {.input = input});
-    EXPECT_EQ(finished.status, 0) << name << ": " << finished.output;
-  }
-
-  TempDir files_;
-  DemoDirectory directory_;
-  EximProgram exim_;
-};
-
 // --- what is expected and what is said ------------------------------------------------------
 
 std::string Said(const std::string& answer) {
   constexpr std::string_view kFailed = "Failed: ";
-  const std::string text = Escaped(World::Get().There(answer));
+  const std::string text = Escaped(LanguageWorld::Get().There(answer));
   if (text.starts_with(kFailed)) return "fails " + text.substr(kFailed.size());
   return "result " + text;
 }
@@ -204,7 +45,7 @@ std::vector<std::string> SettingsOf(const GoldenCase& golden) {
 }
 
 std::string TextOf(const GoldenCase& golden) {
-  return World::Get().Here(std::string(golden.Find("expand")));
+  return LanguageWorld::Get().Here(std::string(golden.Find("expand")));
 }
 
 // Runs cases in as few processes as possible; what each says, by its name.
@@ -231,7 +72,7 @@ const std::string& SignetSays(const GoldenCase& golden) {
                return std::make_pair(std::string(one.Find("cert")), SettingsOf(one));
              },
              [](const GoldenCase& one) {
-               return World::Get().Signet(std::string(one.Find("cert")), SettingsOf(one));
+               return LanguageWorld::Get().Signet(std::string(one.Find("cert")), SettingsOf(one));
              });
   return said[golden.Name()];
 }
@@ -243,7 +84,7 @@ bool EximHasIt(const GoldenCase& golden) {
 const std::string& EximSays(const GoldenCase& golden) {
   static std::map<std::string, std::string> said = SayAll(
       &EximHasIt, [](const GoldenCase&) { return 0; },
-      [](const GoldenCase&) { return World::Get().Exim(); });
+      [](const GoldenCase&) { return LanguageWorld::Get().Exim(); });
   return said[golden.Name()];
 }
 
@@ -296,7 +137,7 @@ TEST_P(Peer, EximGivesWhatItSays) {
   const std::string_view other = golden.Find("peer");
   const std::string expected = other.empty() ? Expected(golden) : std::string(other);
   std::string said = EximSays(golden);
-  if (said != expected) said = Said(World::Get().Exim().ExpandAlone(TextOf(golden)));
+  if (said != expected) said = Said(LanguageWorld::Get().Exim().ExpandAlone(TextOf(golden)));
   EXPECT_EQ(said, expected) << At(golden);
 }
 INSTANTIATE_TEST_SUITE_P(Case, Peer, ::testing::ValuesIn(CasesForExim()), NameOfCase);
