@@ -46,7 +46,7 @@ std::string NotAbsolute(const LookupType& type) {
 // Options that nobody knows are ignored, which is seldom what was meant.
 void CheckOptions(CompileContext& context, const Node& node, const LookupType& type,
                   std::string_view options) {
-  if (!type.options.has_value()) return;
+  if (!type.options.has_value() || options.empty()) return;
   std::vector<std::string_view> known = {"cache=no", "cache=no_rd", "cache=no_wr"};
   if (type.single_key) known.push_back("ret=key");
   std::string_view own = *type.options;
@@ -133,16 +133,23 @@ void SetParts(Evaluation& e, const Text& key, const LookupKeys::Parts& parts) {
   e.captures = {texts, 3};
 }
 
-// `shown` is the key as it was given, for messages.
+// `shown` is the key as it was given, for messages. All keys that it stands for are one
+// lookup of the session's.
 bool AskForKeys(Evaluation& e, const Node& node, const Datum& shown, const Datum& key,
                 const Datum& file, LookupAnswer* answer) {
   LookupKeys keys(*node.word, key.text);
+<<<<<<< HEAD
   while (keys.Next()) {
     if (keys.key().empty()) continue;  // never found; what stands for any key still is
+=======
+  for (std::size_t tried = 0; keys.Next(); ++tried) {
+>>>>>>> eff1192 (lookup: Count all keys of a key as one lookup)
     LookupRequest request{node.lookup->handle, keys.key(), file.text, node.text};
-    if (!e.Ask(
-            node, [&] { return e.services.Lookup(request); }, answer))
-      return false;
+    const auto ask = [&] { return e.services.Lookup(request); };
+    if (tried == limits::kKeysPerLookup)
+      return e.FailTemporarily(node, "the key has too many components for partial matching");
+    if (tried == 0 && !e.Ask(node, ask, answer)) return false;
+    if (tried > 0) *answer = ask();
     if (answer->kind == LookupAnswer::kDeferred) return Defer(e, node, shown.text, *answer);
     if (answer->kind == LookupAnswer::kNotFound) continue;
     if (keys.parts().present) SetParts(e, key, keys.parts());

@@ -155,7 +155,8 @@ class Scan {
   Tried Lookup(const ListItem& item);
   Tried HostLookup(const ListItem& item);
   Tried Ask(const ListItem& item, const Text& key, Text* data);
-  Tried AskOnce(const LookupRequest& request, LookupAnswer* answer);
+  // `counts`: it is one more lookup of the session's.
+  Tried AskOnce(const LookupRequest& request, bool counts, LookupAnswer* answer);
   Tried Unknown(const ListItem& item);
   Tried File(const ListItem& item);
   Tried Mailbox(const ListItem& item);
@@ -432,11 +433,11 @@ Tried Scan::Unknown(const ListItem& item) {
 
 // --- lookups ----------------------------------------------------------------------------------
 
-Tried Scan::AskOnce(const LookupRequest& request, LookupAnswer* answer) {
+Tried Scan::AskOnce(const LookupRequest& request, bool counts, LookupAnswer* answer) {
   Budget& budget = world_.budget;
-  if (budget.lookups == 0) return Defer("too many lookups in one session");
+  if (counts && budget.lookups == 0) return Defer("too many lookups in one session");
   if (budget.deadline.Passed()) return Defer("expansion took too long");
-  --budget.lookups;
+  if (counts) --budget.lookups;
   *answer = world_.services.Lookup(request);
   if (answer->kind == LookupAnswer::kDeferred) {
     result_.lookup_deferred = true;
@@ -450,18 +451,20 @@ Tried Scan::Ask(const ListItem& item, const Text& key, Text* data) {
   LookupAnswer answer;
   if (!item.type->single_key) {
     const Tried tried =
-        AskOnce({item.type->handle, "", item.source.text, item.word.options}, &answer);
+        AskOnce({item.type->handle, "", item.source.text, item.word.options}, true, &answer);
     if (tried != Tried::kYes) return tried;
     *data = FromDirectory(answer.text, world_.arena);
     SetCaptures({key});
     return Tried::kYes;
   }
   LookupKeys keys(item.word, key.text);
-  while (keys.Next()) {
+  for (std::size_t asked = 0; keys.Next(); ++asked) {
     if (!Step()) return Tried::kDefer;
+    if (asked == limits::kKeysPerLookup)
+      return Defer("the key has too many components for partial matching");
     if (keys.key().empty()) continue;
-    const Tried tried =
-        AskOnce({item.type->handle, keys.key(), item.source.text, item.word.options}, &answer);
+    const Tried tried = AskOnce(
+        {item.type->handle, keys.key(), item.source.text, item.word.options}, asked == 0, &answer);
     if (tried == Tried::kDefer) return tried;
     if (tried == Tried::kNo) continue;
     *data =

@@ -403,7 +403,7 @@ bool Parser::Lookup(AstNode* node) {
   }
   lex_.SkipSpace();
   SourceSpan type = lex_.TypeWord();
-  if (type.view().empty()) return ErrorHere("missing lookup type");
+  if (type.view().empty() || type.view().starts_with('}')) return ErrorHere("missing lookup type");
   node->text = type.view();
   node->name = type;
   lex_.SkipSpace();

@@ -38,9 +38,19 @@ static void answer(struct signet_lookup_call* call, struct signet_text text) {
   lookup->answer[lookup->answer_size] = '\0';
 }
 
+static void changed(struct signet_lookup_call* call) { ++((struct fake_lookup*)call)->changed; }
+
+static void worker_log(struct signet_worker* worker, struct signet_text line) {
+  const size_t most = sizeof worker->logged - 1;
+  const size_t size = line.size < most ? line.size : most;
+  memcpy(worker->logged, line.data, size);
+  worker->logged[size] = '\0';
+}
+
 static int main_option(struct signet_worker* worker, struct signet_text name,
                        struct signet_text* text) {
   const struct signet_text known = fake_text(worker->option_name);
+  if (worker->option_name == NULL) return 0;
   if (known.size != name.size || memcmp(known.data, name.data, name.size) != 0) return 0;
   *text = fake_text(worker->option_text);
   return 1;
@@ -68,4 +78,6 @@ const struct signet_host fake_host = {
     .main_option = main_option,
     .now_ms = now_ms,
     .run_blocking = run_blocking,
+    .changed = changed,
+    .worker_log = worker_log,
 };

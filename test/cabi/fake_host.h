@@ -29,11 +29,13 @@ struct fake_lookup {
   struct signet_lookup_call call;
   char answer[512];
   size_t answer_size;
+  int changed; /* how often the driver said so */
 };
 
 struct signet_worker {
   const char *option_name, *option_text; /* the one main option that is set */
   int blocking_runs;
+  char logged[512]; /* the last line */
 };
 
 extern const struct signet_host fake_host;

@@ -367,6 +367,21 @@ TEST_F(ExpandTest, RuleE6WhatFailsIsAFailure) {
   }
 }
 
+TEST_F(ExpandTest, AllKeysOfAKeyAreOneLookupAndHaveALimit) {
+  budget_.lookups = 1;
+  EXPECT_EQ(TextOf("${lookup{a.b.c.d}partial-lsearch*{/f}{y}{n}}"), "n");
+  EXPECT_EQ(services_.asked.size(), 5u);
+  EXPECT_EQ(FailureOf("${lookup{a}lsearch{/f}}${lookup{a}lsearch{/f}}").text,
+            "too many lookups in one session");
+  budget_ = Budget();
+  // The key itself, the affix and it, and one for each component but the last.
+  std::string most = "x";
+  for (std::size_t i = 2; i < limits::kKeysPerLookup; ++i) most += ".x";
+  EXPECT_EQ(TextOf("${lookup{" + most + "}partial1-lsearch{/f}{y}{n}}"), "n");
+  EXPECT_EQ(FailureOf("${lookup{x." + most + "}partial1-lsearch{/f}{y}{n}}").text,
+            "the key has too many components for partial matching");
+}
+
 TEST_F(ExpandTest, AFailureHasTheSpanOfTheNodeThatFailed) {
   Failure failure = FailureOf("abc ${if eq{a}{${eval:1/0}}{y}{n}}");
   EXPECT_EQ(failure.span.view(), "${eval:1/0}");

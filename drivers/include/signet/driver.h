@@ -326,9 +326,9 @@ struct signet_auth_driver {
 #define SIGNET_LOOKUP_FILE_NAMES                                \
   16u /* what is found is the name of a file that exists, of no \
          outsider's making: fit to be, or to be in, a file name */
-#define SIGNET_LOOKUP_LIST_KEY                                  \
-  32u /* KEY is a list: `key` has its elements with NUL between \
-         them, split as lists are in the language */
+#define SIGNET_LOOKUP_LIST_KEY                                                               \
+  32u                              /* KEY is a list: `key` has its elements with NUL between \
+                                      them, split as lists are in the language */
 #define SIGNET_LOOKUP_NOT_KEPT 64u /* ask each time: answers are not remembered */
 
 /* Quoting that makes text of an outsider fit for a query of this type. */
