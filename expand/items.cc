@@ -138,18 +138,17 @@ void SetParts(Evaluation& e, const Text& key, const LookupKeys::Parts& parts) {
 bool AskForKeys(Evaluation& e, const Node& node, const Datum& shown, const Datum& key,
                 const Datum& file, LookupAnswer* answer) {
   LookupKeys keys(*node.word, key.text);
-<<<<<<< HEAD
+  std::size_t tried = 0;
   while (keys.Next()) {
     if (keys.key().empty()) continue;  // never found; what stands for any key still is
-=======
-  for (std::size_t tried = 0; keys.Next(); ++tried) {
->>>>>>> eff1192 (lookup: Count all keys of a key as one lookup)
     LookupRequest request{node.lookup->handle, keys.key(), file.text, node.text};
     const auto ask = [&] { return e.services.Lookup(request); };
     if (tried == limits::kKeysPerLookup)
       return e.FailTemporarily(node, "the key has too many components for partial matching");
-    if (tried == 0 && !e.Ask(node, ask, answer)) return false;
-    if (tried > 0) *answer = ask();
+    if (tried++ > 0)
+      *answer = ask();
+    else if (!e.Ask(node, ask, answer))
+      return false;
     if (answer->kind == LookupAnswer::kDeferred) return Defer(e, node, shown.text, *answer);
     if (answer->kind == LookupAnswer::kNotFound) continue;
     if (keys.parts().present) SetParts(e, key, keys.parts());

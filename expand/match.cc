@@ -458,13 +458,15 @@ Tried Scan::Ask(const ListItem& item, const Text& key, Text* data) {
     return Tried::kYes;
   }
   LookupKeys keys(item.word, key.text);
-  for (std::size_t asked = 0; keys.Next(); ++asked) {
+  std::size_t asked = 0;
+  while (keys.Next()) {
     if (!Step()) return Tried::kDefer;
     if (asked == limits::kKeysPerLookup)
       return Defer("the key has too many components for partial matching");
     if (keys.key().empty()) continue;
-    const Tried tried = AskOnce(
-        {item.type->handle, keys.key(), item.source.text, item.word.options}, asked == 0, &answer);
+    const Tried tried =
+        AskOnce({item.type->handle, keys.key(), item.source.text, item.word.options}, asked++ == 0,
+                &answer);
     if (tried == Tried::kDefer) return tried;
     if (tried == Tried::kNo) continue;
     *data =
