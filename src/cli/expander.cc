@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "src/base/text.h"
+#include "src/cli/peer.h"
 
 namespace signet::cli {
 namespace {
@@ -121,6 +122,12 @@ Result<std::string, std::string> Expander::Set(std::string_view name, std::strin
     std::string_view near = SuggestName(name, known);
     std::string hint = near.empty() ? "" : "; did you mean \"" + std::string(near) + "\"?";
     return Err{"unknown variable name \"" + key + "\"" + hint};
+  }
+  if (name == "tls_in_peercert" || name == "tls_in_ourcert") {
+    auto certificate = ReadCertificate(value);
+    if (!certificate) return Err{certificate.error()};
+    (name == "tls_in_ourcert" ? session_.tls.own : session_.tls.peer) = certificate.value();
+    return key;
   }
   session_.overrides[key] = Value(std::move(value), kFromClient);
   return key;

@@ -34,7 +34,8 @@ class Expander {
 
   // Sets a variable to a text that is not expanded. Acl variables hold what the
   // administrator says; any other is taken for the client's word, as it would be in a
-  // session, so that a query without quoting fails here as it fails there.
+  // session, so that a query without quoting fails here as it fails there. A certificate is
+  // set by the name of a PEM file.
   //
   //   Errors  no variable of that name; with a suggestion.
   Result<std::string, std::string> Set(std::string_view name, std::string value);

@@ -73,17 +73,29 @@ Pem Verify(const std::vector<crypto::CertificatePtr>& chain, const config::Confi
   return status.verified ? std::string() : status.reason;
 }
 
+Result<std::vector<crypto::CertificatePtr>, std::string> ReadChain(const std::string& pem_file) {
+  Pem pem = ReadFile(pem_file);
+  if (!pem) return Err{pem.error()};
+  auto chain = crypto::Certificate::ChainFromPem(pem.value());
+  if (!chain) return Err{"\"" + pem_file + "\": " + chain.error()};
+  if (chain.value().empty()) return Err{"\"" + pem_file + "\" holds no certificate"};
+  return std::move(chain).value();
+}
+
 }  // namespace
+
+Result<crypto::CertificatePtr, std::string> ReadCertificate(const std::string& pem_file) {
+  auto chain = ReadChain(pem_file);
+  if (!chain) return Err{chain.error()};
+  return chain.value().front();
+}
 
 Result<std::string, std::string> PretendCertificate(const std::string& pem_file,
                                                     const config::Config& config,
                                                     expand::Services& services,
                                                     facts::Session* session) {
-  Pem pem = ReadFile(pem_file);
-  if (!pem) return pem;
-  auto chain = crypto::Certificate::ChainFromPem(pem.value());
-  if (!chain) return Err{"\"" + pem_file + "\": " + chain.error()};
-  if (chain.value().empty()) return Err{"\"" + pem_file + "\" holds no certificate"};
+  auto chain = ReadChain(pem_file);
+  if (!chain) return Err{chain.error()};
   session->tls.active = true;
   session->tls.peer = chain.value().front();
   Pem reason = std::string();

@@ -21,5 +21,10 @@ Result<std::string, std::string> PretendCertificate(const std::string& pem_file,
                                                     expand::Services& services,
                                                     facts::Session* session);
 
+// The first certificate of a PEM file.
+//
+//   Errors   as above.
+Result<crypto::CertificatePtr, std::string> ReadCertificate(const std::string& pem_file);
+
 }  // namespace signet::cli
 #endif
