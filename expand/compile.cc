@@ -191,7 +191,25 @@ class Emitter {
     }
     if (pieces.empty()) pieces.push_back({0, tree.span, false});
     node->holes = static_cast<std::uint32_t>(holes.size());
-    node->again = EmitText("replacement", std::move(text), pieces, holes, depth, "");
+    std::string wrong;
+    node->again = EmitLate("replacement", std::move(text), pieces, holes, depth, "", &wrong);
+    if (node->again == kNoNode) node->again = EmitWrong(tree.span, std::move(wrong));
+  }
+
+  // What fails with this text when it is evaluated.
+  NodeId EmitWrong(SourceSpan span, std::string why) {
+    Node empty, node;
+    empty.kind = NodeKind::kText;
+    node.kind = NodeKind::kOperator;
+    node.op = FindRow(Operators(), "expand");
+    empty.span = node.span = node.name = span;
+    node.wrong = true;
+    node.text = context_.Keep(std::move(why));
+    const NodeId operand = Append(empty);
+    node.first_child = static_cast<std::uint32_t>(rep_.children.size());
+    node.child_count = 1;
+    rep_.children.push_back(operand);
+    return Append(node);
   }
 
   // The constant operand of `expand`. What is wrong with it Exim sees only when it is
@@ -201,21 +219,33 @@ class Emitter {
     const std::string_view* text = context_.ConstantText(rep_.child(*node, 0));
     if (text == nullptr) return;
     const std::string before = "internal expansion of " + InQuotes(*text) + " failed: ";
-    const std::size_t nodes = rep_.nodes.size(), children = rep_.children.size();
     SourceSpan operand = tree.children.front()->span;
+    std::string wrong;
+    node->again =
+        EmitLate("expanded text", std::string(*text), {{0, operand, operand.view() == *text}}, {},
+                 tree.depth + 1, before, &wrong);
+  }
+
+  // As EmitText. Mistakes are such that Exim sees only when the part is evaluated; where there
+  // are any, kNoNode, and `wrong` is the first.
+  NodeId EmitLate(std::string name, std::string text, const std::vector<SourceText::Piece>& pieces,
+                  std::span<const std::uint32_t> holes, std::size_t depth,
+                  const std::string& before, std::string* wrong) {
+    const std::size_t nodes = rep_.nodes.size(), children = rep_.children.size();
     Diagnostics* outer = context_.diagnostics;
     Diagnostics found;
     context_.diagnostics = &found;
-    node->again = EmitText("expanded text", std::string(*text),
-                           {{0, operand, operand.view() == *text}}, {}, tree.depth + 1, before);
+    NodeId made = EmitText(std::move(name), std::move(text), pieces, holes, depth, before);
     context_.diagnostics = outer;
-    if (HasErrors(found)) {
-      rep_.nodes.resize(nodes);
-      rep_.children.resize(children);
-      node->again = kNoNode;
+    for (Diagnostic& d : found) {
+      const bool error = d.severity == Severity::kError;
+      if (error && wrong->empty()) *wrong = d.message;
+      (error ? context_.late : outer)->push_back(std::move(d));
     }
-    for (Diagnostic& d : found)
-      (d.severity == Severity::kError ? context_.late : outer)->push_back(std::move(d));
+    if (wrong->empty()) return made;
+    rep_.nodes.resize(nodes);
+    rep_.children.resize(children);
+    return kNoNode;
   }
 
   // Compiles text that stands in the configuration in another form. It goes with the
