@@ -97,10 +97,10 @@ LanguageWorld::LanguageWorld() {
   CopyFiles();
   MakeDatabases();
   const std::string data = "test/src/crypto/data/";
-  WriteFile(files_ / "A.pem", ReadFile(data + "ann.pem"));
-  WriteFile(files_ / "B.pem", ReadFile(data + "odd-names.pem"));
-  WriteFile(files_ / "C.pem", CertificateC());
-  WriteFile(files_ / "D.pem", CertificateD());
+  WriteFile(fx() + "/A.pem", ReadFile(data + "ann.pem"));
+  WriteFile(fx() + "/B.pem", ReadFile(data + "odd-names.pem"));
+  WriteFile(fx() + "/C.pem", CertificateC());
+  WriteFile(fx() + "/D.pem", CertificateD());
   const std::string settings = ReadFile(std::string(kDirectory) + "/settings.conf");
   WriteFile(settings_file(), settings);
   const std::string own = exim_.directory().path();
@@ -119,9 +119,10 @@ std::string LanguageWorld::There(std::string text) const {
 LineExpander LanguageWorld::Signet(const std::string& certificate,
                                    const std::vector<std::string>& settings) const {
   std::vector<std::string> command = {SignetProgram(), "expand", "-C", settings_file()};
-  for (const std::string& setting : settings) command.insert(command.end(), {"--set", setting});
+  for (const std::string& setting : settings)
+    command.insert(command.end(), {"--set", Here(setting)});
   if (!certificate.empty() && certificate != "none") {
-    command.insert(command.end(), {"--cert", files_ / (certificate + ".pem")});
+    command.insert(command.end(), {"--cert", fx() + "/" + certificate + ".pem"});
   }
   return {command, {.environment = {"DEMO_A=val"}}};
 }

@@ -175,7 +175,11 @@ constexpr Class kClasses[] = {
      }},
     {"mistake-at-load",
      [](const Pair& p) { return !Failed(p.exim) && Has(p.signet, kConstantMistakes); }},
-    {"old-checks", [](const Pair& p) { return Has(p.exim, kOldChecks) && !Failed(p.signet); }},
+    {"old-checks",
+     [](const Pair& p) {
+       return !Failed(p.signet) &&
+              (Has(p.exim, kOldChecks) || (Failed(p.exim) && Has(p.text, "\\{sg")));
+     }},
     {"ipv6norm", [](const Pair& p) { return Has(p.text, "\\$\\{(ipv6norm|mask_n):"); }},
     {"json",
      [](const Pair& p) {
@@ -186,11 +190,6 @@ constexpr Class kClasses[] = {
     {"reduce-in-reduce", [](const Pair& p) { return Has(p.text, "reduce.*reduce"); }},
     {"idn", [](const Pair& p) { return Has(p.text, "utf8_[a-z]*_from_alabel:"); }},
     {"stray-argument", [](const Pair& p) { return Has(p.signet, "does not take an _arg"); }},
-    {"replacement",
-     [](const Pair& p) {
-       return Has(p.text, "\\{sg[ \t]*\\{") &&
-              Has(p.signet, "^Failed: (\\$ not followed|. at end of)");
-     }},
     {"from-utf8",
      [](const Pair& p) { return Has(p.text, "from_utf8:[^}]*\\\\(xff|xc3|xc0|351|xe9|xed|xe2)"); }},
     {"shift", [](const Pair& p) { return Has(p.signet, "shift count out of range"); }},
