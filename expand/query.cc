@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "src/base/limits.h"
 #include "src/base/text.h"
 
 namespace signet::expand {
@@ -183,6 +184,9 @@ Quote QuoteOfItsOwn(const LookupType& type) {
 
 std::string FindUnquoted(const Text& query, const LookupType& type) {
   if (query.segments.empty() || type.any_text) return "";
+  if (query.segments.size() > limits::kQueryParts)
+    return "a query of type \"" + std::string(type.name) + "\" has more than " +
+           std::to_string(limits::kQueryParts) + " parts of different origin";
   const bool ldap = Accepts(type, Quote::kLdapFilter) && Accepts(type, Quote::kLdapDn);
   // Only the administrator's octets say where the parts of the query are.
   std::string form(query.text);

@@ -34,14 +34,15 @@ struct Search {
 };
 
 bool IsIndex(std::string_view selector) {
-  return !selector.empty() && selector.size() <= 9 &&
+  return !selector.empty() &&
          std::all_of(selector.begin(), selector.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
 // The member or element of `value`, or nullptr.
 const json_t* Select(const json_t* value, const std::string& selector) {
+  constexpr std::size_t kDigitsMax = 9;  // more elements than a file has octets
   if (IsIndex(selector))
-    return json_array_get(value, static_cast<std::size_t>(std::stoul(selector)));
+    return selector.size() > kDigitsMax ? nullptr : json_array_get(value, std::stoul(selector));
   return json_object_get(value, selector.c_str());
 }
 

@@ -17,8 +17,6 @@ using signet::driver::Text;
 using signet::driver::View;
 using namespace signet::redis;
 
-constexpr std::int64_t kConnectMs = 3000;  // limits::kDirectoryConnect
-constexpr std::int64_t kAnswerMs = 5000;   // limits::kDirectoryAnswer
 constexpr std::size_t kConnectionsKept = 8;
 constexpr std::size_t kLineMaxBytes = 64 * 1024;
 

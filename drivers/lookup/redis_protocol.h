@@ -11,6 +11,8 @@
 namespace signet::redis {
 
 inline constexpr std::size_t kReplyMaxBytes = 1024 * 1024;  // limits::kLookupAnswerBytes
+inline constexpr std::int64_t kConnectMs = 3000;            // limits::kDirectoryConnect
+inline constexpr std::int64_t kAnswerMs = 5000;             // limits::kDirectoryAnswer
 inline constexpr std::uint16_t kPort = 6379;
 
 // --- queries -----------------------------------------------------------------------------

@@ -382,6 +382,26 @@ TEST_F(ExpandTest, AllKeysOfAKeyAreOneLookupAndHaveALimit) {
             "the key has too many components for partial matching");
 }
 
+TEST_F(ExpandTest, RuleL9AQueryHasALimit) {
+  budget_.output_bytes = std::size_t{64} * 1024 * 1024;
+  const std::string most(limits::kQueryBytes, 'x');
+  EXPECT_EQ(TextOf("${lookup passwd{" + most + "}{y}{n}}"), "n");
+  EXPECT_EQ(FailureOf("${lookup passwd{x" + most + "}{y}{n}}").text,
+            "the query is longer than " + std::to_string(limits::kQueryBytes) + " octets");
+  // Two parts each: the administrator's and the client's.
+  session_.acl_m["acl_m_x"] = Value("a", kFromClient);
+  std::string parts;
+  for (std::size_t i = 0; i < limits::kQueryParts / 2; ++i) parts += "'${quote_sqlish:$acl_m_x}";
+  std::string even = parts;
+  even.replace(0, 1, "select '");
+  EXPECT_EQ(FailureOf("${lookup sqlish{" + even + "}{y}{n}}").text,
+            "text from the client in a query of type \"sqlish\" stands outside of a string: put it "
+            "between single quotes");
+  EXPECT_EQ(FailureOf("${lookup sqlish{" + even + "'}{y}{n}}").text,
+            "a query of type \"sqlish\" has more than " + std::to_string(limits::kQueryParts) +
+                " parts of different origin");
+}
+
 TEST_F(ExpandTest, AFailureHasTheSpanOfTheNodeThatFailed) {
   Failure failure = FailureOf("abc ${if eq{a}{${eval:1/0}}{y}{n}}");
   EXPECT_EQ(failure.span.view(), "${eval:1/0}");

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "drivers/lookup/ldap_directory.h"
+#include "drivers/lookup/redis_protocol.h"
 
 namespace signet::ldap {
 namespace {
@@ -20,6 +21,15 @@ TEST(LdapLimits, AreThoseOfTheProgram) {
   EXPECT_EQ(kConnectMs, ms(limits::kDirectoryConnect));
   EXPECT_EQ(kAnswerMs, ms(limits::kDirectoryAnswer));
   EXPECT_EQ(kRetryMs, ms(limits::kDirectoryRetry));
+}
+
+TEST(RedisLimits, AreThoseOfTheProgram) {
+  const auto ms = [](auto duration) {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
+  };
+  EXPECT_EQ(redis::kReplyMaxBytes, limits::kLookupAnswerBytes);
+  EXPECT_EQ(redis::kConnectMs, ms(limits::kDirectoryConnect));
+  EXPECT_EQ(redis::kAnswerMs, ms(limits::kDirectoryAnswer));
 }
 
 }  // namespace
