@@ -49,8 +49,8 @@ inline constexpr seconds kInterfacesMaxAge{10};     // addresses of "@[]"
 // Lookups (rules L4, L9).
 inline constexpr std::size_t kKeysPerLookup = 132;  // of a name with 128 components
 inline constexpr std::size_t kQueryBytes = 64 * 1024;
-inline constexpr std::size_t kQueryParts = 1000;  // of different origin or quoting
-inline constexpr std::size_t kLookupAnswerBytes = 1024 * 1024;      // of any type
+inline constexpr std::size_t kQueryParts = 1000;                // of different origin or quoting
+inline constexpr std::size_t kLookupAnswerBytes = 1024 * 1024;  // of any type
 inline constexpr std::size_t kJsonFileMaxBytes = 16 * 1024 * 1024;  // parsed for each lookup
 inline constexpr std::size_t kLookupsPerSession = 50;
 inline constexpr seconds kLookupTotal{10};        // one lookup, all servers together
