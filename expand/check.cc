@@ -4,9 +4,11 @@
 #include <string>
 #include <utility>
 
+#include "expand/flow.h"
 #include "expand/fold.h"
 #include "expand/message.h"
 #include "expand/number.h"
+#include "expand/query.h"
 #include "src/base/codes.h"
 
 namespace signet::expand {
@@ -44,7 +46,12 @@ bool ComparesOneText(std::string_view condition) {
 class Walker {
  public:
   Walker(const Program::Rep& rep, facts::Phase used_at, Diagnostics* late, Diagnostics* found)
-      : rep_(rep), used_at_(used_at), late_(*late), found_(*found), folder_(rep) {}
+      : rep_(rep),
+        used_at_(used_at),
+        late_(*late),
+        found_(*found),
+        folder_(rep),
+        flow_(rep, &folder_) {}
 
   void Run() {
     Visit(rep_.root, Tried::kNo);
@@ -113,16 +120,124 @@ class Walker {
       case ItemForm::kCondition:
         return VisitIf(node, tried);
       case ItemForm::kListThenTest:
-        Visit(rep_.child(node, 0), tried);
-        VisitCondition(rep_.child(node, 1), tried);
+        VisitList(node, tried);
         return;
       default:
-        for (std::size_t n = 0; n < node.child_count; ++n) Visit(rep_.child(node, n), tried);
+        break;
     }
+    const bool each = node.item->name == "map" || node.item->name == "reduce";
+    const std::size_t outside = each ? node.child_count - 1 : node.child_count;
+    for (std::size_t n = 0; n < outside; ++n) Visit(rep_.child(node, n), tried);
+    if (each) VisitEach(node, tried);
     CheckNumbers(node);
-    if (node.item->name == "lookup" && node.keyed) CheckOneText(rep_.child(node, 0));
+    if (node.lookup != nullptr) CheckLookup(node);
+    if (node.item->name == "sg" && node.regex == nullptr) CheckPattern(rep_.child(node, 1));
+    const Surroundings outer = around_;
+    around_.value = flow_.ValueIn(node, outer);
     if (node.yes != kNoNode) Visit(node.yes, tried);
+    around_ = outer;
     if (node.no != kNoNode) Visit(node.no, tried);
+  }
+
+  // The body of map and reduce, with what $item is in it.
+  void VisitEach(const Node& node, Tried tried) {
+    const Surroundings outer = around_;
+    around_.item = flow_.SourceOf(rep_.child(node, 0), outer);
+    if (node.item->name == "reduce") around_.value = {.perhaps = true};
+    Visit(rep_.child(node, node.child_count - 1), tried);
+    around_ = outer;
+  }
+
+  // A list and the condition on its elements.
+  Known VisitList(const Node& node, Tried tried) {
+    const Surroundings outer = around_;
+    Visit(rep_.child(node, 0), tried);
+    around_.item = flow_.SourceOf(rep_.child(node, 0), outer);
+    Known known = VisitCondition(rep_.child(node, 1), tried);
+    around_ = outer;
+    return known;
+  }
+
+  // --- text from outside ----------------------------------------------------------------
+
+  void CheckLookup(const Node& node) {
+    if (node.item != nullptr && node.keyed) CheckOneText(rep_.child(node, 0));
+    NodeId last = rep_.child(node, node.child_count - 1);
+    if (node.lookup->single_key)
+      CheckPieces(last, code::kUnquotedFile, &WrongInFileName, *node.lookup);
+    else
+      CheckPieces(last, code::kUnquotedQuery, &FindUnquoted, *node.lookup);
+  }
+
+  void CheckPattern(NodeId pattern) {
+    static const LookupType kNone;
+    CheckPieces(pattern, code::kUnquotedPattern, &WrongInPattern, kNone);
+  }
+
+  static std::string WrongInFileName(const Text& text, const LookupType&) {
+    for (const Segment& run : text.segments)
+      if ((run.origins & kOutsiders) != 0 && run.quote != Quote::kFileName)
+        return "text from " + std::string(NameOfOrigin(run.origins)) +
+               " in the file name of a lookup";
+    return "";
+  }
+  static std::string WrongInPattern(const Text& text, const LookupType&) {
+    for (const Segment& run : text.segments)
+      if ((run.origins & kOutsiders) != 0 && run.quote != Quote::kRegex)
+        return "text from " + std::string(NameOfOrigin(run.origins)) +
+               " in a regular expression is not quoted: use ${rxquote:...}";
+    return "";
+  }
+
+  struct Unfit {
+    SourceSpan span;
+    std::string message;
+    std::size_t shapes = 0;  // how many of the shapes it is in
+    bool perhaps = false;
+  };
+
+  // Looks at each run from outside by itself, with the others as the administrator's.
+  void CheckPieces(NodeId id, std::string_view code,
+                   std::string (*wrong_in)(const Text&, const LookupType&),
+                   const LookupType& type) {
+    std::vector<Shape> shapes = flow_.ShapesOf(id, around_);
+    std::vector<Unfit> unfit;
+    for (const Shape& shape : shapes)
+      for (std::size_t n = 0; n < shape.size(); ++n)
+        if (shape[n].source.IsOutside()) CheckPiece(shape, n, wrong_in, type, &unfit);
+    for (Unfit& u : unfit) {
+      const bool sure = u.shapes == shapes.size() && !u.perhaps;
+      if (sure)
+        found_.push_back({Severity::kError, u.span, std::move(u.message), "", {}, code});
+      else
+        Warn(u.span, "perhaps " + u.message, "", code);
+    }
+  }
+
+  void CheckPiece(const Shape& shape, std::size_t which,
+                  std::string (*wrong_in)(const Text&, const LookupType&), const LookupType& type,
+                  std::vector<Unfit>* unfit) {
+    std::string text;
+    std::vector<Segment> runs;
+    for (std::size_t n = 0; n < shape.size(); ++n) {
+      text += shape[n].text;
+      Segment run{static_cast<std::uint32_t>(text.size())};
+      const Source& source = shape[n].source;
+      if (n == which) {
+        // Nothing is known of what was stored but that it may be the client's.
+        run.origins = source.origins != 0 ? source.origins : Origins{kFromClient};
+        run.quote = source.quote;
+      }
+      runs.push_back(run);
+    }
+    std::string wrong = wrong_in({text, runs}, type);
+    if (wrong.empty()) return;
+    for (Unfit& u : *unfit) {
+      if (u.span.begin != shape[which].span.begin || u.span.end != shape[which].span.end) continue;
+      ++u.shapes;
+      return;
+    }
+    unfit->push_back({shape[which].span, std::move(wrong), 1, shape[which].source.perhaps});
   }
 
   void CheckNumbers(const Node& node) {
@@ -208,6 +323,9 @@ class Walker {
   Known VisitTexts(NodeId id, const Node& node, Tried tried) {
     for (std::size_t n = 0; n < node.child_count; ++n) Visit(rep_.child(node, n), tried);
     if (IsNumeric(node.condition->name)) CheckComparison(node);
+    if (node.lookup != nullptr)
+      CheckPieces(rep_.child(node, 0), code::kUnquotedQuery, &FindUnquoted, *node.lookup);
+    if (node.condition->name == "match" && node.regex == nullptr) CheckPattern(rep_.child(node, 1));
     if (ComparesOneText(node.condition->name) && !ComparesWithNothing(node))
       for (std::size_t n = 0; n < node.child_count; ++n) CheckOneText(rep_.child(node, n));
     return KnownByTrying(id, node);
@@ -255,10 +373,8 @@ class Walker {
   }
 
   Known VisitForEach(NodeId id, const Node& node, Tried tried) {
-    NodeId list = rep_.child(node, 0), body = rep_.child(node, 1);
-    Visit(list, tried);
-    VisitCondition(body, tried);
-    std::optional<std::string> text = folder_.Text(list);
+    VisitList(node, tried);
+    std::optional<std::string> text = folder_.Text(rep_.child(node, 0));
     if (text && text->empty()) return Known::kFalse;
     return KnownByTrying(id, node);
   }
@@ -298,6 +414,8 @@ class Walker {
   Diagnostics& late_;
   Diagnostics& found_;
   Folder folder_;
+  Flow flow_;
+  Surroundings around_;
   std::vector<SourceSpan> dead_;
 };
 

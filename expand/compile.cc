@@ -484,26 +484,6 @@ const LookupType* CompileContext::KeepLookup(const LookupType& type) {
   return &kept;
 }
 
-void CompileContext::CheckQuery(NodeId query, const LookupType& type) {
-  const Node& node = rep.node(query);
-  const bool cased = node.kind == NodeKind::kOperator && node.op != nullptr &&
-                     node.op->takes == Takes::kEachElement;
-  if (node.kind == NodeKind::kSequence || cased) {
-    for (std::size_t n = 0; n < node.child_count; ++n) CheckQuery(rep.child(node, n), type);
-    return;
-  }
-  if (node.kind != NodeKind::kVariable || node.variable == nullptr ||
-      node.variable->origins == kFromAdministrator)
-    return;
-  Segment run{1, node.variable->origins};
-  std::string wrong = FindUnquoted({"x", {&run, 1}}, type);
-  if (Accepts(type, Quote::kLdapFilter))
-    wrong = "text from " + std::string(NameOfOrigin(run.origins)) + " in a query of type \"" +
-            std::string(type.name) +
-            "\" is not quoted: use ${quote_ldap:...} in a filter, ${quote_ldap_dn:...} in a DN";
-  if (!wrong.empty()) Error(node.span, std::move(wrong));
-}
-
 NodeId EmitProgram(const AstNode& tree, const Diagnostics& of_form, CompileContext& context) {
   return Emitter(context).EmitWhole(tree, of_form);
 }

@@ -294,7 +294,6 @@ void CheckLdapAuth(CompileContext& context, Node* node) {
   if (type == nullptr)
     return context.Error(node->name, "\"ldapauth\" needs the lookup type \"ldap\"");
   node->lookup = context.KeepLookup(*type);
-  context.CheckQuery(context.Child(*node, 0), *node->lookup);
 }
 
 bool RunLdapAuth(Evaluation& e, const Node& node, bool* holds) {

@@ -91,7 +91,7 @@ void CheckLookup(CompileContext& context, Node* node) {
   node->text = word.options;
   CheckOptions(context, *node, *type, word.options);
   NodeId last = context.Child(*node, node->child_count - 1);
-  if (!type->single_key) return context.CheckQuery(last, *node->lookup);
+  if (!type->single_key) return;
   if (const std::string_view* file = context.ConstantText(last);
       file != nullptr && type->absolute_file && !file->starts_with('/'))
     context.Late(context.rep.node(last).span, NotAbsolute(*type), "", code::kAlwaysFails);

@@ -120,8 +120,6 @@ struct CompileContext {
   const Regex* CompileRegex(SourceSpan span, std::string_view pattern);
   std::string_view Keep(std::string text);
   const LookupType* KeepLookup(const LookupType& type);
-  // Reports outsiders' text that stands in a query without a quote operator for sure.
-  void CheckQuery(NodeId query, const LookupType& type);
 };
 
 }  // namespace signet::expand

@@ -34,6 +34,7 @@ inline constexpr std::size_t kExpandSteps = 1'000'000;          // nodes evaluat
 inline constexpr std::size_t kExpandOutputBytes = 1024 * 1024;  // octets produced
 inline constexpr std::size_t kFoldSteps = 20'000;               // nodes evaluated at load
 inline constexpr std::size_t kFoldOutputBytes = 64 * 1024;      // octets produced at load
+inline constexpr std::size_t kFlowShapes = 16;  // forms of a query looked at while loading
 inline constexpr std::size_t kListMaxElements = 10'000;
 inline constexpr std::size_t kRegexMatchLimit = 100'000;  // PCRE2 match limit
 inline constexpr std::size_t kRegexHeapKib = 16 * 1024;
