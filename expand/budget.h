@@ -18,6 +18,7 @@ struct Budget {
   std::size_t lookups = limits::kLookupsPerSession;
   std::size_t acl_depth = limits::kAclDepth;
   std::size_t list_depth = limits::kNamedListDepth;
+  std::size_t nesting = limits::kExpandDepth;  // of what an ACL evaluates that is called
   Deadline deadline = Deadline::After(limits::kLookupTotal * 2);
 };
 

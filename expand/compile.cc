@@ -83,6 +83,7 @@ class Emitter {
     node.braced = tree.braced;
     node.numbers[0] = static_cast<std::int64_t>(tree.number);
     EmitChildren(tree, &node);
+    rep_.depth = std::max(rep_.depth, tree.depth);
     // A part that ends in a mistake of form is never looked at in Exim; what else is wrong
     // with it is said last.
     Diagnostics* outer = context_.diagnostics;
@@ -400,6 +401,7 @@ class Emitter {
     if (node->op == nullptr) return UnknownOperator(*node);
     if (node->op->takes == Takes::kProgram) {
       node->numbers[0] = static_cast<std::int64_t>(tree.depth) + 1;
+      rep_.calls = true;
       EmitExpanded(tree, node);
     }
     if (node->op->argument == nullptr) {
@@ -424,14 +426,24 @@ class Emitter {
 
   void FinishItem(const AstNode& tree, Node* node) {
     node->item = tree.item;
+    FinishCall(tree, node);
     node->text = context_.Keep(tree.text);
     // A part that did not parse has been reported already.
     if (tree.item != nullptr && tree.item->check != nullptr && !tree.broken)
       tree.item->check(context_, node);
   }
 
+  // Calls of ACLs.
+  void FinishCall(const AstNode& tree, Node* node) {
+    std::string_view name = tree.name.view();
+    if (name != "acl") return;
+    node->numbers[0] = static_cast<std::int64_t>(tree.depth) + 1;
+    rep_.calls = true;
+  }
+
   void FinishCondition(const AstNode& tree, Node* node) {
     node->condition = tree.condition;
+    FinishCall(tree, node);
     if (tree.condition->check != nullptr && !tree.broken) tree.condition->check(context_, node);
   }
 

@@ -2,6 +2,7 @@
 #include <string>
 #include <system_error>
 
+#include "expand/calls.h"
 #include "expand/evaluate.h"
 #include "expand/files.h"
 #include "expand/ip_address.h"
@@ -287,6 +288,12 @@ bool RunMatchList(Evaluation& e, const Node& node, bool* holds) {
   return true;
 }
 
+// --- ACLs ----------------------------------------------------------------------------
+
+bool RunAclCondition(Evaluation& e, const Node& node, bool* holds) {
+  return CallAcl(e, node, holds, &e.value);
+}
+
 // --- directories ---------------------------------------------------------------------
 
 void CheckLdapAuth(CompileContext& context, Node* node) {
@@ -321,6 +328,7 @@ constexpr ConditionRow kConditions[] = {
   {"==",       kTexts,        2, &RunNumbers<&IsEqual>,          nullptr, "the numbers are equal"},
   {">",        kTexts,        2, &RunNumbers<&IsGreater>,        nullptr, "the first number is greater"},
   {">=",       kTexts,        2, &RunNumbers<&IsGreaterOrEqual>, nullptr, "the first number is not less"},
+  {"acl",      kCall,        10, &RunAclCondition,        &CheckAclCall, "an ACL accepts, called with up to nine arguments; $value is its message", 1},
   {"and",      kGroup,        0, &RunGroup<false>,               nullptr, "all conditions hold; looks no further than the first that does not"},
   {"bool",     kTexts,        1, &RunBool,                       nullptr, "a text that says true: yes, true, an integer but 0; a doubtful one fails"},
   {"bool_lax", kTexts,        1, &RunBoolLax,                    nullptr, "a text that is not empty, 0, no or false"},

@@ -12,10 +12,7 @@ constexpr std::string_view kUnsafe =
 
 // clang-format off
 constexpr ElsewhereRow kItemNames[] = {
-  {"acl", kLater},
-  {"authresults", kLater},
   {"dlfunc", kUnsafe},
-  {"env", kLater},
   {"imapfolder", kNeedsMessage},
   {"perl", kUnsafe},
   {"prvs", kNeedsMessage},
@@ -26,7 +23,6 @@ constexpr ElsewhereRow kItemNames[] = {
   {"srs_encode", kNeedsMessage},
 };
 constexpr ElsewhereRow kConditionNames[] = {
-  {"acl", kLater},
   {"first_delivery", kNeedsMessage},
   {"inbound_srs", kNeedsMessage},
   {"pam", kLater},

@@ -12,6 +12,8 @@
 namespace signet::expand {
 namespace {
 
+constexpr char kTooDeep[] = "expansions and ACLs that call each other are nested too deep";
+
 // Of a text that is not expanded, in the message.
 constexpr std::size_t kMostShown = 200;
 
@@ -141,6 +143,30 @@ bool Evaluation::Join(const Node& node, Datum* out) {
 }
 
 bool Evaluation::ReadVariable(const Node& node, Datum* out) {
+  if (!LookAtVariable(node, out)) return false;
+  if (program.calls) Own(out);
+  return true;
+}
+
+// Copies what lies in the session, where it may be changed meanwhile.
+void Evaluation::Own(Datum* datum) {
+  auto copy = [this](const Text& text) -> Text {
+    auto* segments = static_cast<Segment*>(
+        arena.allocate(sizeof(Segment) * text.segments.size() + 1, alignof(Segment)));
+    std::copy(text.segments.begin(), text.segments.end(), segments);
+    return {Copy(text.text), {segments, text.segments.size()}};
+  };
+  static_cast<Text&>(*datum) = copy(*datum);
+  if (datum->list == nullptr) return;
+  auto* list = static_cast<ListData*>(arena.allocate(sizeof(ListData), alignof(ListData)));
+  auto* elements = static_cast<Text*>(
+      arena.allocate(sizeof(Text) * (datum->list->elements.size() + 1), alignof(Text)));
+  std::transform(datum->list->elements.begin(), datum->list->elements.end(), elements, copy);
+  *list = ListData{{elements, datum->list->elements.size()}, datum->list->separator};
+  datum->list = list;
+}
+
+bool Evaluation::LookAtVariable(const Node& node, Datum* out) {
   if (!session.overrides.empty()) {
     auto found = session.overrides.find(node.text);
     if (found != session.overrides.end()) return *out = FromValue(found->second), true;
@@ -310,6 +336,7 @@ bool Evaluation::RunCompiled(const Node& node, const Text& text, Datum* out) {
   for (const Diagnostic& d : found)
     if (made == nullptr && d.severity == Severity::kError) return FailPermanently(node, d.message);
   const Program::Rep& rep = ProgramAccess::Of(*made);
+  if (rep.depth > budget.nesting) return FailTemporarily(node, kTooDeep);
   compiled_->push_back({std::move(source), std::move(made)});
   Evaluation inner(rep, session, services, budget, arena);
   inner.value = value;
@@ -373,6 +400,8 @@ Outcome Evaluate(const Program& program, const facts::Session& session, Services
                  Budget& budget) {
   const Program::Rep& rep = ProgramAccess::Of(program);
   if (rep.is_constant) return Value(rep.constant);
+  if (rep.depth > budget.nesting)
+    return Err{Failure{FailureKind::kTemporary, rep.span, kTooDeep, false}};
   alignas(16) char block[kFirstBlockBytes];
   Arena arena(block, sizeof block, budget);
   Evaluation evaluation(rep, session, services, budget, arena);

@@ -176,6 +176,8 @@ class Evaluation {
   bool RunOperatorNode(const Node& node, Datum* out);
   bool RunEachElement(const Node& node, const Datum& subject, Datum* out);
   bool ReadVariable(const Node& node, Datum* out);
+  bool LookAtVariable(const Node& node, Datum* out);
+  void Own(Datum* datum);
 
   bool RunCompiled(const Node& node, const Text& text, Datum* out);
 

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <string>
 
+#include "expand/calls.h"
 #include "expand/cert_fields.h"
 #include "expand/evaluate.h"
 #include "expand/hash.h"
@@ -26,6 +27,86 @@ bool RunIf(Evaluation& e, const Node& node, Datum* out) {
   Scope scope(e);
   bool holds = false;
   return e.Test(e.program.child(node, 0), &holds) && e.Tail(node, holds, nullptr, out);
+}
+
+// --- acl, authresults, env -------------------------------------------------------------
+
+bool RunAclItem(Evaluation& e, const Node& node, Datum* out) {
+  bool accepts = false;
+  return CallAcl(e, node, &accepts, out);
+}
+
+bool RunEnv(Evaluation& e, const Node& node, Datum* out) {
+  Scope scope(e);
+  Datum name, value;
+  if (!e.Child(node, 0, &name)) return false;
+  std::optional<std::string> setting = e.services.Environment(name.text);
+  if (setting) value = Datum(e.Copy(*setting));
+  return e.Tail(node, setting.has_value(), &value, out);
+}
+
+bool IsFitForResult(std::string_view text) {
+  constexpr std::string_view kPlain = "!#$%&'*+-/?^_`{|}~.@:[]";
+  return !text.empty() && std::all_of(text.begin(), text.end(), [&](char c) {
+    return IsAlnum(c) || kPlain.find(c) != std::string_view::npos;
+  });
+}
+
+// A value of RFC 8601: as it is where it cannot be taken for more than that, otherwise
+// quoted. Line ends and other controls never pass.
+std::string ResultValue(std::string_view text) {
+  if (IsFitForResult(text)) return std::string(text);
+  std::string quoted = "\"";
+  for (char c : text) {
+    if (c == '"' || c == '\\') quoted += '\\';
+    quoted += IsControl(c) ? '?' : c;
+  }
+  return quoted + '"';
+}
+
+// A comment of a header.
+std::string ResultComment(std::string_view text) {
+  std::string comment = "(";
+  for (char c : text) {
+    if (c == '(' || c == ')' || c == '\\') comment += '\\';
+    comment += IsControl(c) ? '?' : c;
+  }
+  return comment + ")";
+}
+
+std::string AuthenticationResult(const facts::Session& session) {
+  const facts::Auth& auth = session.auth;
+  if (auth.result != facts::AuthResult::kAuthenticated) return "";
+  const std::string& mechanism = auth.public_name.empty() ? auth.authenticator : auth.public_name;
+  std::string text = ";\n\tauth=pass ";
+  if (mechanism == "tls")
+    text += auth.id.empty() ? "(tls) reason=x509.auth" : "(tls) x509.auth=" + ResultValue(auth.id);
+  else if (auth.id.empty())
+    text += ResultComment(mechanism + ", no id saved");
+  else
+    text += ResultComment(mechanism) + " smtp.auth=" + ResultValue(auth.id);
+  const std::string& sender = session.envelope.authenticated_sender;
+  if (!sender.empty()) text += " smtp.mailfrom=" + ResultValue(sender);
+  return text;
+}
+
+bool RunAuthResults(Evaluation& e, const Node& node, Datum* out) {
+  Datum id;
+  if (!e.Child(node, 0, &id)) return false;
+  std::string results;
+  if (!e.session.host_name.empty())
+    results += ";\n\tiprev=pass " + ResultComment(e.session.host_name) +
+               " smtp.remote-ip=" + ResultValue(e.session.connection.client_ip);
+  Origins origins = id.origins();
+  if (!e.session.host_name.empty()) origins |= kFromClient;
+  results += AuthenticationResult(e.session);
+  if (e.session.auth.result == facts::AuthResult::kAuthenticated)
+    origins |= e.session.auth.id_origins;
+  if (!e.session.envelope.authenticated_sender.empty()) origins |= kFromClient;
+  // RFC 8601 wants a word where there is no result.
+  if (results.empty()) results = "; none";
+  *out = e.From(e.Copy("Authentication-Results: " + ResultValue(id.text) + results), origins);
+  return true;
 }
 
 // --- lookup --------------------------------------------------------------------------
@@ -879,7 +960,10 @@ bool RunSg(Evaluation& e, const Node& node, Datum* out) {
 using enum ItemForm;
 // clang-format off
 constexpr ItemRow kItems[] = {
+  {"acl",         kArguments,       1, 10, &RunAclItem,    &CheckAclCall,     "the message of an ACL that is called with up to nine arguments"},
+  {"authresults", kArguments,       1, 1, &RunAuthResults, nullptr,           "a header field that says how the client was authenticated (RFC 8601)"},
   {"certextract", kCertificateTail, 2, 2, &RunCertExtract, &CheckCertExtract, "a field of a certificate"},
+  {"env",         kArgumentsTail,   1, 1, &RunEnv,         nullptr,           "a variable of the process's environment that the configuration lets through"},
   {"extract",     kExtract,         0, 5, &RunExtract,     &CheckExtract,     "a field by its name, or by its number between separators"},
   {"filter",      kListThenTest,    2, 2, &RunFilter,      nullptr,           "the elements of a list for which a condition holds"},
   {"hash",        kArguments,       2, 3, &RunHashItem,    nullptr,           "a short hash of a text, not for security"},

@@ -127,6 +127,7 @@ class Parser {
                      Lexer::Dollar dollar = Lexer::Dollar::kStarts);
   bool ConditionTexts(AstNode* node);
   bool Group(AstNode* node);
+  bool Call(AstNode* node);
   bool DefName(AstNode* node);
 
   Lexer lex_;
@@ -476,6 +477,9 @@ bool Parser::Condition(AstNode* parent) {
       case ConditionForm::kListThenTest:
         good = ListThenTest(node);
         break;
+      case ConditionForm::kCall:
+        good = Call(node);
+        break;
     }
   } else {
     parent->children.pop_back();
@@ -528,6 +532,21 @@ bool Parser::Group(AstNode* node) {
       return BraceError("missing } at end of condition inside \"" + name + "\" group");
   }
   return true;
+}
+
+bool Parser::Call(AstNode* node) {
+  const ConditionRow& row = *node->condition;
+  const std::string name(row.name);
+  lex_.SkipSpace();
+  if (!lex_.Accept('{')) return BraceError("missing { after " + InQuotes(name));
+  for (lex_.SkipSpace(); lex_.Peek() == '{'; lex_.SkipSpace()) {
+    if (node->children.size() == row.count)
+      return BraceError("Too many arguments for '" + name + "' (max is " +
+                        std::to_string(row.count) + ")");
+    if (!ArgumentText(node)) return false;
+  }
+  if (node->children.size() >= row.least && lex_.Accept('}')) return true;
+  return BraceError("too few arguments or bracketing error for " + name);
 }
 
 bool Parser::DefName(AstNode* node) {

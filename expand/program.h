@@ -77,6 +77,9 @@ struct Program::Rep {
   // For text that is compiled at run time (`expand`).
   const Names* names = nullptr;
   facts::Phase used_at = facts::Phase::kLoad;
+  std::size_t depth = 0;  // of its deepest part
+  // It may call an ACL, which may change what variables hold: they are copied.
+  bool calls = false;
   bool is_constant = false;
   std::string constant;
   // What nodes point to; deques keep addresses.

@@ -13,6 +13,8 @@
 
 namespace signet::expand {
 
+struct Budget;
+
 // What the compiler must know of a lookup type. `handle` comes back in LookupRequest.
 struct LookupType {
   int handle = 0;
@@ -51,6 +53,7 @@ class Names {
   virtual ~Names() = default;
   virtual const LookupType* FindLookup(std::string_view name) const = 0;
   virtual std::vector<std::string_view> LookupNames() const = 0;  // for suggestions
+  virtual std::vector<std::string_view> AclNames() const { return {}; }
   // Text of a named list ("domainlist", "hostlist", "addresslist", "localpartlist", or ""
   // for any kind), or nullopt. For ${listnamed:}.
   virtual std::optional<SourceSpan> FindNamedList(std::string_view kind,
@@ -84,6 +87,13 @@ struct FileText {
   std::string trouble;
 };
 
+// What an ACL that an expansion calls has to say.
+struct AclOutcome {
+  // kError: there is no such ACL, or it cannot decide.
+  enum Kind : std::uint8_t { kAccept, kDeny, kDefer, kError } kind = kError;
+  Value message;  // of its `message` modifier
+};
+
 // Services is what an expansion may ask of the world; it may wait. Tests pass a fake.
 class Services {
  public:
@@ -97,6 +107,16 @@ class Services {
   virtual LookupAnswer Lookup(const LookupRequest& request) = 0;
   // ${if ldapauth{…}}: kFound = the bind succeeded, kNotFound = refused.
   virtual LookupAnswer AuthenticateBy(int lookup_handle, std::string_view query) = 0;
+  // ${acl{name}{arg}…}. `name` may be the text of an ACL. Evaluates within `budget`.
+  virtual AclOutcome CallAcl(std::string_view name, std::vector<Value> arguments, Budget& budget) {
+    (void)name, (void)arguments, (void)budget;
+    return {};
+  }
+  // ${env{name}}: only what the configuration lets through.
+  virtual std::optional<std::string> Environment(std::string_view name) {
+    (void)name;
+    return std::nullopt;
+  }
   virtual std::int64_t Now() = 0;  // seconds since the epoch
   virtual std::int64_t NowMicroseconds() { return Now() * 1'000'000; }
   // Runs what may block or takes long (files, crypt) where it holds nobody else up, and

@@ -60,6 +60,7 @@ enum class ConditionForm : std::uint8_t {
   kName,          // name:variable
   kListThenTest,  // name{list}{condition}
   kTextThenList,  // name{text}{patterns}; "$" is an ordinary octet in the patterns
+  kCall,          // name{{a}{b}…}, between `least` and `count` of them
 };
 
 struct ConditionRow {
@@ -70,6 +71,7 @@ struct ConditionRow {
   // Further checks of a node at load; nullptr where there are none.
   void (*check)(CompileContext&, Node*) = nullptr;
   std::string_view manual;
+  std::uint8_t least = 0;
 };
 
 enum class ItemForm : std::uint8_t {

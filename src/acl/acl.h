@@ -53,5 +53,11 @@ class Effects {
 facts::Verdict Evaluate(const Rules& rules, config::AclWhen when, config::MatchContext& context,
                         Effects& effects);
 
+// Runs an ACL for an expansion, ${acl{name}{arg}…}: a named one, or what the administrator
+// wrote in the name's place as an ACL of its own. It may test what the session's phase
+// offers. What is wrong with it goes to the panic log.
+expand::AclOutcome Call(const Rules& rules, std::string_view name, std::vector<Value> arguments,
+                        config::MatchContext& context, Effects& effects);
+
 }  // namespace signet::acl
 #endif

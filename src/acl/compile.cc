@@ -18,8 +18,17 @@ constexpr std::size_t kWhens = static_cast<std::size_t>(AclWhen::kCount);
 
 std::string Quoted(std::string_view text) { return '"' + Printable(text) + '"'; }
 
+// Whether an expansion in a text may call an ACL.
+bool MentionsCall(std::string_view text) {
+  for (std::size_t at = text.find("acl"); at != text.npos; at = text.find("acl", at + 3)) {
+    std::size_t behind = text.find_first_not_of(" \t\n\r\v\f", at + 3);
+    if (behind != text.npos && text[behind] == '{') return true;
+  }
+  return false;
+}
+
 bool MentionsIdentity(std::string_view text) {
-  return text.find("authenticated_id") != text.npos ||
+  return MentionsCall(text) || text.find("authenticated_id") != text.npos ||
          text.find("sender_host_authenticated") != text.npos;
 }
 
@@ -36,6 +45,7 @@ class Compiler {
       : config_(config), names_(names), check_{config, diagnostics}, diagnostics_(diagnostics) {}
 
   std::unique_ptr<const Rules::Rep> Run() {
+    for (const auto& text : config_.texts) dynamic_ |= MentionsCall(text->text());
     for (const config::AclSource& source : config_.acls) Source(source);
     for (std::size_t i = 0; i < kWhens; ++i) Option(static_cast<AclWhen>(i));
     for (Acl& acl : rep_->acls) Calls(&acl);
@@ -43,6 +53,16 @@ class Compiler {
       if (rep_->hooks[i].kind == Hook::kFixed)
         Reach({rep_->hooks[i].acl, static_cast<AclWhen>(i)}, Depth::kTop);
     for (std::size_t i = 0; i < rep_->acls.size(); ++i) Arguments(i);
+    return std::move(rep_);
+  }
+
+  // One text, with the names of other ACLs.
+  std::unique_ptr<const Rules::Rep> RunText(const Rules::Rep& named, const std::string& text) {
+    dynamic_ = true;
+    std::size_t acl = Inline("acl", {}, text);
+    rep_->by_name = named.by_name;
+    Calls(&rep_->acls[acl]);
+    Arguments(acl);
     return std::move(rep_);
   }
 
@@ -76,18 +96,20 @@ class Compiler {
     bool is_name = std::none_of(text.begin(), text.end(), IsSpace) &&
                    (rep_->by_name.find(text) != rep_->by_name.end() || !FindVerb(text));
     if (!is_name) {
-      hook = {Hook::kFixed, Inline(when, option.span, *constant), nullptr};
+      hook = {Hook::kFixed, Inline(PlaceOf(when).option, option.span, *constant), nullptr};
     } else if (auto found = FindAcl(text, option.span)) {
       hook = {Hook::kFixed, *found, nullptr};
     }
   }
 
-  // An option's text that is itself an ACL, its lines apart by newlines.
-  std::size_t Inline(AclWhen when, SourceSpan span, const std::string& text) {
-    if (span.view() != text) {
-      std::vector<SourceText::Piece> pieces = {{0, span, false}};
+  // A text that is itself an ACL, its lines apart by newlines. `span` is where it stands,
+  // if it stands there as it is.
+  std::size_t Inline(std::string_view name, SourceSpan span, const std::string& text) {
+    if (span.text == nullptr || span.view() != text) {
+      std::vector<SourceText::Piece> pieces;
+      if (span.text != nullptr) pieces.push_back({0, span, false});
       rep_->texts.push_back(
-          std::make_unique<SourceText>(std::string(PlaceOf(when).option), text, std::move(pieces)));
+          std::make_unique<SourceText>(std::string(name), text, std::move(pieces)));
       span = rep_->texts.back()->whole();
     }
     std::vector<SourceSpan> lines;
@@ -97,7 +119,7 @@ class Compiler {
       lines.push_back(span.Part(from, end));
       from = end + 1;
     }
-    rep_->acls.push_back({std::string(PlaceOf(when).option), span, {}});
+    rep_->acls.push_back({std::string(name), span, {}});
     ParseAcl(lines, &rep_->acls.back(), diagnostics_);
     return rep_->acls.size() - 1;
   }
@@ -301,6 +323,12 @@ std::vector<std::string_view> AllRows(std::string_view table) {
 std::unique_ptr<const Rules> Compile(const config::Config& config, const expand::Names& names,
                                      Diagnostics* diagnostics) {
   return std::make_unique<const Rules>(Compiler(config, names, diagnostics).Run());
+}
+
+std::unique_ptr<const Rules> CompileText(const config::Config& config, const Rules::Rep& named,
+                                         std::string text, Diagnostics* diagnostics) {
+  return std::make_unique<const Rules>(
+      Compiler(config, *config.names, diagnostics).RunText(named, text));
 }
 
 }  // namespace signet::acl

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <utility>
 
 #include "src/acl/parse.h"
@@ -72,7 +73,10 @@ StatementAnswer RunItems(const Statement& statement, Run& run) {
   std::string user_text, log_text;
   for (const Item& item : statement.items) {
     Answer answer = RunItem(item, run);
-    if (!answer.user_text.empty()) user_text = std::move(answer.user_text);
+    if (!answer.user_text.empty()) {
+      user_text = std::move(answer.user_text);
+      result.answer.user_origins = answer.user_origins;
+    }
     if (!answer.log_text.empty()) log_text = std::move(answer.log_text);
     result.saw_unauthenticated |= answer.unauthenticated;
     result.answer.discard |= answer.discard;
@@ -118,16 +122,16 @@ class VerifyMessage {
 };
 
 // Empty where there is no text, or none that can be had.
-std::string ExpandMessage(const Item* item, const std::string& condition_text, Run& run) {
-  if (item == nullptr) return "";
+Value ExpandMessage(const Item* item, const std::string& condition_text, Run& run) {
+  if (item == nullptr) return {};
   VerifyMessage scope(run, condition_text);
   expand::Outcome outcome = run.Expand(item->argument);
-  if (outcome.ok()) return std::move(outcome).value().text;
+  if (outcome.ok()) return std::move(outcome).value();
   const Failure& failure = outcome.error();
   if (failure.kind != FailureKind::kForced)
     run.effects.LogWrite("panic", "failed to expand ACL message " +
                                       Quoted(item->argument.span.view()) + ": " + failure.text);
-  return "";
+  return {};
 }
 
 void ApplyMessages(Run& run, Answer* answer) {
@@ -141,9 +145,10 @@ void ApplyMessages(Run& run, Answer* answer) {
     condition_log.clear();
     own_log = false;
   }
-  std::string user = endpass_hides ? "" : ExpandMessage(run.statement.message, condition_user, run);
-  std::string log = ExpandMessage(run.statement.log_message, condition_log, run);
-  answer->user_text = user.empty() ? condition_user : std::move(user);
+  Value user = endpass_hides ? Value() : ExpandMessage(run.statement.message, condition_user, run);
+  std::string log = ExpandMessage(run.statement.log_message, condition_log, run).text;
+  if (!user.text.empty()) answer->user_origins = user.origins();
+  answer->user_text = user.text.empty() ? condition_user : std::move(user.text);
   if (log.empty())
     answer->log_text = own_log ? condition_log : answer->user_text;
   else
@@ -309,6 +314,7 @@ AclAnswer RunAcl(const Acl& acl, Run& run) {
     }
     missed |= MissedForWantOfIdentity(statement, result);
     last.user_text = statement.verb == Verb::kWarn ? "" : std::move(answer.user_text);
+    last.user_origins = answer.user_origins;
     last.log_text = statement.verb == Verb::kWarn ? "" : std::move(answer.log_text);
   }
   // Nobody decided: that is a denial, in the words of the last statement.
@@ -334,6 +340,83 @@ facts::Verdict Evaluate(const Rules& rules, AclWhen when, config::MatchContext& 
     }
   }
   return ToVerdict(RunAcl(*acl, run), when, effects);
+}
+
+// --- calls by expansions -------------------------------------------------------------------
+
+namespace {
+
+// The ACL that may test what a phase offers.
+AclWhen WhenIn(facts::Phase phase) {
+  for (std::size_t i = 0; i < static_cast<std::size_t>(AclWhen::kCount); ++i)
+    if (PlaceOf(static_cast<AclWhen>(i)).phase == phase) return static_cast<AclWhen>(i);
+  if (phase == facts::Phase::kAuth || phase == facts::Phase::kTls) return AclWhen::kAuth;
+  return phase < facts::Phase::kMail ? AclWhen::kConnect : AclWhen::kQuit;
+}
+
+// $acl_arg1… and one level of the budget.
+class CallScope {
+ public:
+  CallScope(config::MatchContext& context, Effects& effects, std::vector<Value> arguments)
+      : budget_(context.budget), session_(effects.session()) {
+    outer_ = std::exchange(session_.acl_args, std::move(arguments));
+    --budget_.acl_depth;
+  }
+  ~CallScope() {
+    session_.acl_args = std::move(outer_);
+    ++budget_.acl_depth;
+  }
+  CallScope(const CallScope&) = delete;
+  CallScope& operator=(const CallScope&) = delete;
+
+ private:
+  expand::Budget& budget_;
+  facts::Session& session_;
+  std::vector<Value> outer_;
+};
+
+expand::AclOutcome Complain(Effects& effects, std::string_view name, std::string_view why) {
+  effects.LogWrite("panic",
+                   "ACL " + Quoted(name) + " that an expansion calls: " + std::string(why));
+  return {};
+}
+
+}  // namespace
+
+expand::AclOutcome Call(const Rules& rules, std::string_view name, std::vector<Value> arguments,
+                        config::MatchContext& context, Effects& effects) {
+  using expand::AclOutcome;
+  if (context.budget.acl_depth == 0)
+    return Complain(effects, name, "ACL nested too deep: possible loop");
+  std::unique_ptr<const Rules> text;
+  const Acl* acl = nullptr;
+  auto found = rules.rep().by_name.find(name);
+  if (found != rules.rep().by_name.end()) {
+    acl = &rules.rep().acls[found->second];
+  } else {
+    if (std::none_of(name.begin(), name.end(), IsSpace))
+      return Complain(effects, name, "unknown ACL");
+    Diagnostics wrong;
+    text = CompileText(context.config, rules.rep(), std::string(name), &wrong);
+    for (const Diagnostic& d : wrong)
+      if (d.severity == Severity::kError) return Complain(effects, name, d.message);
+    acl = &text->rep().acls.back();
+  }
+  CallScope scope(context, effects, std::move(arguments));
+  Run run(rules.rep(), WhenIn(context.session.phase), context, effects);
+  Answer answer = RunAcl(*acl, run).answer;
+  Value message(std::move(answer.user_text), answer.user_origins);
+  switch (answer.kind) {
+    case Answer::kTrue:
+      return {AclOutcome::kAccept, std::move(message)};
+    case Answer::kFalse:
+      return {AclOutcome::kDeny, std::move(message)};
+    case Answer::kDefer:
+      return {AclOutcome::kDefer, {}};
+    case Answer::kError:
+      break;
+  }
+  return Complain(effects, name, answer.log_text);
 }
 
 }  // namespace signet::acl

@@ -61,6 +61,11 @@ struct Rules::Rep {
   Hook hooks[static_cast<std::size_t>(config::AclWhen::kCount)];
 };
 
+// The text of one ACL, which may call the ACLs of `named`. Whether it may stand in its
+// place is left to its evaluation.
+std::unique_ptr<const Rules> CompileText(const config::Config& config, const Rules::Rep& named,
+                                         std::string text, Diagnostics* diagnostics);
+
 std::string_view NameOf(Verb verb);
 std::optional<Verb> FindVerb(std::string_view name);
 std::vector<std::string_view> AllVerbs();

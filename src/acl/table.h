@@ -29,6 +29,7 @@ struct Answer {
   // What it says hangs on the client not being authenticated.
   bool unauthenticated = false;
   std::string user_text, log_text;
+  Origins user_origins = kFromAdministrator;  // of user_text
 };
 
 // What stands behind the "=", and who expands it.

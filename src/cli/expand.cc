@@ -4,6 +4,8 @@
 #include <cstdio>
 #include <cstring>
 
+#include "src/acl/acl.h"
+#include "src/base/log.h"
 #include "src/cli/expander.h"
 #include "src/cli/line_reader.h"
 #include "src/cli/modules.h"
@@ -58,6 +60,24 @@ int Complain(const std::string& what) {
   return kUsage;
 }
 
+// What an ACL does where nobody is connected: it sets variables; what it would log is shown.
+class OfflineEffects final : public acl::Effects {
+ public:
+  explicit OfflineEffects(facts::Session* session) : session_(*session) {}
+  void SetVariable(const std::string& name, Value value) override {
+    (name[4] == 'c' ? session_.acl_c : session_.acl_m)[name] = std::move(value);
+  }
+  void AddHeader(std::string) override {}
+  void LogWrite(std::string_view log, std::string_view text) override {
+    std::fprintf(stderr, "signet: %s log: %s\n", std::string(log).c_str(), Printable(text).c_str());
+  }
+  void Delay(std::chrono::milliseconds) override {}
+  facts::Session& session() override { return session_; }
+
+ private:
+  facts::Session& session_;
+};
+
 // Runs in a coroutine: lookups wait.
 int Run(const Arguments& arguments, const drivers::Registry& registry,
         const config::ConfigPtr& config) {
@@ -74,6 +94,11 @@ int Run(const Arguments& arguments, const drivers::Registry& registry,
       std::fprintf(stderr, "signet: the certificate does not verify: %s\n", reason.value().c_str());
     }
   }
+  Diagnostics diagnostics;
+  auto rules = acl::Compile(*config, *config->names, &diagnostics);
+  OfflineEffects effects(&session);
+  if (!HasErrors(diagnostics)) services.Serve({config.get(), rules.get(), &effects});
+  PrintDiagnostics(diagnostics);
   Expander expander(*config, services, &session);
   for (const auto& [name, value] : arguments.settings) {
     auto set = expander.Set(name, value);

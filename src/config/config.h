@@ -144,6 +144,7 @@ struct Main {
   // Process
   Text signet_user, signet_group;  // what root becomes once ports are bound; name or number
   Text timezone;                   // TZ
+  Expanded keep_environment, add_environment;  // for ${env{}}
 
   // Logging
   Text log_file_path;  // "%s" → main, reject, panic; unset or empty = standard error

@@ -23,6 +23,13 @@ class ConfigNames : public expand::Names {
     return names;
   }
 
+  std::vector<std::string_view> AclNames() const override {
+    std::vector<std::string_view> names;
+    if (config_ == nullptr) return names;
+    for (const AclSource& acl : config_->acls) names.push_back(acl.name);
+    return names;
+  }
+
   std::optional<SourceSpan> FindNamedList(std::string_view kind,
                                           std::string_view name) const override {
     if (!config_) return std::nullopt;

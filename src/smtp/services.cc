@@ -2,6 +2,8 @@
 
 #include <chrono>
 
+#include "src/config/environment.h"
+
 #include "src/engine/engine.h"
 
 namespace signet::smtp {
@@ -35,6 +37,23 @@ expand::LookupAnswer SessionServices::AuthenticateBy(int lookup_handle, std::str
 
 const expand::Names* SessionServices::names() const {
   return worker_ == nullptr ? nullptr : worker_->names();
+}
+
+expand::AclOutcome SessionServices::CallAcl(std::string_view name, std::vector<Value> arguments,
+                                            expand::Budget& budget) {
+  if (site_.config == nullptr) return {};
+  config::MatchContext context{*site_.config, site_.effects->session(), *this, budget};
+  return acl::Call(*site_.rules, name, std::move(arguments), context, *site_.effects);
+}
+
+std::optional<std::string> SessionServices::Environment(std::string_view name) {
+  if (site_.config == nullptr || in_environment_) return std::nullopt;
+  expand::Budget budget = TakeBudget();
+  config::MatchContext context{*site_.config, site_.effects->session(), *this, budget};
+  in_environment_ = true;
+  std::optional<std::string> value = config::ReadEnvironment(name, context);
+  in_environment_ = false;
+  return value;
 }
 
 std::int64_t SessionServices::Now() {

@@ -5,6 +5,7 @@
 
 #include "expand/budget.h"
 #include "expand/services.h"
+#include "src/acl/acl.h"
 #include "src/lookup/lookup.h"
 
 namespace signet::smtp {
@@ -16,9 +17,22 @@ class SessionServices final : public expand::Services {
   // `worker` may be nullptr (offline tools): then every lookup is deferred.
   explicit SessionServices(lookup::Worker* worker);
 
+  // What ${acl{}} and ${env{}} need; without it there are no ACLs and no variables.
+  //
+  //   Requires  all of it lives as long as this.
+  struct Site {
+    const config::Config* config = nullptr;
+    const acl::Rules* rules = nullptr;
+    acl::Effects* effects = nullptr;
+  };
+  void Serve(Site site) { site_ = site; }
+
   expand::LookupAnswer Lookup(const expand::LookupRequest& request) override;
   expand::LookupAnswer AuthenticateBy(int lookup_handle, std::string_view query) override;
   const expand::Names* names() const override;
+  expand::AclOutcome CallAcl(std::string_view name, std::vector<Value> arguments,
+                             expand::Budget& budget) override;
+  std::optional<std::string> Environment(std::string_view name) override;
   std::int64_t Now() override;
   std::int64_t NowMicroseconds() override;
   void RunBlocking(const std::function<void()>& work) override;
@@ -32,6 +46,8 @@ class SessionServices final : public expand::Services {
   lookup::PerConnection* lookups();
 
   lookup::Worker* worker_;
+  Site site_;
+  bool in_environment_ = false;                   // its options are being expanded
   std::optional<lookup::PerConnection> lookups_;  // made with the first lookup
   std::size_t lookups_left_ = limits::kLookupsPerSession;
 };

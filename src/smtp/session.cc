@@ -90,6 +90,7 @@ Dialogue::Dialogue(engine::Socket socket, facts::Connection connection,
   session_.connection = std::move(connection);
   session_.primary_hostname = config.main.primary_hostname;
   session_.active_hostname = config.main.primary_hostname;
+  services.Serve({&config, context.site->acl.get(), this});
 }
 
 // The transaction reads the session's envelope as long as it lives.

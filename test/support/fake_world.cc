@@ -116,6 +116,35 @@ expand::FileText FakeServices::ReadFile(const std::string& path) {
   return {std::make_shared<const std::string>(found->second), ""};
 }
 
+expand::AclOutcome FakeServices::CallAcl(std::string_view name, std::vector<Value> arguments,
+                                         expand::Budget&) {
+  auto found = acls.find(name);
+  if (found == acls.end()) return {};
+  expand::AclOutcome outcome = found->second;
+  Origins origins = kFromAdministrator;
+  std::string text;
+  std::string_view rest = outcome.message.text;
+  for (; !rest.empty(); rest.remove_prefix(1)) {
+    if (rest.size() < 2 || rest[0] != '$') {
+      text += rest[0];
+      continue;
+    }
+    rest.remove_prefix(1);
+    const auto n = static_cast<std::size_t>(rest[0] - '1');
+    if (rest[0] == '#') text += std::to_string(arguments.size());
+    if (rest[0] == '#' || n >= arguments.size()) continue;
+    text += arguments[n].text;
+    origins |= arguments[n].origins();
+  }
+  outcome.message = Value(text, origins);
+  return outcome;
+}
+
+std::optional<std::string> FakeServices::Environment(std::string_view name) {
+  auto found = environment.find(name);
+  return found == environment.end() ? std::nullopt : std::optional(found->second);
+}
+
 expand::LookupAnswer FakeServices::Lookup(const expand::LookupRequest& request) {
   std::string question(request.query);
   if (!request.key.empty()) question = std::string(request.key) + " " + question;

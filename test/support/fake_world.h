@@ -30,6 +30,8 @@ class FakeNames : public expand::Names {
   std::optional<expand::ListRef> FindList(std::string_view kind,
                                           std::string_view name) const override;
   std::vector<std::string_view> ListNames(std::string_view kind) const override;
+  std::vector<std::string_view> AclNames() const override { return {acls.begin(), acls.end()}; }
+  std::vector<std::string> acls;
   // `kind`: "domainlist" and so on.
   void AddList(std::string kind, std::string name, std::string text);
 
@@ -48,6 +50,10 @@ class FakeServices : public expand::Services {
  public:
   expand::LookupAnswer Lookup(const expand::LookupRequest& request) override;
   expand::LookupAnswer AuthenticateBy(int lookup_handle, std::string_view query) override;
+  // Of `acls`: $1 and $2 in a message stand for the arguments, $# for their number.
+  expand::AclOutcome CallAcl(std::string_view name, std::vector<Value> arguments,
+                             expand::Budget& budget) override;
+  std::optional<std::string> Environment(std::string_view name) override;
   std::int64_t Now() override { return now; }
   const expand::Names* names() const override { return known; }
   expand::FileText ReadFile(const std::string& path) override;
@@ -56,6 +62,8 @@ class FakeServices : public expand::Services {
   std::map<std::string, std::string, std::less<>> files;  // by path
   // By the query, or by "key file" of a single-key lookup.
   std::map<std::string, expand::LookupAnswer, std::less<>> answers;
+  std::map<std::string, expand::AclOutcome, std::less<>> acls;
+  std::map<std::string, std::string, std::less<>> environment;
   std::vector<std::string> asked;
   std::int64_t now = 1795184823;  // Fri, 20 Nov 2026 14:27:03 +0000
 };

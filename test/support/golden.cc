@@ -158,6 +158,8 @@ class Run {
     if (key == "session") FillSession(&session_);
     if (key == "phase") phase_ = PhaseNamed(value);
     if (key == "read" && value == "configuration") reading_ = expand::Reading::kConfiguration;
+    if (key == "acl") AddAcl(name, text);
+    if (key == "env") services_.environment[name] = text;
     if (key == "lookup") services_.answers[name] = Answer(text);
     if (key == "file") services_.files[name] = text;
     if (key == "tls") {
@@ -196,6 +198,19 @@ class Run {
     }
     value.segments = {{static_cast<std::uint32_t>(shown.size()), kFromCertificate}};
     value.text = shown;
+  }
+
+  void AddAcl(const std::string& name, const std::string& text) {
+    using Outcome = expand::AclOutcome;
+    const std::size_t blank = std::min(text.find(' '), text.size());
+    const std::string kind = text.substr(0, blank);
+    names_.acls.push_back(name);
+    Outcome& outcome = services_.acls[name];
+    outcome.kind = kind == "accept"  ? Outcome::kAccept
+                   : kind == "deny"  ? Outcome::kDeny
+                   : kind == "defer" ? Outcome::kDefer
+                                     : Outcome::kError;
+    outcome.message = Value(text.substr(std::min(blank + 1, text.size())));
   }
 
   static expand::LookupAnswer Answer(const std::string& text) {

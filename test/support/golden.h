@@ -19,6 +19,9 @@ namespace signet::test {
 //   session submission       the facts of an authenticated client's submission
 //   lookup  QUERY = ANSWER   ANSWER: "found TEXT", "at ENTRY: TEXT", "none" or "defer REASON"
 //   file    PATH = TEXT      a file of list items
+//   acl     NAME = ANSWER    ANSWER: "accept TEXT", "deny TEXT", "defer" or "error"; $1 and $2
+//                            in TEXT are the arguments, $# is their number
+//   env     NAME = TEXT      a variable of the environment
 //   phase   NAME             where the text is evaluated; data, if not given
 //   read    configuration    with all checks, as in a configuration; shows codes
 //   expand  TEXT             the text; raw, to the end of the line

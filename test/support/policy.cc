@@ -34,6 +34,12 @@ std::optional<expand::ListRef> FakeNames::FindList(std::string_view kind,
   return expand::ListRef{list->list.patterns.get(), list->list.program.get()};
 }
 
+std::vector<std::string_view> FakeNames::AclNames() const {
+  std::vector<std::string_view> names;
+  for (const config::AclSource& acl : config_->acls) names.push_back(acl.name);
+  return names;
+}
+
 std::vector<std::string_view> FakeNames::ListNames(std::string_view kind) const {
   std::vector<std::string_view> names;
   for (const config::NamedList& list : config_->lists)

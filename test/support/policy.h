@@ -1,6 +1,7 @@
 #ifndef SIGNET_TEST_SUPPORT_POLICY_H_
 #define SIGNET_TEST_SUPPORT_POLICY_H_
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -20,6 +21,7 @@ class FakeNames : public expand::Names {
   explicit FakeNames(const config::Config* config) : config_(config) {}
   const expand::LookupType* FindLookup(std::string_view name) const override;
   std::vector<std::string_view> LookupNames() const override;
+  std::vector<std::string_view> AclNames() const override;
   std::optional<SourceSpan> FindNamedList(std::string_view kind,
                                           std::string_view name) const override;
   std::optional<expand::ListRef> FindList(std::string_view kind,
@@ -40,6 +42,12 @@ class FakeServices : public expand::Services {
   }
   void Defer(const std::string& what, const std::string& reason) {
     answers[what] = {expand::LookupAnswer::kDeferred, reason};
+  }
+
+  std::function<expand::AclOutcome(std::string_view, std::vector<Value>)> call_acl;
+  expand::AclOutcome CallAcl(std::string_view name, std::vector<Value> arguments,
+                             expand::Budget&) override {
+    return call_acl ? call_acl(name, std::move(arguments)) : expand::AclOutcome();
   }
 
   expand::LookupAnswer Lookup(const expand::LookupRequest& request) override;

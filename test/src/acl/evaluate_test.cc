@@ -61,6 +61,10 @@ class AclEvaluateTest : public ::testing::Test {
   facts::Verdict Run(AclWhen when) {
     Diagnostics diagnostics;
     rules_ = Compile(policy.config, policy.names(), &diagnostics);
+    policy.services.call_acl = [this](std::string_view name, std::vector<Value> arguments) {
+      config::MatchContext context = policy.Context();
+      return Call(*rules_, name, std::move(arguments), context, effects);
+    };
     EXPECT_FALSE(HasErrors(diagnostics)) << testing::Summary(diagnostics);
     if (HasErrors(diagnostics)) return {};
     config::MatchContext context = policy.Context();
@@ -495,6 +499,81 @@ TEST_F(BecauseUnauthenticatedTest, NobodyWhoIsAuthenticatedIsRefusedForThat) {
   EXPECT_EQ(Why("accept authenticated = plain\ndeny"), "deny");
   EXPECT_EQ(Why("deny condition = ${if eq{$authenticated_id}{alice@example.org}}"), "deny");
   EXPECT_EQ(Why("accept condition = ${if eq{$authenticated_id}{}}"), "deny");
+}
+
+// --- calls by expansions -------------------------------------------------------------------
+
+TEST_F(AclEvaluateTest, AnExpansionCallsAnAclAndGetsItsMessage) {
+  policy.Acl("c",
+             "accept condition = $acl_arg1\n message = hi $acl_narg [$acl_arg2]\n"
+             "deny message = no $acl_arg2");
+  EXPECT_EQ(Rcpt("deny message = ${acl{c}{yes}{p}}|${acl{c}{no}{q}}").user_message,
+            "hi 2 [p]|no q");
+  EXPECT_EQ(Rcpt("deny condition = ${if acl{{c}{no}{q}}}\naccept").kind, VerdictKind::kAccept);
+  EXPECT_EQ(Rcpt("deny message = ${if acl{{c}{yes}{q}}{y $value}{n}}").user_message, "y hi 2 [q]");
+}
+
+TEST_F(AclEvaluateTest, WhatAnExpansionCallsThatDefersIsAForcedFailure) {
+  policy.Acl("later", "defer message = later");
+  EXPECT_EQ(Rcpt("accept condition = ${acl{later}}\n condition = yes").kind, VerdictKind::kAccept);
+  policy.Acl("broken", "accept condition = ${substr{$local_part}{x}}");
+  EXPECT_EQ(
+      Rcpt("accept condition = ${acl{broken}}").log_message.find("ERROR from acl \"broken\"") !=
+          std::string::npos,
+      true);
+  EXPECT_TRUE(effects.lines.back().starts_with("panic: ACL \"broken\" that an expansion calls: "));
+}
+
+TEST_F(AclEvaluateTest, AnExpansionMayHoldAnAcl) {
+  EXPECT_EQ(Rcpt("deny message = ${acl{accept message = inline \\$acl_arg1}{x}}").user_message,
+            "inline x");
+  policy.Acl("c", "accept message = called");
+  EXPECT_EQ(Rcpt("deny message = <${acl{accept acl = c}}>").user_message, "<called>");
+  EXPECT_EQ(Rcpt("accept condition = ${acl{acept message = x}}").kind, VerdictKind::kDefer);
+  EXPECT_NE(effects.lines.back().find("acept"), std::string::npos);
+}
+
+TEST_F(AclEvaluateTest, WhatAMessageBringsInStaysAnOutsiders) {
+  policy.Acl("echo", "accept message = /$sender_address");
+  EXPECT_NE(Rcpt("accept condition = ${lookup{k}lsearch{${acl{echo}}}}")
+                .log_message.find("text from the client in the file name"),
+            std::string::npos);
+  policy.Acl("fixed", "accept message = /file");
+  policy.services.Find("k@/file", "yes");
+  EXPECT_EQ(Rcpt("accept condition = ${lookup{k}lsearch{${acl{fixed}}}}").kind,
+            VerdictKind::kAccept);
+}
+
+// A called ACL may change the variable that is being put in.
+TEST_F(AclEvaluateTest, ACallMayChangeWhatWasReadBefore) {
+  policy.Acl("set", "accept set acl_m_x = " + std::string(100, 'n') +
+                        "\n set acl_m_y = short\n message = m");
+  policy.session.acl_m["acl_m_x"] = Value(std::string(50, 'o'));
+  policy.session.acl_m["acl_m_y"] = Value("a short one");
+  EXPECT_EQ(Rcpt("deny message = $acl_m_x$acl_m_y${acl{set}}$acl_m_y").user_message,
+            std::string(50, 'o') + "a short onemshort");
+}
+
+TEST_F(AclEvaluateTest, CallsByExpansionsEnd) {
+  policy.Acl("loop", "accept condition = ${acl{loop}}");
+  EXPECT_NE(Rcpt("accept acl = loop").log_message.find("ERROR from acl"), std::string::npos);
+  // Each deep by itself, deeper than the limit together.
+  std::string deep = "${acl{deep}}";
+  for (std::size_t i = 0; i < limits::kExpandDepth / 2; ++i) deep = "${lc:" + deep + "}";
+  policy.Acl("deep", "accept condition = " + deep);
+  EXPECT_NE(Rcpt("accept acl = deep").log_message.find("ERROR from acl"), std::string::npos);
+  bool said = false;
+  for (const std::string& line : effects.lines)
+    said = said || line.find("nested too deep") != std::string::npos;
+  EXPECT_TRUE(said);
+}
+
+// An ACL that an expansion calls may run in any place: what its place offers is not known
+// when it is loaded.
+TEST_F(AclEvaluateTest, ACalledAclMayReadWhatItsPlaceOffers) {
+  policy.Acl("c", "accept message = $local_part");
+  policy.AclOption(AclWhen::kConnect, "c");
+  EXPECT_EQ(Rcpt("deny message = ${acl{c}}").user_message, "bob");
 }
 
 }  // namespace

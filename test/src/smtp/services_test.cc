@@ -26,5 +26,12 @@ TEST(SessionServices, ASessionHasSoManyLookupsInAllAndTheRestAnew) {
 
 TEST(SessionServices, KnowsTheTime) { EXPECT_GT(SessionServices(nullptr).Now(), 1'600'000'000); }
 
+TEST(SessionServices, WithoutASiteThereAreNoAclsAndNoEnvironment) {
+  SessionServices services(nullptr);
+  expand::Budget budget;
+  EXPECT_EQ(services.CallAcl("a", {}, budget).kind, expand::AclOutcome::kError);
+  EXPECT_EQ(services.Environment("PATH"), std::nullopt);
+}
+
 }  // namespace
 }  // namespace signet::smtp
