@@ -7,6 +7,7 @@
 #include "expand/hash.h"
 #include "expand/json_text.h"
 #include "expand/lookup_word.h"
+#include "expand/match.h"
 #include "expand/number.h"
 #include "expand/query.h"
 #include "expand/table.h"
@@ -218,11 +219,13 @@ void SetParts(Evaluation& e, const Text& key, const LookupKeys::Parts& parts) {
 // lookup of the session's.
 bool AskForKeys(Evaluation& e, const Node& node, const Datum& shown, const Datum& key,
                 const Datum& file, LookupAnswer* answer) {
+  const MatchWorld world{e.session, e.services, e.budget, e.services.names(), &e.arena};
   LookupKeys keys(*node.word, key.text);
   std::size_t tried = 0;
   while (keys.Next()) {
     if (keys.key().empty()) continue;  // never found; what stands for any key still is
-    LookupRequest request{node.lookup->handle, keys.key(), file.text, node.text};
+    KeyMatcher patterns(keys.key(), world);
+    LookupRequest request{node.lookup->handle, keys.key(), file.text, node.text, &patterns};
     const auto ask = [&] { return e.services.Lookup(request); };
     if (tried == limits::kKeysPerLookup)
       return e.FailTemporarily(node, "the key has too many components for partial matching");

@@ -185,6 +185,14 @@ void Reader::HostName() {
   Set(Kind::kUnknown, 0);
   const bool doubtful = rules_.use == HostUse::kAddress;
   if (LooksLikeAddress(view())) {
+    // Exim takes a mask that is too long for the address itself.
+    const std::size_t slash = view().find('/');
+    const bool digits = view().find_first_not_of("0123456789", slash + 1) == view().npos;
+    const auto address = ParseNetwork(view().substr(0, slash));
+    if (doubtful && digits && address) {
+      item_.network = *address;
+      item_.kind = Kind::kNetwork;
+    }
     item_.problem = {"malformed IPv" + std::string(view().find(':') == view().npos ? "4" : "6") +
                          " address or address mask: " + std::string(view()),
                      "", doubtful};

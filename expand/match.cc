@@ -438,7 +438,10 @@ Tried Scan::AskOnce(const LookupRequest& request, bool counts, LookupAnswer* ans
   if (counts && budget.lookups == 0) return Defer("too many lookups in one session");
   if (budget.deadline.Passed()) return Defer("expansion took too long");
   if (counts) --budget.lookups;
-  *answer = world_.services.Lookup(request);
+  KeyMatcher patterns(request.key, world_);
+  LookupRequest with_patterns = request;
+  with_patterns.patterns = &patterns;
+  *answer = world_.services.Lookup(with_patterns);
   if (answer->kind == LookupAnswer::kDeferred) {
     result_.lookup_deferred = true;
     return Defer(std::move(answer->text));
@@ -488,6 +491,7 @@ Tried Scan::Lookup(const ListItem& item) {
     return Tried::kNo;
   Text data;
   const Tried tried = Ask(item, Folded(subject_), &data);
+  if (state_.kind == ListKind::kAddress) result_.captures = {};
   if (tried == Tried::kYes) result_.value = data;
   return tried;
 }
@@ -586,6 +590,8 @@ Tried Scan::LocalParts(const ListItem& item) {
     Tried tried = Ask(item, key, &list);
     result_.captures = {};
     if (tried != Tried::kYes) return tried;
+    // What a file holds, the administrator wrote, as in "/file" items.
+    if (item.type->single_key && item.type->absolute_file) list.segments = {};
     key = {};
     Progress progress;
     tried = LocalPartList(list, local, &progress, &key);
@@ -653,6 +659,42 @@ ListMatch Match(const Patterns& list, const Text& subject, const MatchWorld& wor
 ListMatch Match(const Program& list, const ItemRules& rules, const Text& subject,
                 const MatchWorld& world) {
   return Scan(rules, subject, world).List(list);
+}
+
+// --- patterns in files of lookups ---------------------------------------------------------------
+
+namespace {
+
+LookupAnswer Deferred(std::string why) { return {LookupAnswer::kDeferred, std::move(why)}; }
+
+}  // namespace
+
+LookupAnswer KeyMatcher::Match(std::string_view pattern, bool expand) {
+  std::pmr::monotonic_buffer_resource arena;
+  const MatchWorld world{world_.session, world_.services, world_.budget, world_.names, &arena};
+  Value expanded;
+  expanded.text = pattern;
+  if (expand && pattern.find_first_of("$\\") != std::string_view::npos) {
+    if (world.names == nullptr) return Deferred("patterns cannot be expanded here");
+    const SourceText source("pattern", std::string(pattern));
+    Diagnostics diagnostics;
+    const ProgramPtr program =
+        Compile(source.whole(), facts::Phase::kQuit, *world.names, &diagnostics);
+    if (program == nullptr) return Deferred(diagnostics.front().message);
+    Outcome outcome = Evaluate(*program, world.session, world.services, world.budget);
+    if (!outcome.ok() && outcome.error().kind == FailureKind::kForced) return {};
+    if (!outcome.ok()) return Deferred(outcome.error().text);
+    expanded = std::move(outcome).value();
+  }
+  if (world.budget.list_depth == 0) return Deferred("lists nested too deep: possible loop");
+  --world.budget.list_depth;
+  const ItemRules rules{ListKind::kString, HostUse::kClient, ItemPlace::kList};
+  const ListItem item =
+      ReadListItem({expanded.text, expanded.segments}, rules, world.names, &arena);
+  ListMatch match = Scan(rules, {key_, {}}, world).Single(item);
+  ++world.budget.list_depth;
+  if (match.kind == ListMatch::kDeferred) return Deferred(std::move(match.why));
+  return {match.kind == ListMatch::kIn ? LookupAnswer::kFound : LookupAnswer::kNotFound, ""};
 }
 
 // --- while the configuration loads -----------------------------------------------------------

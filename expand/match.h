@@ -69,6 +69,17 @@ struct MatchWorld {
   std::pmr::memory_resource* arena;
 };
 
+// Matches the keys of a file that are patterns (wildlsearch) with the key that is looked up.
+class KeyMatcher final : public KeyPatterns {
+ public:
+  KeyMatcher(std::string_view key, const MatchWorld& world) : key_(key), world_(world) {}
+  LookupAnswer Match(std::string_view pattern, bool expand) override;
+
+ private:
+  std::string_view key_;
+  const MatchWorld& world_;
+};
+
 struct ListMatch {
   enum Kind : std::uint8_t { kIn, kOut, kDeferred } kind = kOut;
   // What the item that decided says: $value, and $0, $1, …. None where no item did.

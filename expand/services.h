@@ -65,11 +65,25 @@ class Names {
   virtual std::vector<std::string_view> ListNames(std::string_view) const { return {}; }
 };
 
+struct LookupAnswer;
+
+// What a lookup may ask of the expansion that it is made in.
+class KeyPatterns {
+ public:
+  virtual ~KeyPatterns() = default;
+  // Whether the key matches a pattern, one item of a list, which is expanded first or not.
+  // kFound or kNotFound, or kDeferred with the reason. May wait.
+  //
+  //   Requires  `pattern` is the administrator's text.
+  virtual LookupAnswer Match(std::string_view pattern, bool expand) = 0;
+};
+
 struct LookupRequest {
   int handle = 0;
-  std::string_view key;      // single-key types
-  std::string_view query;    // query types: the query; single-key types: the file name
-  std::string_view options;  // text after a comma behind the type: "ret=full,cache=no_rd"
+  std::string_view key;             // single-key types
+  std::string_view query;           // query types: the query; single-key types: the file name
+  std::string_view options;         // text after a comma behind the type: "ret=full,cache=no_rd"
+  KeyPatterns* patterns = nullptr;  // nullptr: there are none here
 };
 
 // kFound with its value, kNotFound, or kDeferred with a reason for the log.

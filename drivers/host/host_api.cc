@@ -61,6 +61,14 @@ void Entry(signet_lookup_call* call, signet_text name) noexcept {
 
 void Changed(signet_lookup_call* call) noexcept { static_cast<LookupCall*>(call)->changed = true; }
 
+signet_found MatchPattern(signet_lookup_call* call, signet_text pattern,
+                          std::uint32_t flags) noexcept {
+  auto* mine = static_cast<LookupCall*>(call);
+  if (mine->match) return mine->match(View(pattern), flags);
+  mine->answered = "patterns cannot be matched here";
+  return SIGNET_LATER;
+}
+
 int MainOption(signet_worker* worker, signet_text name, signet_text* text) noexcept {
   std::string_view view;
   if (!worker->MainOption(View(name), &view)) return 0;
@@ -157,6 +165,7 @@ const signet_host kTable = {
     .close = Close,
     .changed = Changed,
     .entry = Entry,
+    .match_pattern = MatchPattern,
 };
 
 }  // namespace

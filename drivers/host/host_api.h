@@ -71,6 +71,8 @@ struct LookupCall : signet_lookup_call {
   std::string answered;
   std::string entry;     // the directory's name of what was found
   bool changed = false;  // what the driver looks things up in
+  // Whether the key matches a pattern: what match_pattern calls. Empty where it cannot.
+  std::function<signet_found(std::string_view pattern, std::uint32_t flags)> match;
 };
 
 // The table that every driver is given.

@@ -1,4 +1,6 @@
-// The `lsearch` lookup: a key in a text file of "key: data" items.
+// The `lsearch` lookup: a key in a text file of "key: data" items. In files of `wildlsearch`
+// and `nwildlsearch` the keys are patterns, in those of `iplsearch` networks: there the first
+// one that fits counts.
 //
 // Files are read whole on a thread of the blocking pool and kept, indexed, until they
 // change: each lookup asks the file system for the file's state. What cannot be read is
@@ -13,6 +15,7 @@
 
 #include <list>
 
+#include "drivers/lookup/ip_key.h"
 #include "drivers/lookup/lsearch_text.h"
 
 namespace {
@@ -48,7 +51,8 @@ struct File {
 // What a thread of the blocking pool finds out about a file.
 struct Reading {
   std::string path;
-  Version known;  // of the table that we have, if we have one
+  std::string type;  // for messages
+  Version known;     // of the table that we have, if we have one
   bool unchanged = false;
   Version version;
   std::shared_ptr<const Table> table;
@@ -87,7 +91,7 @@ Version VersionOf(const struct stat& info) {
 // Reads to the end; the file may grow or shrink meanwhile.
 std::string ReadAll(int fd, std::size_t expected, std::string* text) {
   text->reserve(expected);
-  char block[4000];
+  char block[3000];
   while (text->size() <= kFileMaxBytes) {
     const ssize_t got = ::read(fd, block, sizeof block);
     if (got == 0) return "";
@@ -108,7 +112,7 @@ void Read(Reading* reading) {
     return;
   }
   if (!S_ISREG(info.st_mode)) {
-    reading->trouble = path + " is not a regular file (lsearch lookup)";
+    reading->trouble = path + " is not a regular file (" + reading->type + " lookup)";
     return;
   }
   reading->version = VersionOf(info);
@@ -130,7 +134,7 @@ class State {
 
   // The table of `path` as it is now, or nullptr with `trouble`.
   std::shared_ptr<const Table> Get(const signet_host* host, std::string_view path,
-                                   std::string* trouble);
+                                   const std::string& type, std::string* trouble);
 
  private:
   std::shared_ptr<const Table> Use(std::string_view path, Version* version);
@@ -157,9 +161,10 @@ void State::Keep(File file) {
 }
 
 std::shared_ptr<const Table> State::Get(const signet_host* host, std::string_view path,
-                                        std::string* trouble) {
+                                        const std::string& type, std::string* trouble) {
   Reading reading;
   reading.path = path;
+  reading.type = type;
   std::shared_ptr<const Table> table = Use(path, &reading.known);
   signet::driver::Blocking(host, worker_, [&reading] { Read(&reading); });
   if (reading.unchanged) return table;
@@ -183,18 +188,74 @@ signet_found Later(const signet_host* host, signet_lookup_call* call, std::strin
   return SIGNET_LATER;
 }
 
+// Rows of kTypes.
+enum Type : std::uint32_t { kLsearch, kWildlsearch, kNwildlsearch, kIplsearch };
+constexpr const char* kNames[] = {"lsearch", "wildlsearch", "nwildlsearch", "iplsearch"};
+
+// Sets *item to what the key finds.
+signet_found FindExact(const Table& table, std::string_view key, std::optional<Table::Item>* item) {
+  *item = table.Find(key);
+  return *item ? SIGNET_FOUND : SIGNET_NOT_FOUND;
+}
+
+// The first key of the file that is a pattern for the key.
+signet_found FindPattern(const signet_host* host, signet_lookup_call* call, const Table& table,
+                         std::optional<Table::Item>* item) {
+  const std::uint32_t flags = call->type == kWildlsearch ? SIGNET_PATTERN_EXPAND : 0;
+  if (!SIGNET_HAS(host, match_pattern))
+    return Later(host, call, "this host cannot match the patterns of \"wildlsearch\"");
+  for (std::size_t n = 0; n < table.count(); ++n) {
+    const std::string pattern = table.KeyAt(n);
+    const signet_found found = host->match_pattern(call, Text(pattern), flags);
+    if (found == SIGNET_NOT_FOUND) continue;
+    if (found == SIGNET_FOUND) *item = table.At(n);
+    return found;
+  }
+  return SIGNET_NOT_FOUND;
+}
+
+// The first network of the file that the key lies in. Keys that are no addresses are passed
+// over, as in Exim.
+signet_found FindNetwork(const signet_host* host, signet_lookup_call* call, const Table& table,
+                         std::optional<Table::Item>* item) {
+  const std::string_view key = View(call->key);
+  if (key == "*") return FindExact(table, key, item);
+  const auto address = signet::driver::ReadIpKey(key);
+  if (!address || key.find('/') != std::string_view::npos)
+    return Later(host, call,
+                 "\"" + std::string(key) +
+                     "\" is not a valid iplsearch key (an IP address, with optional CIDR mask, is "
+                     "wanted): in a host list, use net-iplsearch as the search type");
+  for (std::size_t n = 0; n < table.count(); ++n) {
+    const auto network = signet::driver::ReadIpKey(table.KeyAt(n));
+    if (!network || !signet::driver::Covers(*network, *address)) continue;
+    *item = table.At(n);
+    return SIGNET_FOUND;
+  }
+  return SIGNET_NOT_FOUND;
+}
+
 signet_found Find(const signet_host* host, void* state, signet_lookup_call* call) noexcept {
   const std::string_view path = View(call->query);
+  const std::string name = kNames[call->type];
   if (path.empty() || path[0] != '/' || path.find('\0') != std::string_view::npos)
-    return Later(host, call, "absolute file name expected for \"lsearch\" lookup");
+    return Later(host, call, "absolute file name expected for \"" + name + "\" lookup");
   std::string trouble;
-  const auto table = static_cast<State*>(state)->Get(host, path, &trouble);
+  // Ours for as long as we wait: a newer table may replace it meanwhile.
+  const auto table = static_cast<State*>(state)->Get(host, path, name, &trouble);
   if (table == nullptr) {
     host->answer(call, Text(trouble));
     return SIGNET_UNREADABLE;
   }
-  const auto item = table->Find(View(call->key));
-  if (!item) return SIGNET_NOT_FOUND;
+  std::optional<Table::Item> item;
+  signet_found found;
+  if (call->type == kLsearch)
+    found = FindExact(*table, View(call->key), &item);
+  else if (call->type == kIplsearch)
+    found = FindNetwork(host, call, *table, &item);
+  else
+    found = FindPattern(host, call, *table, &item);
+  if (found != SIGNET_FOUND) return found;
   host->answer(call, Text(HasOption(View(call->options), "ret=full") ? item->full : item->data));
   return SIGNET_FOUND;
 }
@@ -206,6 +267,15 @@ void Close(const signet_host*, void* state) noexcept { delete static_cast<State*
 const signet_lookup_type kTypes[] = {
     {SIGNET_TEXT("lsearch"), SIGNET_LOOKUP_SINGLE_KEY | SIGNET_LOOKUP_ABSOLUTE_FILE, 0,
      SIGNET_TEXT("the data behind a key in a text file of \"key: data\" lines"),
+     SIGNET_TEXT("ret=full")},
+    {SIGNET_TEXT("wildlsearch"), SIGNET_LOOKUP_SINGLE_KEY | SIGNET_LOOKUP_ABSOLUTE_FILE, 0,
+     SIGNET_TEXT("the same where the keys in the file are patterns, each expanded first"),
+     SIGNET_TEXT("ret=full")},
+    {SIGNET_TEXT("nwildlsearch"), SIGNET_LOOKUP_SINGLE_KEY | SIGNET_LOOKUP_ABSOLUTE_FILE, 0,
+     SIGNET_TEXT("the same where the keys in the file are patterns, not expanded"),
+     SIGNET_TEXT("ret=full")},
+    {SIGNET_TEXT("iplsearch"), SIGNET_LOOKUP_SINGLE_KEY | SIGNET_LOOKUP_ABSOLUTE_FILE, 0,
+     SIGNET_TEXT("the same where the keys in the file are IP addresses and networks"),
      SIGNET_TEXT("ret=full")},
 };
 

@@ -50,15 +50,28 @@ Table::Table(std::string text) : text_(std::move(text)) {
     if (IsIgnored(line) || IsBlank(line[0])) continue;
     key.clear();
     TakeKey(line, &key);
-    if (!key.empty()) lines_.emplace(Lower(key), offset);
+    if (key.empty()) continue;
+    order_.push_back(offset);
+    lines_.emplace(Lower(key), offset);
   }
 }
 
 std::optional<Table::Item> Table::Find(std::string_view key) const {
   const auto found = lines_.find(Lower(key));
   if (key.empty() || found == lines_.end()) return std::nullopt;
+  return ItemAt(found->second);
+}
+
+std::string Table::KeyAt(std::size_t index) const {
+  std::string key;
+  std::string_view rest = std::string_view(text_).substr(order_[index]);
+  TakeKey(TakeLine(&rest), &key);
+  return key;
+}
+
+Table::Item Table::ItemAt(std::size_t offset) const {
   Item item;
-  std::string_view rest = std::string_view(text_).substr(found->second);
+  std::string_view rest = std::string_view(text_).substr(offset);
   const std::string_view behind_key = TakeKey(TakeLine(&rest), &item.key);
   std::string_view data = TrimStart(behind_key);
   if (!data.empty() && data[0] == ':') data = TrimStart(data.substr(1));

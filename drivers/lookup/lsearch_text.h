@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 namespace signet::lsearch {
 
@@ -33,8 +34,16 @@ class Table {
   std::optional<Item> Find(std::string_view key) const;
   std::size_t size() const { return lines_.size(); }
 
+  // All items in the order of the file, equal keys too.
+  std::size_t count() const { return order_.size(); }
+  Item At(std::size_t index) const { return ItemAt(order_[index]); }
+  std::string KeyAt(std::size_t index) const;
+
  private:
+  Item ItemAt(std::size_t offset) const;
+
   std::string text_;
+  std::vector<std::size_t> order_;                      // offsets of the lines with keys
   std::unordered_map<std::string, std::size_t> lines_;  // lower-case key → offset of its line
 };
 

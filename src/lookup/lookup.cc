@@ -113,9 +113,13 @@ struct PerConnection::Rep {
   }
   LookupAnswer Find(const LookupDriver& driver, const expand::LookupRequest& request,
                     const Options& options, Deadline deadline);
-  // *changed: no answer that the driver gave so far is to be used again.
+  // What else came out of a lookup.
+  struct Told {
+    bool changed = false;  // no answer that the driver gave so far is to be used again
+    bool once = false;     // the answer hangs on more than the question
+  };
   LookupAnswer Ask(const LookupDriver& driver, const expand::LookupRequest& request,
-                   Deadline deadline, bool* changed);
+                   Deadline deadline, Told* told);
 
   // An answer that is not too old, or nullptr (rule L8).
   const LookupAnswer* FindKept(const std::string& key) const;
@@ -154,7 +158,7 @@ void PerConnection::Rep::Keep(const LookupDriver& driver, const std::string& key
 
 LookupAnswer PerConnection::Rep::Ask(const LookupDriver& driver,
                                      const expand::LookupRequest& request, Deadline deadline,
-                                     bool* changed) {
+                                     Told* told) {
   if (deadline.Passed()) return Deferred("no time is left for a lookup");
   LookupCall call;
   call.type = driver.type_index;
@@ -162,6 +166,16 @@ LookupAnswer PerConnection::Rep::Ask(const LookupDriver& driver,
   call.query = drivers::Borrow(request.query);
   call.options = drivers::Borrow(request.options);
   call.deadline_ms = DeadlineMs(deadline);
+  if (request.patterns != nullptr && !driver.blocking)
+    call.match = [&](std::string_view pattern, std::uint32_t flags) {
+      const bool expand = (flags & SIGNET_PATTERN_EXPAND) != 0;
+      told->once = told->once || (expand && pattern.find('$') != std::string_view::npos);
+      LookupAnswer answer = request.patterns->Match(pattern, expand);
+      if (answer.kind == LookupAnswer::kFound) return SIGNET_FOUND;
+      if (answer.kind == LookupAnswer::kNotFound) return SIGNET_NOT_FOUND;
+      call.answered = std::move(answer.text);
+      return SIGNET_LATER;
+    };
   void* state = worker.StateOf(driver.abi);
   int found = SIGNET_LATER;
   const auto find = [&] { found = driver.abi->find(drivers::HostTable(), state, &call); };
@@ -169,7 +183,7 @@ LookupAnswer PerConnection::Rep::Ask(const LookupDriver& driver,
     engine::Blocking(find);
   else
     find();
-  *changed = call.changed;
+  told->changed = call.changed;
   return AnswerOf(found, call);
 }
 
@@ -181,11 +195,13 @@ LookupAnswer PerConnection::Rep::Find(const LookupDriver& driver,
     AddToKey(&key, part);
   if (options.read_cache && driver.kept)
     if (const LookupAnswer* known = FindKept(key); known != nullptr) return *known;
-  bool changed = false;
+  Told told;
   LookupAnswer answer =
-      Ask(driver, {request.handle, request.key, request.query, options.rest}, deadline, &changed);
-  if (changed) ForgetThoseOf(driver);
-  if (answer.kind != LookupAnswer::kDeferred && !changed && options.write_cache && driver.kept)
+      Ask(driver, {request.handle, request.key, request.query, options.rest, request.patterns},
+          deadline, &told);
+  if (told.changed) ForgetThoseOf(driver);
+  if (answer.kind != LookupAnswer::kDeferred && !told.changed && !told.once &&
+      options.write_cache && driver.kept)
     Keep(driver, key, answer);
   return answer;
 }

@@ -70,6 +70,8 @@ AT(signet_host, stream_why, 240);
 AT(signet_host, shutdown, 248);
 AT(signet_host, close, 256);
 AT(signet_host, changed, 264);
+AT(signet_host, entry, 272);
+AT(signet_host, match_pattern, 280);
 AT(signet_auth_driver, abi_version, 0);
 AT(signet_auth_driver, flags, 4);
 AT(signet_auth_driver, size, 8);

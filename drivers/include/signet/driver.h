@@ -93,6 +93,9 @@ enum signet_expanded {
   SIGNET_PERMANENT_FAIL = 5  /* such as a value that is not a number where one is wanted */
 };
 
+/* For match_pattern. */
+#define SIGNET_PATTERN_EXPAND 1u /* the pattern is expanded first */
+
 /* How a wait ended. Zero is good, all else negative. */
 enum signet_io {
   SIGNET_IO_OK = 0,
@@ -274,6 +277,14 @@ struct signet_host {
   /* Names the directory entry that the answer comes from, the last one where there are
    * several: $ldap_dn behind this lookup in the same text. The host copies it. */
   void (*entry)(struct signet_lookup_call* call, struct signet_text name);
+
+  /* Whether the key of this lookup matches `pattern`, which is read as one item of a list:
+   * text, "*tail", "^regex", "type;file", "/file", each with "!" in front (waits). `flags`
+   * are SIGNET_PATTERN_... The pattern is the administrator's text; never pass text of
+   * the key's kind. Returns SIGNET_FOUND, SIGNET_NOT_FOUND or, with the reason given as an
+   * `answer`, SIGNET_LATER: then return that as it is. Not for SIGNET_LOOKUP_BLOCKING. */
+  enum signet_found (*match_pattern)(struct signet_lookup_call* call, struct signet_text pattern,
+                                     uint32_t flags);
 };
 
 /* --- authenticators --------------------------------------------------------------------- */
