@@ -1,6 +1,7 @@
 #ifndef SIGNET_EXPAND_BUDGET_H_
 #define SIGNET_EXPAND_BUDGET_H_
 
+#include <chrono>
 #include <cstddef>
 
 #include "src/base/clock.h"
@@ -19,6 +20,7 @@ struct Budget {
   std::size_t acl_depth = limits::kAclDepth;
   std::size_t list_depth = limits::kNamedListDepth;
   std::size_t nesting = limits::kExpandDepth;  // of what an ACL evaluates that is called
+  std::chrono::nanoseconds regex_time = limits::kRegexTotal;
   Deadline deadline = Deadline::After(limits::kLookupTotal * 2);
 };
 

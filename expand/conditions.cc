@@ -223,8 +223,9 @@ bool RunCryptEq(Evaluation& e, const Node& node, bool* holds) {
   if (!Both(e, node, &password, &stored)) return false;
   auto match = crypto::PasswordMatch::kNo;
   int error = 0;
-  e.services.RunBlocking(
-      [&] { match = crypto::CheckPassword(password.text, stored.text, &error); });
+  if (!e.RunBlocking(node,
+                     [&] { match = crypto::CheckPassword(password.text, stored.text, &error); }))
+    return false;
   switch (match) {
     case crypto::PasswordMatch::kYes:
     case crypto::PasswordMatch::kNo:

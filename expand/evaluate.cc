@@ -20,6 +20,8 @@ constexpr std::size_t kMostShown = 200;
 // Room for the usual expansion, so that it needs no heap.
 constexpr std::size_t kFirstBlockBytes = 2048;
 
+constexpr char kTooMuchOutput[] = "too much output in one expansion";
+
 // Looking at the clock costs more than most nodes.
 constexpr std::size_t kStepsPerLookAtTheClock = 1024;
 
@@ -61,7 +63,7 @@ bool Evaluation::FailedInItem(const Node& node) {
 bool Evaluation::Step(const Node& node) {
   if (budget.steps == 0) return FailTemporarily(node, "too many steps in one expansion");
   --budget.steps;
-  if (arena.spent()) return FailTemporarily(node, "too much output in one expansion");
+  if (arena.spent()) return FailTemporarily(node, kTooMuchOutput);
   if (budget.steps % kStepsPerLookAtTheClock == 0 && budget.deadline.Passed())
     return FailTemporarily(node, "expansion took too long");
   return true;
@@ -298,10 +300,16 @@ bool Evaluation::MatchRegex(const Node& node, const Regex& regex, const Text& su
                             std::size_t from, Regex::Mode mode, std::vector<Regex::Group>* groups,
                             bool* matches) {
   std::string why;
-  Regex::Outcome outcome = regex.Match(subject.text, from, mode, groups, &why);
+  Regex::Outcome outcome = regex.Match(subject.text, from, mode, groups, &why, &budget.regex_time);
   if (outcome == Regex::Outcome::kLimit)
     return FailTemporarily(node, "regular expression gave up: " + why);
   return *matches = outcome == Regex::Outcome::kMatch, true;
+}
+
+bool Evaluation::RunBlocking(const Node& node, const std::function<void()>& work) {
+  if (budget.deadline.Passed()) return FailTemporarily(node, "expansion took too long");
+  services.RunBlocking(work);
+  return true;
 }
 
 bool Evaluation::MayAsk(const Node& node) {
@@ -396,9 +404,17 @@ Text Substring(Evaluation& evaluation, const Text& text, std::int64_t start,
 
 // --- the way in ----------------------------------------------------------------------
 
+SourceSpan Program::Rep::Original(SourceSpan span) const {
+  auto is_ours = [&](const SourceText& source) { return &source == span.text; };
+  while (std::any_of(sources.begin(), sources.end(), is_ours)) span = span.text->CopiedFrom(span);
+  return span;
+}
+
 Outcome Evaluate(const Program& program, const facts::Session& session, Services& services,
                  Budget& budget) {
   const Program::Rep& rep = ProgramAccess::Of(program);
+  const Failure too_much{FailureKind::kTemporary, rep.span, kTooMuchOutput, false};
+  if (rep.is_constant && rep.constant.size() > budget.output_bytes) return Err{too_much};
   if (rep.is_constant) return Value(rep.constant);
   if (rep.depth > budget.nesting)
     return Err{Failure{FailureKind::kTemporary, rep.span, kTooDeep, false}};
@@ -406,10 +422,12 @@ Outcome Evaluate(const Program& program, const facts::Session& session, Services
   Arena arena(block, sizeof block, budget);
   Evaluation evaluation(rep, session, services, budget, arena);
   Datum result;
-  if (!evaluation.Eval(rep.root, &result)) return Err{evaluation.failure()};
-  if (arena.spent())
-    return Err{
-        Failure{FailureKind::kTemporary, rep.span, "too much output in one expansion", false}};
+  if (!evaluation.Eval(rep.root, &result)) {
+    Failure failure = evaluation.failure();
+    failure.span = rep.Original(failure.span);
+    return Err{std::move(failure)};
+  }
+  if (arena.spent()) return Err{too_much};
   return evaluation.ToValue(result);
 }
 

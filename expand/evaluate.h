@@ -2,6 +2,7 @@
 #define SIGNET_EXPAND_EVALUATE_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory_resource>
 #include <optional>
 #include <span>
@@ -131,6 +132,8 @@ class Evaluation {
   // A limit that is hit is a temporary failure (rule E5).
   bool MatchRegex(const Node& node, const Regex& regex, const Text& subject, std::size_t from,
                   Regex::Mode mode, std::vector<Regex::Group>* groups, bool* matches);
+  // Runs what blocks where it holds nobody up, if the budget still has time.
+  bool RunBlocking(const Node& node, const std::function<void()>& work);
   // Calls `ask`, which may wait, if the budget still has a lookup and time.
   template <typename F>
   bool Ask(const Node& node, F ask, LookupAnswer* answer) {

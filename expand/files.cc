@@ -15,9 +15,8 @@ bool StatFile(Evaluation& e, const Node& node, const Text& path, FileStatus* fil
   if (path.text.find('\0') != std::string_view::npos)
     return e.FailPermanently(node, "NUL in the name of a file");
   const std::string name(path.text);
-  e.services.RunBlocking(
-      [&] { file->error = ::stat(name.c_str(), &file->status) == 0 ? 0 : errno; });
-  return true;
+  return e.RunBlocking(node,
+                       [&] { file->error = ::stat(name.c_str(), &file->status) == 0 ? 0 : errno; });
 }
 
 }  // namespace signet::expand

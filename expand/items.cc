@@ -1,4 +1,7 @@
 #include <algorithm>
+#include <bitset>
+#include <iterator>
+#include <numeric>
 #include <string>
 
 #include "expand/calls.h"
@@ -500,7 +503,9 @@ bool FindKeyed(Evaluation& e, const Datum& data, std::string_view key, Datum* va
 bool FindNumbered(Evaluation& e, const Datum& text, std::string_view separators, std::int64_t n,
                   Datum* value) {
   if (n == 0) return *value = Datum(Text{text.text, text.segments}), true;
-  auto is_separator = [&](char c) { return separators.find(c) != std::string_view::npos; };
+  std::bitset<256> separates;
+  for (char c : separators) separates.set(static_cast<unsigned char>(c));
+  auto is_separator = [&](char c) { return separates.test(static_cast<unsigned char>(c)); };
   auto count = 1 + std::count_if(text.text.begin(), text.text.end(), is_separator);
   if (n < 0) n += count + 1;
   if (n < 1 || n > count) return false;
@@ -848,11 +853,13 @@ bool RunTr(Evaluation& e, const Node& node, Datum* out) {
   if (!e.Child(node, 0, &text) || !e.Child(node, 1, &from) || !e.Child(node, 2, &to)) return false;
   *out = Datum(Text{text.text, text.segments});
   if (to.text.empty()) return true;
+  char becomes[256];
+  std::iota(std::begin(becomes), std::end(becomes), '\0');
+  for (std::size_t at = 0; at < from.text.size(); ++at)
+    becomes[static_cast<unsigned char>(from.text[at])] = to.text[std::min(at, to.text.size() - 1)];
   char* octets = e.Octets(text.text.size());
-  std::transform(text.text.begin(), text.text.end(), octets, [&](char c) {
-    std::size_t at = from.text.rfind(c);
-    return at == std::string_view::npos ? c : to.text[std::min(at, to.text.size() - 1)];
-  });
+  std::transform(text.text.begin(), text.text.end(), octets,
+                 [&](char c) { return becomes[static_cast<unsigned char>(c)]; });
   return *out = e.Derived({octets, text.text.size()}, text), true;
 }
 

@@ -681,7 +681,7 @@ bool RunRfc2047D(Evaluation& e, const Node& node, const Datum& s, Datum* out) {
   // Converters of character sets are read from disk.
   if (s.text.find("=?") == std::string_view::npos)
     return *out = Datum(Text{s.text, s.segments}), true;
-  e.services.RunBlocking([&] { decoded = DecodeWords(s.text); });
+  if (!e.RunBlocking(node, [&] { decoded = DecodeWords(s.text); })) return false;
   if (decoded.ok()) return Give(e, s, decoded.value(), out);
   return e.FailPermanently(node, "iconv_open(\"UTF-8\", " + InQuotes(decoded.error()) +
                                      ") failed: Invalid argument (maybe unsupported conversion)");

@@ -55,6 +55,7 @@ class Parser {
   };
 
   AstPtr NewNode(AstKind kind, std::size_t from) {
+    ++nodes_;
     auto node = std::make_unique<AstNode>();
     node->kind = kind;
     node->span = lex_.Span(from, from);
@@ -134,6 +135,7 @@ class Parser {
   SourceSpan part_;
   Diagnostics* diagnostics_;
   std::size_t depth_;
+  std::size_t nodes_ = 0;
 };
 
 // --- strings -------------------------------------------------------------------------
@@ -162,6 +164,9 @@ bool Parser::String(AstNode* into, Ends ends, Lexer::Dollar dollar) {
 }
 
 bool Parser::Token1(AstNode* into, Token token) {
+  if (nodes_ > limits::kProgramNodes)
+    return Error(part_, "expansion is too long: more than " +
+                            std::to_string(limits::kProgramNodes) + " parts");
   if (token.kind == TokenKind::kOpen) return Open(into, token);
   if (token.kind == TokenKind::kText && !into->children.empty() &&
       into->children.back()->kind == AstKind::kText) {

@@ -91,6 +91,8 @@ struct Program::Rep {
   std::deque<SourceText> sources;  // replacement texts, placed in the original
 
   const Node& node(NodeId id) const { return nodes[id]; }
+  // A span as one of the text that was compiled, which outlives the Program.
+  SourceSpan Original(SourceSpan span) const;
   NodeId child(const Node& n, std::size_t i) const { return children[n.first_child + i]; }
 };
 

@@ -3,6 +3,8 @@
 
 #include <pcre2.h>
 
+#include <chrono>
+
 #include "src/base/limits.h"
 
 namespace signet::expand {
@@ -57,6 +59,7 @@ struct Regex::Rep {
   Rep(const Rep&) = delete;
   Rep& operator=(const Rep&) = delete;
   pcre2_code* code;
+  bool sliced = true;  // may be matched part by part
   ~Rep() { pcre2_code_free(code); }
 };
 
@@ -75,20 +78,51 @@ Result<std::unique_ptr<const Regex>, std::string> Regex::Compile(std::string_vie
   // \C could split nothing here (no UTF mode), but has no use either.
   const std::uint32_t caseless = letters == Letters::kAnyCase ? PCRE2_CASELESS : 0;
   pcre2_code* code = pcre2_compile(Octets(pattern), pattern.size(),
-                                   PCRE2_NEVER_BACKSLASH_C | caseless, &error, &offset, context);
+                                   PCRE2_NEVER_BACKSLASH_C | PCRE2_USE_OFFSET_LIMIT | caseless,
+                                   &error, &offset, context);
   pcre2_compile_context_free(context);
   if (code == nullptr) return Err{TextOf(error) + " at offset " + std::to_string(offset)};
   // Where there is no JIT for this machine, the interpreter does the same.
   if (jit == Jit::kYes) (void)pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);
-  return std::unique_ptr<const Regex>(new Regex(std::make_unique<Rep>(code)));
+  auto rep = std::make_unique<Rep>(code);
+  // \G asks where matching began.
+  rep->sliced = pattern.find("\\G") == std::string_view::npos;
+  return std::unique_ptr<const Regex>(new Regex(std::move(rep)));
 }
 
+// PCRE2's limits count backtracking. A subject that is looked through from each of its
+// octets on needs none, and takes the square of its length: so beginnings are tried part
+// by part, with a look at the clock in between.
 Regex::Outcome Regex::Match(std::string_view subject, std::size_t from, Mode mode,
-                            std::vector<Group>* groups, std::string* why) const {
+                            std::vector<Group>* groups, std::string* why,
+                            std::chrono::nanoseconds* time) const {
+  constexpr std::size_t kOctetsBetweenLooks = 1'000'000;
+  std::chrono::nanoseconds own = limits::kRegexTotal;
+  std::chrono::nanoseconds& left = time != nullptr ? *time : own;
+  auto before = std::chrono::steady_clock::now();
+  for (;;) {
+    if (left.count() <= 0) return *why = "time limit exceeded", Outcome::kLimit;
+    const std::size_t rest = subject.size() - from;
+    const std::size_t step = kOctetsBetweenLooks / (rest + 1);
+    const bool all = mode == Mode::kAfterEmpty || !rep_->sliced || step >= rest;
+    Outcome outcome =
+        MatchWithin(subject, from, all ? PCRE2_UNSET : from + step, mode, groups, why);
+    auto now = std::chrono::steady_clock::now();
+    left -= now - before;
+    before = now;
+    if (outcome != Outcome::kNoMatch || all) return outcome;
+    from += step + 1;
+  }
+}
+
+Regex::Outcome Regex::MatchWithin(std::string_view subject, std::size_t from, std::size_t last,
+                                  Mode mode, std::vector<Group>* groups, std::string* why) const {
   MatchData match{pcre2_match_data_create_from_pattern(rep_->code, nullptr)};
   std::uint32_t options = mode == Mode::kAfterEmpty ? PCRE2_NOTEMPTY_ATSTART | PCRE2_ANCHORED : 0;
-  int count = pcre2_match(rep_->code, Octets(subject), subject.size(), from, options, match.data,
-                          ThisThreadsContext());
+  pcre2_match_context* context = ThisThreadsContext();
+  pcre2_set_offset_limit(context, last);
+  int count =
+      pcre2_match(rep_->code, Octets(subject), subject.size(), from, options, match.data, context);
   if (count == PCRE2_ERROR_NOMATCH) return Outcome::kNoMatch;
   if (count < 0) {
     *why = TextOf(count);

@@ -1,6 +1,7 @@
 #ifndef SIGNET_EXPAND_REGEX_H_
 #define SIGNET_EXPAND_REGEX_H_
 
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <string>
@@ -39,11 +40,16 @@ class Regex {
   // kAfterEmpty: the match must begin at `from` and must not be empty (Perl's /g).
   enum class Mode : std::uint8_t { kAnywhere, kAfterEmpty };
   // Looks in `subject` from `from` on. *groups is filled where it matches: the whole match
-  // first. *why says which limit was hit.
+  // first. *why says which limit was hit. What it takes goes off *time, and where that is
+  // spent is a limit as well; nullptr: limits::kRegexTotal for this one.
   Outcome Match(std::string_view subject, std::size_t from, Mode mode, std::vector<Group>* groups,
-                std::string* why) const;
+                std::string* why, std::chrono::nanoseconds* time = nullptr) const;
 
  private:
+  // Looks for a match that begins between `from` and `last`.
+  Outcome MatchWithin(std::string_view subject, std::size_t from, std::size_t last, Mode mode,
+                      std::vector<Group>* groups, std::string* why) const;
+
   struct Rep;
   explicit Regex(std::unique_ptr<Rep> rep);
   std::unique_ptr<Rep> rep_;

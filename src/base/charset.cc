@@ -163,10 +163,11 @@ struct Word {
 // The encoded word that `text` begins with.
 Word ReadWord(std::string_view text) {
   if (!text.starts_with("=?")) return {};
+  text = text.substr(0, kWordMaxBytes);
   std::size_t form = text.find('?', 2);
   if (form == std::string_view::npos || form + 2 >= text.size() || text[form + 2] != '?') return {};
   std::size_t end = text.find("?=", form + 3);
-  if (end == std::string_view::npos || end + 2 > kWordMaxBytes) return {};
+  if (end == std::string_view::npos) return {};
   std::string_view whole = text.substr(0, end + 2);
   if (!std::all_of(whole.begin(), whole.end(), [](char c) { return c != ' ' && !IsControl(c); }))
     return {};

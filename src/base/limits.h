@@ -37,6 +37,9 @@ inline constexpr std::size_t kFoldOutputBytes = 64 * 1024;      // octets produc
 inline constexpr std::size_t kFlowShapes = 16;  // forms of a query looked at while loading
 inline constexpr std::size_t kListMaxElements = 10'000;
 inline constexpr std::size_t kRegexMatchLimit = 100'000;  // PCRE2 match limit
+// Matching of one evaluation, for what the match limit does not count: a subject looked
+// through from each of its octets on.
+inline constexpr std::chrono::milliseconds kRegexTotal{1000};
 inline constexpr std::size_t kRegexHeapKib = 16 * 1024;
 inline constexpr std::size_t kRegexPatternMaxBytes = 64 * 1024;
 inline constexpr std::size_t kRegexNesting = 50;             // parentheses; compiling recurses

@@ -33,18 +33,21 @@ SourceText::SourceText(std::string name, std::string text, std::vector<Piece> pi
     if (text_[i] == '\n') line_starts_.push_back(static_cast<std::uint32_t>(i + 1));
 }
 
+SourceSpan SourceText::CopiedFrom(SourceSpan span) const {
+  if (pieces_.empty()) return span;
+  // The piece that holds the span's first octet; an empty span at the end belongs to the
+  // last piece.
+  auto next = std::upper_bound(pieces_.begin(), pieces_.end(), span.begin,
+                               [](std::uint32_t at, const Piece& p) { return at < p.offset; });
+  const Piece& piece = next == pieces_.begin() ? *next : *std::prev(next);
+  if (!piece.verbatim || span.begin < piece.offset) return piece.from;
+  std::size_t offset = span.begin - piece.offset;
+  return piece.from.Part(offset, offset + std::max<std::uint32_t>(1, span.end - span.begin));
+}
+
 SourceLocation SourceText::Locate(SourceSpan span) const {
   if (!pieces_.empty()) {
-    // The piece that holds the span's first octet; an empty span at the end belongs to
-    // the last piece. The span is cut where its piece ends: one line is underlined.
-    auto next = std::upper_bound(pieces_.begin(), pieces_.end(), span.begin,
-                                 [](std::uint32_t at, const Piece& p) { return at < p.offset; });
-    const Piece& piece = next == pieces_.begin() ? *next : *std::prev(next);
-    SourceSpan from = piece.from;
-    if (piece.verbatim && span.begin >= piece.offset) {
-      std::size_t offset = span.begin - piece.offset;
-      from = from.Part(offset, offset + std::max<std::uint32_t>(1, span.end - span.begin));
-    }
+    SourceSpan from = CopiedFrom(span);
     return from.text != nullptr ? from.text->Locate(from) : SourceLocation{};
   }
   std::size_t begin = std::min<std::size_t>(span.begin, text_.size());
@@ -127,22 +130,34 @@ std::string Header(SourceSpan span, std::string_view kind, std::string_view mess
   return out;
 }
 
+// How much of a line is shown in front of a place, and behind it.
+constexpr std::size_t kShownBefore = 100, kShownBehind = 200;
+
+// Whether a line may be cut in front of this octet: not within a character.
+bool BeginsCharacter(char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }
+
 // The line and a caret line. Tabs are kept in the caret line so that carets line up;
 // other control octets of the line are shown as '?'.
 std::string Excerpt(SourceSpan span) {
   if (span.text == nullptr) return {};
   SourceLocation where = span.text->Locate(span);
-  std::string line = "  ", carets = "  ";
-  for (std::size_t i = 0; i < where.line_text.size(); ++i) {
-    char c = where.line_text[i];
+  std::string_view text = where.line_text;
+  const std::size_t column = std::min<std::size_t>(where.column - 1, text.size());
+  std::size_t from = column > kShownBefore + kShownBehind ? column - kShownBefore : 0;
+  std::size_t to = text.size() - column > kShownBehind ? column + kShownBehind : text.size();
+  while (from > 0 && from < column && !BeginsCharacter(text[from])) ++from;
+  while (to < text.size() && to > column && !BeginsCharacter(text[to])) --to;
+  std::string line = from > 0 ? "  ..." : "  ", carets = from > 0 ? "     " : "  ";
+  for (std::size_t i = from; i < to; ++i) {
+    char c = text[i];
     line += IsControl(c) && c != '\t' ? '?' : c;
-    if (i + 1 < where.column && (static_cast<unsigned char>(c) & 0xc0) != 0x80)
-      carets += c == '\t' ? '\t' : ' ';
+    if (i < column && BeginsCharacter(c)) carets += c == '\t' ? '\t' : ' ';
   }
-  std::size_t from = std::min<std::size_t>(where.column - 1, where.line_text.size());
-  std::string_view marked = where.line_text.substr(from, where.length);
-  std::size_t width = 0;  // characters, not octets, so that carets match what is seen
-  for (char c : marked) width += (static_cast<unsigned char>(c) & 0xc0) != 0x80;
+  if (to < text.size()) line += "...";
+  // Characters, not octets, so that carets match what is seen.
+  std::string_view marked = text.substr(column, std::min<std::size_t>(where.length, to - column));
+  auto width =
+      static_cast<std::size_t>(std::count_if(marked.begin(), marked.end(), BeginsCharacter));
   carets.append(std::max<std::size_t>(1, width), '^');
   return line + "\n" + carets + "\n";
 }

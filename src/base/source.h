@@ -61,6 +61,10 @@ class SourceText {
   const std::string& text() const { return text_; }
   SourceSpan whole() const { return {this, 0, static_cast<std::uint32_t>(text_.size())}; }
 
+  // What a span of this text was copied from, one step back; the span itself where this
+  // text was not put together. It is cut where its piece ends.
+  SourceSpan CopiedFrom(SourceSpan span) const;
+
   // The physical place of a span of this text, following pieces to the file they
   // came from.
   SourceLocation Locate(SourceSpan span) const;
@@ -109,7 +113,7 @@ void SortBySource(Diagnostics* diagnostics);
 std::string Summary(const Diagnostic& diagnostic);
 
 // A diagnostic as a compiler prints it: place, severity, summary, then the line and a
-// caret line under it; ends with a newline.
+// caret line under it; ends with a newline. Of a long line the part around the place.
 std::string Render(const Diagnostic& diagnostic);
 
 // The name among `candidates` that `wrong` was probably meant to be (small edit

@@ -466,6 +466,40 @@ TEST_F(ExpandTest, AConstantIsKnownAtLoad) {
   EXPECT_EQ(*Compiled("")->constant(), "");
 }
 
+// The replacement of sg is compiled from a text that the Program owns; a failure's place
+// is in the administrator's, which stays.
+TEST_F(ExpandTest, AFailureInAReplacementIsPlacedInWhatWasWritten) {
+  for (const char* text :
+       {"${sg{abc}{b}{\\${eval:x\\}}}", "${sg{abc}{b}{\\N${sg{x}{x}{\\${eval:x\\}}}\\N}}"}) {
+    Failure failure = FailureOf(text);
+    ASSERT_EQ(failure.span.text, texts_.back().get()) << text;
+    EXPECT_NE(failure.span.view().find("eval"), std::string_view::npos) << failure.span.view();
+  }
+}
+
+TEST_F(ExpandTest, RuleE3ConstantsCountAsOutput) {
+  EXPECT_EQ(TextOf(std::string(limits::kExpandOutputBytes, 'x')).size(),
+            limits::kExpandOutputBytes);
+  EXPECT_EQ(FailureOf(std::string(limits::kExpandOutputBytes + 1, 'x')).kind,
+            FailureKind::kTemporary);
+}
+
+TEST_F(ExpandTest, RuleE5MatchingOfOneEvaluationHasATime) {
+  budget_.regex_time = std::chrono::nanoseconds(1);
+  session_.primary_hostname = "host";
+  Failure failure = FailureOf("${if match{$primary_hostname}{o}}${if match{$primary_hostname}{o}}");
+  EXPECT_EQ(failure.text, "regular expression gave up: time limit exceeded");
+  EXPECT_EQ(failure.kind, FailureKind::kTemporary);
+}
+
+TEST_F(ExpandTest, RuleE3NothingBlocksWhenTheTimeIsOver) {
+  for (const char* text :
+       {"${stat:/}", "${if exists{/}}", "${if crypteq{x}{ab}}", "${rfc2047d:=?utf-8?Q?x?=}"}) {
+    budget_.deadline = Deadline::After(std::chrono::milliseconds(-1));
+    EXPECT_EQ(FailureOf(text).text, "expansion took too long") << text;
+  }
+}
+
 TEST_F(ExpandTest, RuleE8NulIsAnOctetLikeAnyOther) {
   EXPECT_EQ(TextOf("${base64d:YQBi}"), std::string("a\0b", 3));
   EXPECT_EQ(TextOf("${strlen:${base64d:YQBi}}"), "3");

@@ -67,5 +67,64 @@ TEST(RegexTest, RuleE5LengthHasALimit) {
   EXPECT_FALSE(Regex::Compile(of_size(limits::kRegexPatternMaxBytes + 1), Regex::Jit::kNo).ok());
 }
 
+// Long subjects are looked through part by part. Nobody may notice.
+TEST(RegexTest, LongSubjectsMatchLikeShortOnes) {
+  const std::string far(3000, 'x');
+  struct {
+    const char* pattern;
+    std::string subject;
+    std::size_t begin, end;  // of the match; kUnset: none
+  } const cases[] = {
+      {"needle", far + "needle" + far, 3000, 3006},
+      {"(?<=xx)y", far + "y", 3000, 3001},
+      {"^y|z$", far + "z", 3000, 3001},
+      {"^y", far + "y", Regex::kUnset, 0},
+      {"\\by", far + " y", 3001, 3002},
+      {"x+y", far + "y", 0, 3001},
+      {"$", far + "\n", 3000, 3000},
+      {"\\Gy", far + "y", Regex::kUnset, 0},
+      {"\\z", far, 3000, 3000},
+      {"", far, 0, 0},
+  };
+  for (const auto& c : cases) {
+    for (Regex::Jit jit : {Regex::Jit::kYes, Regex::Jit::kNo}) {
+      std::vector<Regex::Group> groups;
+      std::string why;
+      auto outcome =
+          Made(c.pattern, jit)->Match(c.subject, 0, Regex::Mode::kAnywhere, &groups, &why);
+      if (c.begin == Regex::kUnset) {
+        EXPECT_EQ(outcome, Regex::Outcome::kNoMatch) << c.pattern;
+        continue;
+      }
+      ASSERT_EQ(outcome, Regex::Outcome::kMatch) << c.pattern;
+      EXPECT_EQ(groups[0].begin, c.begin) << c.pattern;
+      EXPECT_EQ(groups[0].end, c.end) << c.pattern;
+    }
+  }
+}
+
+// The match limit counts backtracking; what needs none may still take the square of the
+// subject's length.
+TEST(RegexTest, RuleE5MatchingEndsWhenItsTimeIsSpent) {
+  const std::string subject(400'000, 'a');
+  for (Regex::Jit jit : {Regex::Jit::kYes, Regex::Jit::kNo}) {
+    auto regex = Made("a*+[cd]", jit);
+    std::vector<Regex::Group> groups;
+    std::string why;
+    std::chrono::nanoseconds time = std::chrono::milliseconds(20);
+    EXPECT_EQ(regex->Match(subject, 0, Regex::Mode::kAnywhere, &groups, &why, &time),
+              Regex::Outcome::kLimit);
+    EXPECT_EQ(why, "time limit exceeded");
+    EXPECT_LE(time.count(), 0);
+    // Nothing is left for another one, however short.
+    EXPECT_EQ(regex->Match("ac", 0, Regex::Mode::kAnywhere, &groups, &why, &time),
+              Regex::Outcome::kLimit);
+    time = limits::kRegexTotal;
+    EXPECT_EQ(regex->Match("ac", 0, Regex::Mode::kAnywhere, &groups, &why, &time),
+              Regex::Outcome::kMatch);
+    EXPECT_LT(time, limits::kRegexTotal);
+  }
+}
+
 }  // namespace
 }  // namespace signet::expand

@@ -42,6 +42,26 @@ TEST(Source, PiecesLeadBackToTheFile) {
   EXPECT_EQ(PlaceOf({&line, 8, 9}), "f:2:7");
 }
 
+TEST(Source, OneStepBackFromAPiece) {
+  SourceText file("f", "abcdef");
+  SourceText line("line", "defXX", {{0, {&file, 3, 6}, true}, {3, {&file, 0, 2}, false}});
+  EXPECT_EQ(line.CopiedFrom({&line, 1, 2}).view(), "e");
+  EXPECT_EQ(line.CopiedFrom({&line, 1, 5}).view(), "ef");
+  EXPECT_EQ(line.CopiedFrom({&line, 4, 5}).view(), "ab");
+  EXPECT_EQ(file.CopiedFrom({&file, 1, 2}).view(), "b");
+}
+
+TEST(Source, OfALongLineThePartAroundThePlaceIsShown) {
+  const std::string filler(1'000'000, 'x');
+  SourceText text("f", filler + "é{" + filler);
+  const std::string shown = Render({.span = {&text, 1'000'002, 1'000'003}, .message = "m"});
+  EXPECT_EQ(shown, "f:1:1000003: error: m\n  ..." + std::string(98, 'x') + "é{" +
+                       std::string(199, 'x') + "...\n     " + std::string(99, ' ') + "^\n");
+  const std::string all = Render({.span = {&text, 0, 2'000'000}, .message = "m"});
+  EXPECT_EQ(all, "f:1:1: error: m\n  " + std::string(200, 'x') + "...\n  " + std::string(200, '^') +
+                     "\n");
+}
+
 TEST(Source, SpansBeyondTheEndStayInside) {
   SourceText text("f", "ab");
   EXPECT_EQ(PlaceOf({&text, 9, 12}), "f:1:3");
