@@ -92,6 +92,8 @@ Result<OptionRow, std::string> CopyRow(const signet_option& row) {
   copy.alias_of = Copy(row.alias_of);
   copy.default_text = Copy(row.default_text);
   copy.manual = Copy(row.manual);
+  copy.weak_values = Copy(row.weak_values);
+  copy.weakens = Copy(row.weakens);
   return copy;
 }
 
@@ -110,17 +112,20 @@ std::string CheckRows(const Rows& rows) {
   return "";
 }
 
+// What an option of a driver of the first version has.
+constexpr std::size_t kLeastOptionSize = offsetof(signet_option, weak_values);
+
 // `stride` is the size of a row as the driver knows it.
 Result<Rows, std::string> CopyRows(const signet_option* first, std::size_t count,
                                    std::size_t stride) {
   Rows rows;
   if (count == 0) return rows;
-  if (first == nullptr || stride < sizeof(signet_option))
+  if (first == nullptr || stride < kLeastOptionSize)
     return Err{std::string("its option rows have ") + std::to_string(stride) +
-               " octets, at least " + std::to_string(sizeof(signet_option)) + " are needed"};
+               " octets, at least " + std::to_string(kLeastOptionSize) + " are needed"};
   for (std::size_t i = 0; i < count; ++i) {
-    signet_option row;
-    memcpy(&row, reinterpret_cast<const char*>(first) + i * stride, sizeof row);
+    signet_option row{};
+    memcpy(&row, reinterpret_cast<const char*>(first) + i * stride, std::min(stride, sizeof row));
     auto copy = CopyRow(row);
     if (!copy) return Err{std::move(copy).error()};
     rows.push_back(std::move(copy).value());

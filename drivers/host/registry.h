@@ -23,6 +23,8 @@ struct OptionRow {
   std::string alias_of;  // another spelling of that option
   std::string default_text;
   std::string manual;  // one line
+  // Words that make something less safe, with blanks between them, and what they do.
+  std::string weak_values, weakens;
 };
 
 struct AuthDriver {

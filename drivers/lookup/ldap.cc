@@ -81,7 +81,9 @@ const signet_option kOptions[] = {
     {SIGNET_TEXT("ldap_cipher_suite"), SIGNET_OPTION_TEXT, 0, {}, {},
      SIGNET_TEXT("GnuTLS priority string for connections to directories")},
     {SIGNET_TEXT("ldap_require_cert"), SIGNET_OPTION_TEXT, 0, {}, SIGNET_TEXT("demand"),
-     SIGNET_TEXT("hard, demand, try: a server's certificate must verify; allow, never: any will do")},
+     SIGNET_TEXT("hard, demand, try: a server's certificate must verify; allow, never: any will do"),
+     SIGNET_TEXT("allow never"),
+     SIGNET_TEXT("whoever stands between here and a directory can answer in its name (weakens rule T14)")},
     {SIGNET_TEXT("ldap_version"), SIGNET_OPTION_NUMBER, 0, {}, {},
      SIGNET_TEXT("version of the protocol; only 3 is spoken")},
 };

@@ -16,6 +16,7 @@ namespace signet::ldap {
 namespace {
 
 static_assert(kSuccess == LDAP_SUCCESS && kSizeLimitExceeded == LDAP_SIZELIMIT_EXCEEDED);
+static_assert(kReferral == LDAP_REFERRAL);
 static_assert(kNoSuchObject == LDAP_NO_SUCH_OBJECT && kInvalidDnSyntax == LDAP_INVALID_DN_SYNTAX);
 static_assert(kAliasDereferencingProblem == LDAP_ALIAS_DEREF_PROBLEM);
 static_assert(kInvalidCredentials == LDAP_INVALID_CREDENTIALS);
@@ -146,11 +147,25 @@ void ReadEntry(LDAP* ld, LDAPMessage* raw, Message* message) {
     AddValues(ld, raw, name.get(), message);
 }
 
+void TakeUrls(char** urls, Message* message) {
+  for (char** url = urls; url != nullptr && *url != nullptr; ++url)
+    message->urls.emplace_back(*url);
+  ldap_memvfree(reinterpret_cast<void**>(urls));
+}
+
+void ReadReference(LDAP* ld, LDAPMessage* raw, Message* message) {
+  message->kind = Message::kReference;
+  char** urls = nullptr;
+  ldap_parse_reference(ld, raw, &urls, nullptr, 0);
+  TakeUrls(urls, message);
+}
+
 bool ReadResult(LDAP* ld, LDAPMessage* raw, Message* message) {
   message->kind = Message::kResult;
   char *matched = nullptr, *text = nullptr;
-  const int parsed =
-      ldap_parse_result(ld, raw, &message->code, &matched, &text, nullptr, nullptr, 0);
+  char** urls = nullptr;
+  const int parsed = ldap_parse_result(ld, raw, &message->code, &matched, &text, &urls, nullptr, 0);
+  TakeUrls(urls, message);
   const Owned<char> owned_matched(matched), owned_text(text);
   if (matched != nullptr) message->matched = matched;
   if (text != nullptr) message->text = text;
@@ -291,7 +306,7 @@ bool Codec::Next(Message* message) {
   if (type == LDAP_RES_SEARCH_ENTRY) {
     ReadEntry(rep_->ld, raw, message);
   } else if (type == LDAP_RES_SEARCH_REFERENCE) {
-    message->kind = Message::kReference;
+    ReadReference(rep_->ld, raw, message);
   } else if (type == LDAP_RES_INTERMEDIATE) {
     return Next(message);  // nothing that we asked for answers in parts
   } else {

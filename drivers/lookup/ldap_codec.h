@@ -19,6 +19,7 @@ inline constexpr std::size_t kAnswerBytesMax = 1024 * 1024;
 // Result codes that this driver looks at (RFC 4511 A.1, and libldap's own below 0).
 inline constexpr int kSuccess = 0;
 inline constexpr int kSizeLimitExceeded = 4;
+inline constexpr int kReferral = 10;
 inline constexpr int kNoSuchObject = 32;
 inline constexpr int kInvalidDnSyntax = 34;
 inline constexpr int kAliasDereferencingProblem = 36;
@@ -41,9 +42,10 @@ struct SearchRequest {
 struct Message {
   enum Kind : std::uint8_t { kEntry, kReference, kResult } kind = kResult;
   int id = 0;
-  Entry entry;            // kEntry
-  std::size_t bytes = 0;  // of entry
-  int code = 0;           // kResult
+  Entry entry;                    // kEntry
+  std::size_t bytes = 0;          // of entry
+  int code = 0;                   // kResult
+  std::vector<std::string> urls;  // kReference, or kResult with code kReferral
   std::string text, matched;
 };
 

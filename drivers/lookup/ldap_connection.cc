@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "drivers/lookup/ldap_referral.h"
+
 namespace signet::ldap {
 
 using driver::Text;
@@ -241,6 +243,13 @@ void Connection::Pump() {
   }
 }
 
+// One more than may be followed is enough to know that there are too many.
+void Connection::AddReference(std::vector<std::string> urls, Waiter* waiter) {
+  for (const std::string& url : urls) waiter->bytes += url.size();
+  auto& references = waiter->end.references;
+  if (references.size() <= kReferralsMax) references.push_back(std::move(urls));
+}
+
 // An answer belongs to whoever asked under its id; what nobody waits for is dropped (L5).
 void Connection::Dispatch(Message message) {
   if (message.id == 0) return Kill("the server ends the connection: " + CodeText(message.code));
@@ -249,11 +258,12 @@ void Connection::Dispatch(Message message) {
   if (found == waiting_.end()) return;
   Waiter* waiter = found->second;
   SearchEnd& end = waiter->end;
-  if (message.kind == Message::kReference) {
-    end.references = true;
-  } else if (message.kind == Message::kEntry) {
+  if (message.kind != Message::kResult) {
+    if (message.kind == Message::kReference)
+      AddReference(std::move(message.urls), waiter);
+    else
+      end.entries.push_back(std::move(message.entry));
     waiter->bytes += message.bytes;
-    end.entries.push_back(std::move(message.entry));
     const bool fits = end.entries.size() <= kAnswerEntriesMax && waiter->bytes <= kAnswerBytesMax;
     if (fits) return;
     Withdraw(waiter);
@@ -263,6 +273,7 @@ void Connection::Dispatch(Message message) {
   } else {
     waiting_.erase(found);
     end.code = message.code;
+    if (end.code == kReferral) AddReference(std::move(message.urls), waiter);
     end.text = std::move(message.text);
     end.matched = std::move(message.matched);
     Finish(waiter, SearchEnd::kAnswered);

@@ -54,7 +54,8 @@ struct SearchEnd {
   int code = 0;
   std::string text, matched;
   std::vector<Entry> entries;
-  bool references = false;  // the server named others that may know more
+  // Where the server sends us for more: each entry is one place, by its URLs.
+  std::vector<std::vector<std::string>> references;
   std::string why;
 };
 
@@ -107,6 +108,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::string Flush(std::int64_t deadline_ms);
   void ReadLoop();
   void WriteLoop();
+  static void AddReference(std::vector<std::string> urls, Waiter* waiter);
   void Dispatch(Message message);
   void Pump();
   void Send(Waiter* waiter);

@@ -1,6 +1,8 @@
 #include "drivers/lookup/ldap_directory.h"
 
 #include <algorithm>
+#include <deque>
+#include <iterator>
 
 #include "drivers/lookup/escape.h"
 
@@ -45,6 +47,9 @@ Settings ReadSettings(const signet_host* host, signet_worker* worker) {
 
 Answer Defer(std::string why) { return {Answer::kDeferred, std::move(why), ""}; }
 
+constexpr const char kNotFollowed[] =
+    "LDAP search: the server refers to others, and referrals are not followed";
+
 bool MeansNoEntry(int code) {
   return code == kNoSuchObject || code == 33 || code == kInvalidDnSyntax ||
          code == kAliasDereferencingProblem;
@@ -62,13 +67,13 @@ std::string ServerSaid(const SearchEnd& end) {
 // wanted are never one (L3).
 Answer Interpret(const SearchEnd& end, const Query& query, Form form) {
   if (MeansNoEntry(end.code)) return {Answer::kNotFound, "", ""};
+  if (end.code == kReferral) return Defer(kNotFollowed);
   const bool cut = end.code == kSizeLimitExceeded && query.size_limit != 0;
   if (end.code != kSuccess && !cut) return Defer(ServerSaid(end));
   if (form != Form::kMany && end.entries.size() > 1)
     return Defer("LDAP search: more than one entry (" + std::to_string(end.entries.size()) +
                  ") was returned (filter not specific enough?)");
-  if (end.entries.empty() && end.references)
-    return Defer("LDAP search: the server refers to others, and referrals are not followed");
+  if (end.entries.empty() && !end.references.empty()) return Defer(kNotFollowed);
   if (end.entries.empty()) return {Answer::kNotFound, "", ""};
   if (form != Form::kDn && !HasValues(end.entries)) return {Answer::kNotFound, "", ""};
   return {Answer::kFound, FormatEntries(end.entries, form, query.attributes.size()), ""};
@@ -168,6 +173,8 @@ void Directory::NoteSuccess(const Connection& connection) {
 void Directory::NoteFailure(const Connection& connection) {
   if (!connection.server_failed()) return;
   NoteSuccess(connection);
+  // Servers that a directory refers to come and go (rule R7).
+  std::erase_if(failed_, [&](const Status& status) { return status.retry_ms <= host_->now_ms(); });
   failed_.push_back({connection.target().server, connection.target().security,
                      host_->now_ms() + kRetryMs, connection.was_silent(), connection.why()});
 }
@@ -253,6 +260,70 @@ SearchEnd Directory::SearchAt(const Query& query, const SearchRequest& request,
   return end;
 }
 
+// --- referrals ------------------------------------------------------------------------------
+
+// Asks the servers of one referral in turn, as nobody (rule L7), until one answers.
+SearchEnd Directory::SearchBehind(const Referral& referral, const Query& query, Security security,
+                                  std::int64_t deadline_ms, SearchRequest* request) {
+  SearchEnd end;
+  end.why = "the server refers to nobody";
+  for (const std::string& url : referral.urls) {
+    Query next;
+    next.network_timeout_s = query.network_timeout_s;
+    *request = referral.request;
+    end = SearchEnd();
+    end.why = ReadReferral(url, &next, request);
+    if (!end.why.empty()) continue;
+    Server server = *next.server;
+    if (server.port == 0) server.port = next.scheme == "ldaps" ? 636 : 389;
+    // Where TLS was wanted, it is wanted (rule T14).
+    if (security != Security::kClear && SecurityOf(next, server) == Security::kClear) {
+      end.why = "the server refers to " + server.Name() + ", and TLS would end there";
+      continue;
+    }
+    end = SearchAt(next, *request, server, deadline_ms);
+    if (end.kind == SearchEnd::kAnswered || end.kind == SearchEnd::kStopping) return end;
+  }
+  return end;
+}
+
+// Adds to an answer what the servers know that it refers to. One that cannot be asked, or
+// refuses, makes the whole answer one that cannot be given.
+void Directory::Follow(const Query& query, const SearchRequest& request, Security security,
+                       std::int64_t deadline_ms, SearchEnd* end) {
+  std::deque<Referral> open;
+  const auto add = [&open](SearchEnd* from, const SearchRequest& asked, std::size_t hops) {
+    for (auto& urls : from->references) open.push_back({std::move(urls), asked, hops});
+    from->references.clear();
+    if (from->code == kReferral) from->code = kSuccess;
+  };
+  add(end, request, 1);
+  for (std::size_t followed = 0; !open.empty(); ++followed) {
+    const Referral referral = std::move(open.front());
+    open.pop_front();
+    SearchEnd part;
+    SearchRequest asked;
+    if (followed == kReferralsMax || referral.hops > kReferralHopsMax) {
+      part.kind = SearchEnd::kTooLarge;
+      part.why = "LDAP search: too many referrals";
+    } else {
+      part = SearchBehind(referral, query, security, deadline_ms, &asked);
+    }
+    if (part.kind == SearchEnd::kAnswered) add(&part, asked, referral.hops + 1);
+    const bool good = part.code == kSuccess || MeansNoEntry(part.code);
+    if (part.kind != SearchEnd::kAnswered || !good) {
+      *end = std::move(part);
+      return;
+    }
+    std::move(part.entries.begin(), part.entries.end(), std::back_inserter(end->entries));
+    if (end->entries.size() <= kAnswerEntriesMax) continue;
+    *end = SearchEnd();
+    end->kind = SearchEnd::kTooLarge;
+    end->why = "LDAP search: the answer is over " + std::to_string(kAnswerEntriesMax) + " entries";
+    return;
+  }
+}
+
 Answer Directory::Find(std::string_view text, Form form, std::int64_t deadline_ms) {
   Query query;
   if (std::string why = ParseQuery(text, &query); !why.empty()) return Defer(std::move(why));
@@ -265,6 +336,8 @@ Answer Directory::Find(std::string_view text, Form form, std::int64_t deadline_m
     if (left_ms <= 0) break;
     const SearchRequest request = MakeRequest(query, form, left_ms);
     SearchEnd end = SearchAt(query, request, server, deadline_ms);
+    if (end.kind == SearchEnd::kAnswered && query.follow)
+      Follow(query, request, SecurityOf(query, server), deadline_ms, &end);
     if (end.kind == SearchEnd::kAnswered) {
       Answer answer = Interpret(end, query, form);
       if (!end.entries.empty()) answer.dn = end.entries.back().dn;

@@ -7,6 +7,7 @@
 
 #include "drivers/lookup/ldap_connection.h"
 #include "drivers/lookup/ldap_query.h"
+#include "drivers/lookup/ldap_referral.h"
 #include "drivers/lookup/ldap_result.h"
 
 namespace signet::ldap {
@@ -66,6 +67,10 @@ class Directory {
   bool DropIdle();
   SearchEnd SearchAt(const Query& query, const SearchRequest& request, const Server& server,
                      std::int64_t deadline_ms);
+  void Follow(const Query& query, const SearchRequest& request, Security security,
+              std::int64_t deadline_ms, SearchEnd* end);
+  SearchEnd SearchBehind(const Referral& referral, const Query& query, Security security,
+                         std::int64_t deadline_ms, SearchRequest* request);
 
   const signet_host* host_;
   signet_worker* worker_;

@@ -117,10 +117,10 @@ std::string SetDereference(std::string_view value, Query* query) {
   return "";
 }
 
-std::string SetReferrals(std::string_view value) {
+std::string SetReferrals(std::string_view value, Query* query) {
   const std::string word = Lower(value);
-  if (word == "nofollow") return "";
-  if (word == "follow") return "LDAP option REFERRALS=follow is not supported";
+  query->follow = word == "follow";
+  if (query->follow || word == "nofollow") return "";
   return "LDAP option REFERRALS is not \"follow\" or \"nofollow\"";
 }
 
@@ -143,7 +143,7 @@ std::string ApplySetting(std::string_view name, const std::string& value, Query*
   if (lower == "connect" || lower == "nettime")
     return SetNumber(name, value, &query->network_timeout_s);
   if (lower == "dereference") return SetDereference(value, query);
-  if (lower == "referrals") return SetReferrals(value);
+  if (lower == "referrals") return SetReferrals(value, query);
   if (lower == "servers") {
     query->servers = value;
     return "";
@@ -245,6 +245,7 @@ UrlError ParseScope(std::string_view text, Query* query) {
   std::string word;
   if (!DecodePercent(text, &word)) return kBadScope;
   word = Lower(word);
+  query->has_scope = !word.empty();
   if (word.empty() || word == "base")
     query->scope = Scope::kBase;
   else if (word == "one" || word == "onelevel")

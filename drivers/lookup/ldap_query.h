@@ -35,6 +35,7 @@ struct Query {
   bool has_user = false, has_password = false;
   std::uint32_t size_limit = 0, time_limit_s = 0, network_timeout_s = 0;  // 0: unset
   Dereference dereference = Dereference::kNever;
+  bool follow = false;  // referrals
   std::optional<std::string> servers;
 
   // URL, percent-decoded. NUL octets in base and filter stand as their LDAP escape \00,
@@ -44,6 +45,7 @@ struct Query {
   std::string base, filter;             // filter "" = (objectClass=*)
   std::vector<std::string> attributes;  // empty: all
   Scope scope = Scope::kBase;
+  bool has_scope = false;  // the URL says which
 
   Query() = default;
   Query(const Query&) = delete;

@@ -69,6 +69,8 @@ inline constexpr std::size_t kLdapAnswerBytes = 1024 * 1024;
 inline constexpr std::size_t kLdapInFlightAnonymous = 64;  // slapd closes at 100 pending
 inline constexpr std::size_t kLdapInFlightBound = 256;
 inline constexpr std::size_t kLdapFilterNesting = 50;
+inline constexpr std::size_t kLdapReferrals = 10;    // followed for one lookup, if at all
+inline constexpr std::size_t kLdapReferralHops = 5;  // one behind the other
 inline constexpr std::size_t kLookupFileMaxBytes = 64 * 1024 * 1024;
 
 // SMTP, client side of us.

@@ -222,7 +222,23 @@ class Checker {
         break;
     }
     std::optional<SourceSpan> value = reader_.String(named);
-    if (value) config_.main.driver_options[name] = std::string(value->view());
+    if (!value) return;
+    WarnIfWeak(row, *value);
+    config_.main.driver_options[name] = std::string(value->view());
+  }
+
+  // Rule C5.
+  void WarnIfWeak(const drivers::OptionRow& row, SourceSpan value) {
+    std::string word(value.view());
+    for (char& c : word) c = ToLower(c);
+    if (word.empty() || (" " + row.weak_values + " ").find(" " + word + " ") == std::string::npos)
+      return;
+    diagnostics_.push_back({Severity::kWarning,
+                             value,
+                             row.name + " is " + Quoted(word) + ": " + row.weakens,
+                             {},
+                             {},
+                             code::kWeakSetting});
   }
 
   std::vector<std::string_view> MainNames() const {

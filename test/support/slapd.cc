@@ -31,6 +31,7 @@ Slapd::Slapd(const std::string& more_ldif, const Tls& tls) : port_(FreePort()) {
 
 void Slapd::Start() {
   std::string urls = "ldap://127.0.0.1:" + std::to_string(port_);
+  urls += " ldapi://" + Replace(socket_path(), "/", "%2F");
   if (tls_port_ != 0) urls += " ldaps://127.0.0.1:" + std::to_string(tls_port_);
   process_ = std::make_unique<Process>(
       std::vector<std::string>{PeersDirectory() + "/usr/sbin/slapd", "-f",

@@ -20,6 +20,8 @@ class Slapd {
 
   int port() const { return port_; }
   int tls_port() const { return tls_port_; }
+  // Its socket, which ldapi:// URLs name with %2F for each slash.
+  std::string socket_path() const { return directory_ / "ldapi"; }
   std::string host_and_port() const { return "127.0.0.1::" + std::to_string(port_); }
 
   void Stop();  // SIGSTOP: connections stay, nothing is answered

@@ -125,6 +125,10 @@ struct signet_option {
                                       row of its own; the value goes there, the later wins */
   struct signet_text default_text; /* as the administrator would write it; NULL data: unset */
   struct signet_text manual;       /* one line, lower case, no full stop */
+  /* Text options of the main section: words, in lower case, that make something less safe
+   * than it is, "never allow", and what they do. The host warns of them. */
+  struct signet_text weak_values;
+  struct signet_text weakens;
 };
 
 /* --- what the host offers ------------------------------------------------------------- */

@@ -15,6 +15,8 @@ TEST(LdapLimits, AreThoseOfTheProgram) {
   };
   EXPECT_EQ(kFilterNestingMax, limits::kLdapFilterNesting);
   EXPECT_EQ(kAnswerEntriesMax, limits::kLdapAnswerEntries);
+  EXPECT_EQ(kReferralsMax, limits::kLdapReferrals);
+  EXPECT_EQ(kReferralHopsMax, limits::kLdapReferralHops);
   EXPECT_EQ(kAnswerBytesMax, limits::kLdapAnswerBytes);
   EXPECT_EQ(kInFlightAnonymous, limits::kLdapInFlightAnonymous);
   EXPECT_EQ(kInFlightBound, limits::kLdapInFlightBound);

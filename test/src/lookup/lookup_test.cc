@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 
+#include "drivers/lookup/ldap_referral.h"
 #include "src/engine/engine.h"
 #include "test/support/fake_directory.h"
 #include "test/support/process.h"
@@ -349,6 +350,108 @@ TEST(RuleL7, AReferralIsNotFollowedAndNotTakenForNotFound) {
               "deferred LDAP search: the server refers to others, and referrals are not followed");
   });
   EXPECT_EQ(elsewhere.connections(), 0);
+}
+
+std::string UrlOf(const FakeDirectory& directory, const std::string& path = "dc=x") {
+  return "ldap://127.0.0.1:" + std::to_string(directory.port()) + "/" + path;
+}
+
+// Refers each search to these places.
+FakeDirectory::Script Referring(std::function<std::vector<std::string>()> urls) {
+  return [urls = std::move(urls)](const Request& request) {
+    if (request.operation != kSearch) return Good(request);
+    std::string octets;
+    for (const std::string& url : urls()) octets += FakeDirectory::SearchReference(request.id, url);
+    return FakeDirectory::Say(octets + FakeDirectory::SearchDone(request.id));
+  };
+}
+
+TEST(RuleL7, AReferralThatIsFollowedIsAskedAsNobody) {
+  FakeDirectory elsewhere(Good);
+  FakeDirectory directory(Referring([&] { return std::vector{UrlOf(elsewhere)}; }));
+  engine::RunInLoop([&] {
+    Site site({{"ldap_default_servers", Servers({&directory})}});
+    EXPECT_EQ(site.Ask("ldap", std::string("user=cn=me pass=s3cret referrals=follow ") + kQuery),
+              "found c1");
+  });
+  EXPECT_EQ(directory.CountOf(kBind), 1);
+  ASSERT_EQ(elsewhere.CountOf(kSearch), 1);
+  for (const Request& request : elsewhere.requests()) {
+    EXPECT_EQ(request.octets.find("cn=me"), std::string::npos);
+    EXPECT_EQ(request.octets.find("s3cret"), std::string::npos);
+  }
+}
+
+TEST(RuleL7, AReferralCannotNameASocketOrSettings) {
+  FakeDirectory elsewhere(Good);
+  for (const std::string& url :
+       {std::string("ldapi://%2Ftmp%2Fx/dc=x"), std::string("ldap://%2Ftmp%2Fx/dc=x"),
+        std::string("ldap:///dc=x"), std::string("http://127.0.0.1/"), std::string(""),
+        "user=a pass=b " + UrlOf(elsewhere), "servers=x " + UrlOf(elsewhere)}) {
+    FakeDirectory directory(Referring([&] { return std::vector{url}; }));
+    engine::RunInLoop([&] {
+      Site site({{"ldap_default_servers", Servers({&directory})}});
+      EXPECT_EQ(site.Ask("ldap", std::string("referrals=follow ") + kQuery).find("deferred "), 0u);
+    });
+  }
+  EXPECT_EQ(elsewhere.connections(), 0);
+}
+
+TEST(Ldap, AReferralSaysWhomToAskAndWhat) {
+  FakeDirectory elsewhere(Good);
+  ldap::Query next;
+  ldap::SearchRequest request;
+  EXPECT_EQ(ldap::ReadReferral(UrlOf(elsewhere, "dc=y?cn?sub?(a=b)"), &next, &request), "");
+  EXPECT_EQ(request.base, "dc=y");
+  EXPECT_EQ(request.filter, "(a=b)");
+  EXPECT_FALSE(next.has_user || next.has_password || next.follow);
+}
+
+TEST(RuleL9, ReferralsHaveALimitInNumberAndInARow) {
+  FakeDirectory elsewhere(Good);
+  for (const std::size_t count : {limits::kLdapReferrals, limits::kLdapReferrals + 1}) {
+    FakeDirectory directory(
+        Referring([&] { return std::vector<std::string>(count, UrlOf(elsewhere)); }));
+    engine::RunInLoop([&] {
+      Site site({{"ldap_default_servers", Servers({&directory})}});
+      const std::string answer = site.Ask("ldapm", std::string("referrals=follow ") + kQuery);
+      if (count == limits::kLdapReferrals)
+        EXPECT_EQ(answer.find("found c1\nc1"), 0u) << answer;
+      else
+        EXPECT_EQ(answer, "deferred LDAP search: too many referrals");
+    });
+  }
+  // One that goes in a circle.
+  FakeDirectory* itself = nullptr;
+  FakeDirectory circle(Referring([&] { return std::vector{UrlOf(*itself)}; }));
+  itself = &circle;
+  engine::RunInLoop([&] {
+    Site site({{"ldap_default_servers", Servers({&circle})}});
+    EXPECT_EQ(site.Ask("ldap", std::string("referrals=follow ") + kQuery),
+              "deferred LDAP search: too many referrals");
+  });
+  EXPECT_EQ(circle.CountOf(kSearch), static_cast<int>(limits::kLdapReferralHops) + 1);
+}
+
+TEST(RuleE6, AReferralThatCannotBeAskedMakesTheAnswerOneThatCannotBeGiven) {
+  FakeDirectory good(Good);
+  std::string gone;
+  {
+    FakeDirectory closed(Good);
+    gone = UrlOf(closed);
+  }
+  FakeDirectory directory([&](const Request& request) {
+    if (request.operation != kSearch) return Good(request);
+    return FakeDirectory::Say(FakeDirectory::SearchEntry(request.id, "dc=x", "mail", {"half"}) +
+                              FakeDirectory::SearchReference(request.id, gone) +
+                              FakeDirectory::SearchDone(request.id));
+  });
+  engine::RunInLoop([&] {
+    Site site({{"ldap_default_servers", Servers({&directory})}});
+    EXPECT_EQ(site.Ask("ldap", std::string("referrals=follow ") + kQuery).find("deferred "), 0u);
+    // Followed or not, an entry that is there is there.
+    EXPECT_EQ(site.Ask("ldap", kQuery), "found half");
+  });
 }
 
 TEST(RuleL6, AnEmptyPasswordOrNameNeverReachesTheNetwork) {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <random>
 
@@ -84,6 +85,15 @@ class Site {
   std::string AskRaw(const std::string& query, std::string_view type = "ldap") {
     PerConnection connection(*worker_);
     const int handle = registry_->FindLookup(type)->type.handle;
+    return Show(connection.Find({handle, "", query, ""}, Deadline::After(seconds(20))));
+  }
+  // The second answer of one session, between which something happens.
+  std::string AskTwice(const std::string& query, std::string_view type,
+                       const std::function<void()>& between) {
+    PerConnection connection(*worker_);
+    const int handle = registry_->FindLookup(type)->type.handle;
+    (void)connection.Find({handle, "", query, ""}, Deadline::After(seconds(20)));
+    between();
     return Show(connection.Find({handle, "", query, ""}, Deadline::After(seconds(20))));
   }
   std::string Bind(const std::string& query) {
@@ -265,6 +275,136 @@ TEST(SlapdLookup, AKilledAndRestartedServerWorksAtOnce) {
   });
 }
 
+// --- other ways to a server, and several of them ------------------------------------------
+
+TEST(SlapdLookup, ASocketIsNamedInTheUrlOrInTheListOfServers) {
+  engine::RunInLoop([] {
+    Site site(Shared());
+    const std::string path = test::Replace(Shared().socket_path(), "/", "%2F");
+    EXPECT_EQ(site.AskRaw("ldapi://" + path + "/dc=example,dc=org?o"), "found Example");
+    EXPECT_EQ(site.AskRaw("ldap://" + path + "/dc=example,dc=org?o"), "found Example");
+    Site by_list(Shared(), {{"ldap_default_servers", Shared().socket_path()}});
+    EXPECT_EQ(by_list.AskRaw("ldapi:///dc=example,dc=org?o"), "found Example");
+    EXPECT_EQ(
+        by_list.AskRaw("SERVERS=/nowhere/ldapi ldapi:///dc=example,dc=org?o").find("deferred"), 0u);
+    EXPECT_EQ(site.AskRaw("ldapi://127.0.0.1/dc=example,dc=org?o"),
+              "deferred ldapi requires an absolute path (\"127.0.0.1\" given)");
+  });
+}
+
+TEST(SlapdLookup, TheNextServerIsAskedUntilOneKnows) {
+  // Only the second has Bob; to the first his password is wrong.
+  Slapd first, second(kPeople);
+  engine::RunInLoop([&] {
+    Site site(first,
+              {{"ldap_default_servers", first.host_and_port() + " : " + second.host_and_port()}});
+    const std::string bob = "user=\"cn=Bob,ou=people,dc=example,dc=org\" pass=bobpw ";
+    EXPECT_EQ(site.AskRaw(bob + "ldap:///ou=people,dc=example,dc=org?uid?sub?(uid=bob)"),
+              "found bob");
+    // "No such entry" is an answer, and nobody else is asked.
+    EXPECT_EQ(site.Ask("ou=people,dc=example,dc=org?uid?sub?(uid=bob)"), "not found");
+    EXPECT_EQ(site.AskRaw("SERVERS=" + test::Replace(second.host_and_port(), "::", "::") +
+                          " ldap:///ou=people,dc=example,dc=org?uid?sub?(uid=bob)"),
+              "found bob");
+    // A test of credentials ends at the first server that knows them to be wrong.
+    EXPECT_EQ(site.Bind(bob + "ldap:///"), "not found");
+    EXPECT_EQ(site.Bind("SERVERS=" + second.host_and_port() + " " + bob + "ldap:///"), "found ");
+    first.Kill();
+    EXPECT_EQ(site.Bind(bob + "ldap:///"), "found ");
+    EXPECT_EQ(site.Bind("user=notadn pass=x ldap:///").find("deferred "), 0u);
+  });
+}
+
+TEST(SlapdLookup, ReferralsAreFollowedWhereTheQuerySaysSo) {
+  Slapd second(kPeople);
+  const std::string url = "ldap://127.0.0.1:" + std::to_string(second.port());
+  Slapd first(
+      "dn: ou=elsewhere,dc=example,dc=org\nobjectClass: referral\n"
+      "objectClass: extensibleObject\nou: elsewhere\nref: " +
+      url + "/ou=people,dc=example,dc=org\n");
+  engine::RunInLoop([&] {
+    Site site(first);
+    const std::string everywhere = "ldap:///dc=example,dc=org?uid?sub?";
+    EXPECT_EQ(site.AskRaw("referrals=follow " + everywhere + "(uid=ann)"), "found ann");
+    EXPECT_EQ(site.AskRaw("REFERRALS=follow " + everywhere + "(uid=zoe)"), "not found");
+    EXPECT_EQ(site.AskRaw("referrals=follow " + everywhere + "(uid=*)")
+                  .find("deferred LDAP search: more than one entry (3)"),
+              0u);
+    // A base that lies behind it: the server answers with the referral alone.
+    EXPECT_EQ(site.AskRaw("referrals=follow "
+                          "ldap:///cn=Bob,ou=elsewhere,dc=example,dc=org?uid"),
+              "found bob");
+    const std::string refused =
+        "deferred LDAP search: the server refers to others, and referrals are not followed";
+    EXPECT_EQ(site.AskRaw(everywhere + "(uid=ann)"), refused);
+    EXPECT_EQ(site.AskRaw("referrals=nofollow " + everywhere + "(uid=ann)"), refused);
+    EXPECT_EQ(site.Ask("cn=Bob,ou=elsewhere,dc=example,dc=org?uid"), refused);
+    second.Kill();
+    EXPECT_EQ(site.AskRaw("referrals=follow " + everywhere + "(uid=ann)").find("deferred "), 0u);
+  });
+}
+
+// --- limits -------------------------------------------------------------------------------
+
+std::string Many(std::size_t count) {
+  std::string ldif;
+  for (std::size_t i = 0; i < count; ++i)
+    ldif += "dn: cn=n" + std::to_string(i) +
+            ",dc=example,dc=org\nobjectClass: person\nobjectClass: uidObject\nuid: n\nsn: s\n\n";
+  return ldif;
+}
+
+TEST(RuleL9, AnAnswerMayHaveSoManyEntriesAndNoMore) {
+  for (const std::size_t extra : {0u, 1u}) {
+    Slapd slapd(Many(limits::kLdapAnswerEntries + extra));
+    engine::RunInLoop([&] {
+      Site site(slapd);
+      const std::string query = "dc=example,dc=org?uid?sub?(uid=n)";
+      const std::string answer = site.Ask(query, "ldapm");
+      EXPECT_EQ(answer.find(extra == 0 ? "found n\nn" : "deferred LDAP search: the answer is over"),
+                0u)
+          << answer;
+      // SIZE is the administrator's word that the rest does not matter.
+      EXPECT_EQ(site.AskRaw("size=2 ldap:///" + query, "ldapm"), "found n\nn");
+      EXPECT_EQ(site.AskRaw("size=2 time=5 ldap:///" + query)
+                    .find("deferred LDAP search: more than one entry (2)"),
+                0u);
+    });
+  }
+}
+
+TEST(SlapdLookup, ATimeoutOfTheQueryIsKept) {
+  Slapd slapd(kPeople);
+  engine::RunInLoop([&] {
+    Site site(slapd);
+    EXPECT_EQ(site.Ask("dc=example,dc=org?o"), "found Example");
+    slapd.Stop();
+    const auto start = Clock::now();
+    EXPECT_EQ(site.AskRaw("connect=1 ldap:///dc=example,dc=org?o").find("deferred "), 0u);
+    EXPECT_LT(Clock::now() - start, milliseconds(2500));
+  });
+}
+
+TEST(SlapdLookup, LdapauthIsALookupTypeThatIsAskedEachTime) {
+  Slapd slapd(kPeople);
+  engine::RunInLoop([&] {
+    Site site(slapd);
+    const std::string bob = "user=\"cn=Bob,ou=people,dc=example,dc=org\" pass=";
+    EXPECT_EQ(site.AskRaw(bob + "bobpw ldap:///", "ldapauth"), "found ");
+    EXPECT_EQ(site.AskRaw(bob + "wrong ldap:///", "ldapauth"), "not found");
+    EXPECT_EQ(site.AskRaw("ldap:///", "ldapauth"),
+              "deferred ldapauth lookups must specify the username and password");
+    // The password changes while a session has the old answer.
+    EXPECT_EQ(site.AskTwice(bob + "bobpw ldap:///", "ldapauth",
+                            [&] {
+                              slapd.Modify(
+                                  "dn: cn=Bob,ou=people,dc=example,dc=org\nchangetype: modify\n"
+                                  "replace: userPassword\nuserPassword: other\n");
+                            }),
+              "not found");
+  });
+}
+
 // --- TLS ----------------------------------------------------------------------------------
 
 struct Authority {
@@ -325,6 +465,32 @@ TEST(SlapdTls, ACertificateForAnotherNameIsRefused) {
   engine::RunInLoop([&] {
     Site site(slapd, {{"ldap_ca_cert_file", authority.ca_file}, {"ldap_start_tls", "true"}});
     EXPECT_EQ(site.Ask("dc=example,dc=org?o").find("deferred failed to initiate TLS"), 0u);
+  });
+}
+
+TEST(RuleT14, AReferralDoesNotLeadOutOfTls) {
+  Authority authority;
+  Slapd clear(kPeople);
+  Slapd slapd(
+      "dn: ou=elsewhere,dc=example,dc=org\nobjectClass: referral\n"
+      "objectClass: extensibleObject\nou: elsewhere\nref: ldap://127.0.0.1:" +
+          std::to_string(clear.port()) + "/ou=people,dc=example,dc=org\n",
+      authority.Issue(testing::ServerSpec()));
+  const std::string query = "/dc=example,dc=org?uid?sub?(uid=ann)";
+  engine::RunInLoop([&] {
+    const std::string host = "127.0.0.1:";
+    Site site(slapd, {{"ldap_ca_cert_file", authority.ca_file}});
+    const std::string answer =
+        site.AskRaw("referrals=follow ldaps://" + host + std::to_string(slapd.tls_port()) + query);
+    EXPECT_NE(answer.find("and TLS would end there"), std::string::npos) << answer;
+    EXPECT_EQ(site.AskRaw("referrals=follow ldap://" + host + std::to_string(slapd.port()) + query),
+              "found ann");
+    // With StartTLS the other server must be able to do it, and prove itself.
+    Site upgraded(slapd, {{"ldap_ca_cert_file", authority.ca_file}, {"ldap_start_tls", "true"}});
+    EXPECT_EQ(
+        upgraded.AskRaw("referrals=follow ldap://" + host + std::to_string(slapd.port()) + query)
+            .find("deferred failed to initiate TLS"),
+        0u);
   });
 }
 
