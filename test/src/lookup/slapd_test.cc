@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <functional>
 #include <memory>
 #include <random>
@@ -402,6 +403,38 @@ TEST(SlapdLookup, LdapauthIsALookupTypeThatIsAskedEachTime) {
                                   "replace: userPassword\nuserPassword: other\n");
                             }),
               "not found");
+  });
+}
+
+// Resident memory of this process in KiB.
+long ResidentKib() {
+  const std::string status = test::ReadFile("/proc/self/status");
+  const std::size_t at = status.find("VmRSS:");
+  return at == status.npos ? 0 : std::strtol(status.c_str() + at + 6, nullptr, 10);
+}
+
+TEST(RuleR4, LookupsOfEveryKindLeaveNoMemoryBehind) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "a sanitizer keeps what is freed, and finds leaks by itself";
+#endif
+  Slapd slapd(kPeople);
+  engine::RunInLoop([&] {
+    Site site(slapd);
+    const std::string bob = "user=\"cn=Bob,ou=people,dc=example,dc=org\" pass=";
+    const std::string query = " ldap:///ou=people,dc=example,dc=org?cn,description?sub?";
+    const auto round = [&] {
+      site.AskRaw(query + "(uid=ann)");
+      site.AskRaw(query + "(sn=*)", "ldapm");
+      site.AskRaw(query + "(uid=ok)", "ldapdn");
+      site.AskRaw(query + "(uid=zoe)");
+      site.AskRaw(query + "(((");
+      site.AskRaw(bob + "wrong" + query + "(uid=bob)");  // a connection each time
+      site.Bind(bob + "bobpw ldap:///");
+    };
+    for (int i = 0; i < 100; ++i) round();
+    const long before = ResidentKib();
+    for (int i = 0; i < 400; ++i) round();
+    EXPECT_LT(ResidentKib() - before, 4096) << "2800 lookups";
   });
 }
 
