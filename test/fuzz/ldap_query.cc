@@ -1,11 +1,13 @@
 // Any octets as an LDAP query and as a list of servers; and rule L2: what the quote
-// operators make of any octets, inside a filter or a DN, parses back to exactly them.
+// operators make of any octets, inside a filter or a DN, parses back to exactly them. Any
+// octets as a referral of a server.
 #include <cstdint>
 #include <cstdlib>
 #include <string>
 #include <string_view>
 
 #include "drivers/lookup/ldap_query.h"
+#include "drivers/lookup/ldap_referral.h"
 #include "src/base/codec.h"
 
 namespace {
@@ -65,6 +67,16 @@ void CheckQuoting(std::string_view octets) {
   Check(!HasBare(filter, "*()") && Unescape(filter) == octets);
 }
 
+// Rule L7: where a server may send us, it names a host and nothing else of ours.
+void CheckReferral(std::string_view text) {
+  signet::ldap::Query next;
+  signet::ldap::SearchRequest request;
+  if (!signet::ldap::ReadReferral(text, &next, &request).empty()) return;
+  Check(next.server && !next.server->host.empty() && next.server->unix_path.empty());
+  Check(!next.has_user && !next.has_password && !next.follow && !next.servers);
+  Check(next.scheme == "ldap" || next.scheme == "ldaps");
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -80,6 +92,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (signet::ldap::ParseServers(text, &servers).empty())
     for (const signet::ldap::Server& server : servers)
       Check(server.host.empty() != server.unix_path.empty());
+  CheckReferral(text);
   CheckQuoting(text);
   return 0;
 }
