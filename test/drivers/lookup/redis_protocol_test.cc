@@ -67,19 +67,20 @@ TEST(RedisServers, ThatAreIncompleteAreNamedWithoutTheirPassword) {
 
 // A source of octets that are there already.
 struct Feed {
-  explicit Feed(std::string text) : rest(std::move(text)) {}
-  std::string rest;
+  explicit Feed(std::string octets) : text(std::move(octets)) {}
+  std::string text;
+  std::size_t at = 0;
   Source source{[this](std::string* line) -> std::string {
-                  const std::size_t end = rest.find("\r\n");
+                  const std::size_t end = text.find("\r\n", at);
                   if (end == std::string::npos) return "cut";
-                  *line = rest.substr(0, end);
-                  rest.erase(0, end + 2);
+                  *line = text.substr(at, end - at);
+                  at = end + 2;
                   return "";
                 },
                 [this](std::size_t size, std::string* octets) -> std::string {
-                  if (rest.size() < size + 2) return "cut";
-                  *octets = rest.substr(0, size);
-                  rest.erase(0, size + 2);
+                  if (text.size() - at < size + 2) return "cut";
+                  *octets = text.substr(at, size);
+                  at += size + 2;
                   return "";
                 }};
 };
