@@ -12,10 +12,12 @@ namespace {
 
 // Rows whose result is not made of their arguments alone, or that cost too much to try.
 // Those that ask Services notice it below and need not stand here.
-constexpr std::array<std::string_view, 14> kOpenRows = {
-    "acl",      "authresults", "certextract",    "crypteq",       "env",
-    "exists",   "expand",      "first_delivery", "queue_running", "randint",
-    "readfile", "run",         "stat",           "verifycert"};
+constexpr std::array<std::string_view, 18> kOpenRows = {
+    "acl",           "authresults",  "certextract", "crypteq",
+    "env",           "exists",       "expand",      "first_delivery",
+    "match_address", "match_domain", "match_ip",    "match_local_part",
+    "queue_running", "randint",      "readfile",    "run",
+    "stat",          "verifycert"};
 
 bool IsOpenRow(std::string_view name) {
   return std::find(kOpenRows.begin(), kOpenRows.end(), name) != kOpenRows.end();

@@ -234,11 +234,11 @@ class Checker {
     if (word.empty() || (" " + row.weak_values + " ").find(" " + word + " ") == std::string::npos)
       return;
     diagnostics_.push_back({Severity::kWarning,
-                             value,
-                             row.name + " is " + Quoted(word) + ": " + row.weakens,
-                             {},
-                             {},
-                             code::kWeakSetting});
+                            value,
+                            row.name + " is " + Quoted(word) + ": " + row.weakens,
+                            {},
+                            {},
+                            code::kWeakSetting});
   }
 
   std::vector<std::string_view> MainNames() const {
