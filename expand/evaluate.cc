@@ -413,8 +413,10 @@ SourceSpan Program::Rep::Original(SourceSpan span) const {
 Outcome Evaluate(const Program& program, const facts::Session& session, Services& services,
                  Budget& budget) {
   const Program::Rep& rep = ProgramAccess::Of(program);
-  const Failure too_much{FailureKind::kTemporary, rep.span, kTooMuchOutput, false};
-  if (rep.is_constant && rep.constant.size() > budget.output_bytes) return Err{too_much};
+  auto too_much = [&] {
+    return Err{Failure{FailureKind::kTemporary, rep.span, kTooMuchOutput, false}};
+  };
+  if (rep.is_constant && rep.constant.size() > budget.output_bytes) return too_much();
   if (rep.is_constant) return Value(rep.constant);
   if (rep.depth > budget.nesting)
     return Err{Failure{FailureKind::kTemporary, rep.span, kTooDeep, false}};
@@ -427,7 +429,7 @@ Outcome Evaluate(const Program& program, const facts::Session& session, Services
     failure.span = rep.Original(failure.span);
     return Err{std::move(failure)};
   }
-  if (arena.spent()) return Err{too_much};
+  if (arena.spent()) return too_much();
   return evaluation.ToValue(result);
 }
 
