@@ -17,6 +17,7 @@ inline constexpr std::string_view kCertificateAsText = "certificate-as-text";
 inline constexpr std::string_view kDeadBranch = "dead-branch";
 inline constexpr std::string_view kFileMode = "file-mode";
 inline constexpr std::string_view kHostName = "host-name";
+inline constexpr std::string_view kMaybeNoId = "maybe-no-id";
 inline constexpr std::string_view kNeverRuns = "never-runs";
 inline constexpr std::string_view kNeverSet = "never-set";
 inline constexpr std::string_view kNoEffect = "no-effect";

@@ -7,6 +7,7 @@
 #include <charconv>
 #include <set>
 
+#include "expand/empty.h"
 #include "src/base/codes.h"
 #include "src/base/log.h"
 #include "src/base/text.h"
@@ -80,6 +81,7 @@ class Consistency {
     CheckNames();
     CheckPorts();
     CheckTls();
+    CheckIdentities();
     CheckLimits();
     WarnOfWeakness();
     CheckLogs();
@@ -165,6 +167,26 @@ class Consistency {
                               "set tls_try_verify_hosts or tls_verify_hosts",
                               {},
                               code::kNeverRuns});
+    }
+  }
+
+  // --- identities -------------------------------------------------------------------------
+
+  // A client whose id is empty stays without one, even where server_condition let it pass.
+  void CheckIdentities() {
+    for (const Authenticator& authenticator : config_.authenticators) {
+      const Expanded& id = authenticator.server_set_id;
+      const Expanded& condition = authenticator.server_condition;
+      if (!id || !condition) continue;
+      std::optional<SourceSpan> place = expand::FindEmpty(*id.program, *condition.program);
+      if (!place) continue;
+      diagnostics_.push_back({Severity::kWarning,
+                              *place,
+                              "server_set_id may be empty while server_condition is true: such a "
+                              "client is not authenticated",
+                              "let server_condition ask for it, as in ${if def:auth1}",
+                              {},
+                              code::kMaybeNoId});
     }
   }
 

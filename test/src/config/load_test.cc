@@ -75,6 +75,7 @@ tls:
                                    {!= {0} {${lookup ldap{ldap:///\
                                      mailname=${quote_ldap_dn:${lc:$item}},\
                                      ou=users,dc=example,dc=org?mailid} {$value}{0} }} }} }}
+  # signet: allow maybe-no-id
   server_set_id =    ${if = {1}{${listcount:$auth1}} {$auth1}{}}
 
 begin routers
