@@ -7,29 +7,26 @@ namespace {
 constexpr std::string_view kLater = "is part of the language but not available in this version";
 constexpr std::string_view kNeedsMessage =
     "needs a message or a queue, which this gateway does not keep";
-constexpr std::string_view kUnsafe =
-    "runs programs or reads any file or socket, and is not available";
-
 // clang-format off
 constexpr ElsewhereRow kItemNames[] = {
-  {"dlfunc", kUnsafe},
-  {"imapfolder", kNeedsMessage},
-  {"perl", kUnsafe},
-  {"prvs", kNeedsMessage},
-  {"prvscheck", kNeedsMessage},
-  {"readfile", kUnsafe},
-  {"readsocket", kUnsafe},
-  {"run", kUnsafe},
-  {"srs_encode", kNeedsMessage},
+  {"dlfunc", "calls a function of a shared object; expansions run no other code here"},
+  {"imapfolder", "encodes the name of an IMAP folder; messages are not sorted into folders here"},
+  {"perl", "calls a Perl function; expansions run no other code here"},
+  {"prvs", "signs a return path (BATV); return paths are passed on as they are here"},
+  {"prvscheck", "checks a signed return path (BATV); return paths are passed on as they are here"},
+  {"readfile", "puts in a whole file; expansions read files through lookups only here"},
+  {"readsocket", "puts in what a socket answers; expansions ask others through lookups only here"},
+  {"run", "runs a program and puts in its output; expansions run no other code here"},
+  {"srs_encode", "rewrites a return path (SRS); return paths are passed on as they are here"},
 };
 constexpr ElsewhereRow kConditionNames[] = {
-  {"first_delivery", kNeedsMessage},
-  {"inbound_srs", kNeedsMessage},
-  {"pam", kLater},
-  {"pwcheck", kLater},
-  {"queue_running", kNeedsMessage},
-  {"radius", kLater},
-  {"saslauthd", kLater},
+  {"first_delivery", "asks whether a delivery is the first try; no message is queued here"},
+  {"inbound_srs", "checks a rewritten return path (SRS); return paths are passed on as they are here"},
+  {"pam", "asks PAM for an account; use ldapauth or crypteq with a lookup here"},
+  {"pwcheck", "asks the pwcheck daemon, which Exim has given up; use ldapauth or crypteq with a lookup here"},
+  {"queue_running", "asks whether a queue runner delivers; no message is queued here"},
+  {"radius", "asks a RADIUS server; use ldapauth or crypteq with a lookup here"},
+  {"saslauthd", "asks saslauthd; use ldapauth or crypteq with a lookup here"},
 };
 constexpr ElsewhereRow kVariableNames[] = {
   {"address_data", kNeedsMessage},
