@@ -29,7 +29,8 @@ std::optional<std::string> ReadEnvironment(std::string_view name, MatchContext& 
   if (!keep || name.empty()) return std::nullopt;
   auto kept = MatchList(keep, ListKind::kString, name, context);
   if (!kept.ok() || !kept.value()) return std::nullopt;
-  const char* value = std::getenv(std::string(name).c_str());
+  const char* value = std::getenv((std::string(kSetAside) + std::string(name)).c_str());
+  if (value == nullptr) value = std::getenv(std::string(name).c_str());
   return value == nullptr ? std::nullopt : std::optional<std::string>(value);
 }
 

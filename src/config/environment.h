@@ -9,6 +9,9 @@
 
 namespace signet::config {
 
+// A start sets variables aside under this prefix, where no library looks for them (rule C6).
+inline constexpr std::string_view kSetAside = "SIGNET_ASIDE_";
+
 // A variable of the environment as expansions may see it: what add_environment sets, then
 // what keep_environment lets through of the process's own. nullopt: no such variable for
 // them, and where one of the options cannot be expanded.

@@ -13,6 +13,7 @@
 #include <optional>
 
 #include "src/base/text.h"
+#include "src/config/environment.h"
 
 extern char** environ;
 
@@ -34,7 +35,8 @@ bool IsWanted(std::string_view name) {
                                           "TERM",          "TZ",           "NOTIFY_SOCKET",
                                           "ASAN_OPTIONS",  "LSAN_OPTIONS", "TSAN_OPTIONS",
                                           "UBSAN_OPTIONS", "SHLVL",        "_"};
-  return std::find(std::begin(kWanted), std::end(kWanted), name) != std::end(kWanted);
+  return name.starts_with(config::kSetAside) ||
+         std::find(std::begin(kWanted), std::end(kWanted), name) != std::end(kWanted);
 }
 
 }  // namespace
@@ -96,7 +98,12 @@ std::vector<std::string> UnwantedEnvironment() {
 }
 
 void CleanEnvironment() {
-  for (const std::string& name : UnwantedEnvironment()) ::unsetenv(name.c_str());
+  for (const std::string& name : UnwantedEnvironment()) {
+    if (const char* value = ::getenv(name.c_str())) {
+      ::setenv((std::string(config::kSetAside) + name).c_str(), value, 1);
+    }
+    ::unsetenv(name.c_str());
+  }
   ::setenv("LDAPNOINIT", "1", 1);
 }
 

@@ -45,7 +45,8 @@ void CloseInherited();
 // Environment variables steer the libraries that we use, and are not ours to trust
 // (rule C6). Names those that are set and have nothing to do here, sorted.
 std::vector<std::string> UnwantedEnvironment();
-// Unsets them, and switches off what libldap reads of files and homes.
+// Renames them, so that only ${env{}} finds them (config::kSetAside), and switches off what
+// libldap reads of files and homes.
 void CleanEnvironment();
 
 }  // namespace signet::server

@@ -78,6 +78,7 @@ TEST(Environment, RuleC6VariablesThatSteerLibrariesAreRemoved) {
   CleanEnvironment();
   for (const char* name : kSteering) EXPECT_EQ(::getenv(name), nullptr) << name;
   EXPECT_STREQ(::getenv("LDAPNOINIT"), "1");
+  EXPECT_STREQ(::getenv("SIGNET_ASIDE_LDAPRC"), "1");  // for ${env{}}, and for nobody else
   EXPECT_TRUE(UnwantedEnvironment().empty());
 }
 
