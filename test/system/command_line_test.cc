@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "src/base/limits.h"
+#include "test/support/line_expander.h"
 #include "test/system/world.h"
 
 namespace signet::test {
@@ -151,6 +153,37 @@ TEST_F(CommandLine, RuleL10VariablesOfLibldapHaveNoEffect) {
 TEST_F(CommandLine, ExpandSaysNoWithStatusOne) {
   const Finished finished = Signet({"expand", "-C", Config(), "${if eq{a}{b}{yes}fail}"});
   EXPECT_EQ(finished.status, 1) << finished.output;
+}
+
+// Texts are compiled and evaluated on a coroutine's stack here, and ${expand:} compiles on it
+// while it evaluates.
+TEST_F(CommandLine, TheDeepestNestingFitsTheStackOfACoroutine) {
+  const std::pair<std::string, std::string> kShapes[] = {
+      {"${lc:", "}"},          {"${if eq{a}{a}{", "}}"},    {"${if and{{eq{a", "}{}}}}"},
+      {"${map{a}{", "}}"},     {"${sort{b:a", "}{lt}{x}}"}, {"${sg{a}{a}{", "}}"},
+      {"${tr{", "}{a}{b}}"},   {"${addresses:", "}"},       {"${extract{1}{:}{", "}}"},
+      {"${if match{", "}{a}}"}};
+  std::vector<std::string> texts;
+  for (const auto& [before, after] : kShapes) {
+    for (const std::size_t around : {0, 10, 40, 70}) {
+      for (std::size_t depth = limits::kExpandDepth - around; depth > 20; depth -= 7) {
+        std::string text;
+        for (std::size_t i = 0; i < depth; ++i) text += before;
+        for (std::size_t i = 0; i < depth; ++i) text += after;
+        if (around > 0) {
+          std::string quoted;
+          for (const char c : text) quoted += std::string(c == '$' || c == '}' ? "\\" : "") + c;
+          text = "${expand:$primary_hostname" + quoted + "}";
+        }
+        for (std::size_t i = 0; i < around; ++i) text = "${uc:" + text + "}";
+        texts.push_back(text);
+      }
+    }
+  }
+  const LineExpander signet({SignetProgram(), "expand", "-C", Config()}, {});
+  const std::vector<std::string> answers = signet.Expand(texts);
+  for (std::size_t i = 0; i < texts.size(); ++i)
+    EXPECT_NE(answers[i], LineExpander::kDied) << texts[i];
 }
 
 TEST_F(CommandLine, AnUnknownVerbIsAUsageErrorWithAGuess) {
