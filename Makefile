@@ -255,7 +255,7 @@ cov: deps
 	@test/support/coverage.sh build/cov $(LAYERS)
 
 # --- fuzzing: one program per test/fuzz/NAME.cc, always in the fuzz variant -----------------------
-FUZZ_SECONDS ?= 60
+FUZZ_SECONDS ?= 30
 fuzz_programs := $(patsubst %.cc,build/fuzz/%,$(wildcard test/fuzz/*.cc))
 ifeq ($(VARIANT),fuzz)
 $(fuzz_programs): build/fuzz/test/fuzz/%: build/fuzz/test/fuzz/%.o $(B)/lib/libsupport.a $(all_libs)

@@ -7,7 +7,7 @@ work=build/fuzz/work/$name
 mkdir -p "$work/corpus"
 seeds=("$work/corpus")
 [ ! -d "test/fuzz/$name.seeds" ] || seeds+=("test/fuzz/$name.seeds")
-[ ! -d test/expand/golden ] || [[ $name != expand* ]] || seeds+=(test/expand/golden)
+[[ $name != expand* ]] || seeds+=(test/expand/golden test/expand/reference)
 dictionary=()
 [ ! -f "test/fuzz/$name.dict" ] || dictionary=("-dict=test/fuzz/$name.dict")
 echo "fuzz $name: $2 s"
