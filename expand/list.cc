@@ -51,8 +51,9 @@ class Cursor {
   // Whether the octets at i and i + 1 are one octet of data that was doubled for display.
   bool DoubledForDisplay(std::size_t i, char separator) {
     const Segment* s = SegmentAt(i);
-    return s != nullptr && s->doubled == separator && i + 1 < s->end && At(i) == separator &&
-           At(i + 1) == separator;
+    // NUL in `doubled` says that nothing is: two NULs are two octets.
+    return s != nullptr && separator != '\0' && s->doubled == separator && i + 1 < s->end &&
+           At(i) == separator && At(i + 1) == separator;
   }
   bool StructureSpace(std::size_t i) { return IsSpace(At(i)) && Structure(i); }
 

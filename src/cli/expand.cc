@@ -114,8 +114,11 @@ int RunExpand(const Arguments& arguments) {
   std::unique_ptr<drivers::Registry> registry = MakeRegistry(arguments);
   if (registry == nullptr) return kUsage;
   config::Loaded loaded = LoadConfig(arguments, *registry);
-  PrintDiagnostics(loaded.diagnostics);
-  if (!loaded.config) return kUsage;
+  // Warnings are for `signet check`: here they would stand between answers.
+  if (!loaded.config) {
+    PrintDiagnostics(loaded.diagnostics);
+    return kUsage;
+  }
   int status = kNo;
   engine::Loop loop;
   loop.Spawn([&] {

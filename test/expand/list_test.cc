@@ -137,6 +137,14 @@ TEST(DisplayTest, RuleI7RandomNamesSurviveDisplayAndSplitting) {
   }
 }
 
+// NUL in Segment::doubled means "nothing", so a list with NUL for its separator once lost
+// one of two NULs that a client had sent.
+TEST(SplitListTest, RuleI7KeepsEveryOctetWhereNulSeparates) {
+  const std::string octets("a\0\0b", 4);
+  Value list = Made({{std::string("<\0", 2), kFromAdministrator}, {octets, kFromClient}});
+  EXPECT_EQ(TextsOf(SplitList(list)), Texts{octets});
+}
+
 TEST(SplitTest, StopsAtTheLimitOfElements) {
   std::pmr::monotonic_buffer_resource arena;
   Elements elements(&arena);
