@@ -64,7 +64,7 @@ struct Coroutine::Switch {
   // coroutine calls between the mark and the jump then belongs to one of them for sure.
   void AboutToEnter([[maybe_unused]] Stack stack) {
 #ifdef SIGNET_ASAN
-    __sanitizer_start_switch_fiber(&outside_fake, stack.bottom, limits::kCoroutineStackBytes);
+    __sanitizer_start_switch_fiber(&outside_fake, stack.bottom, kStackBytes);
 #endif
   }
   void HasEntered() {
@@ -90,7 +90,7 @@ struct Coroutine::PooledStack {
   context::stack_context allocate() {
     context::stack_context description;
     description.sp = owner->stack_.top();
-    description.size = limits::kCoroutineStackBytes;
+    description.size = kStackBytes;
     return description;
   }
   void deallocate(context::stack_context&) noexcept {

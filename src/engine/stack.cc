@@ -20,7 +20,7 @@
 namespace signet::engine {
 namespace {
 
-constexpr std::size_t kWholeBytes = limits::kCoroutineGuardBytes + limits::kCoroutineStackBytes;
+constexpr std::size_t kWholeBytes = limits::kCoroutineGuardBytes + kStackBytes;
 
 // MADV_GUARD_INSTALL of Linux 6.13, missing in Debian 12's headers. It guards pages
 // without splitting the mapping, so that stacks don't use up vm.max_map_count.
@@ -46,7 +46,7 @@ std::size_t MappingsPerCoroutine() {
   return has_guard_pages ? 0 : 2;
 }
 
-std::byte* Stack::top() const { return bottom + limits::kCoroutineStackBytes; }
+std::byte* Stack::top() const { return bottom + kStackBytes; }
 
 StackPool::~StackPool() {
   for (Stack stack : free_) Unmap(stack);
@@ -72,7 +72,7 @@ Stack StackPool::Take() {
 
 void StackPool::GiveBack(Stack stack) {
   // The last frames were never left in the way that the sanitizer watches.
-  ASAN_UNPOISON_MEMORY_REGION(stack.bottom, limits::kCoroutineStackBytes);
+  ASAN_UNPOISON_MEMORY_REGION(stack.bottom, kStackBytes);
   free_.push_back(stack);
 }
 
@@ -82,7 +82,7 @@ void StackPool::Trim(std::size_t keep) {
     free_.pop_back();
   }
   free_.shrink_to_fit();
-  for (Stack stack : free_) ::madvise(stack.bottom, limits::kCoroutineStackBytes, MADV_DONTNEED);
+  for (Stack stack : free_) ::madvise(stack.bottom, kStackBytes, MADV_DONTNEED);
 }
 
 void ReleasePages(std::byte* from, const std::byte* to) {

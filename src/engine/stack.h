@@ -4,9 +4,23 @@
 #include <cstddef>
 #include <vector>
 
+#include "src/base/limits.h"
+
+#ifndef __has_feature
+#define __has_feature(x) 0
+#endif
+
 namespace signet::engine {
 
-// A stack for one coroutine: limits::kCoroutineStackBytes that may be used, above
+// What may be used of a stack. With red zones around what lies in them, frames are some
+// three times as large.
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+inline constexpr std::size_t kStackBytes = 4 * limits::kCoroutineStackBytes;
+#else
+inline constexpr std::size_t kStackBytes = limits::kCoroutineStackBytes;
+#endif
+
+// A stack for one coroutine: kStackBytes that may be used, above
 // limits::kCoroutineGuardBytes that end the program when touched. Only pages that were
 // touched are resident.
 struct Stack {

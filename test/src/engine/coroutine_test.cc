@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "src/base/limits.h"
+#include "src/engine/stack.h"
 
 namespace signet::engine {
 namespace {
@@ -178,12 +179,12 @@ int OverflowInCoroutine(int depth) {
 
 TEST(CoroutineDeathTest, AnOverflowHitsTheGuard) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
-  EXPECT_DEATH(OverflowInCoroutine(2 * limits::kCoroutineStackBytes / (3 * 1024)), "");
+  EXPECT_DEATH(OverflowInCoroutine(2 * kStackBytes / (3 * 1024)), "");
 }
 
 TEST(Coroutine, HasTheRoomThatTheLimitSays) {
   // Sanitizers enlarge frames; a third of the stack is enough to tell.
-  OverflowInCoroutine(limits::kCoroutineStackBytes / (3 * 1024) / 3);
+  OverflowInCoroutine(kStackBytes / (3 * 1024) / 3);
 }
 
 TEST(CoroutineDeathTest, AnExceptionThatLeavesTheBodyEndsTheProgram) {

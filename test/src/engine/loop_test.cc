@@ -10,6 +10,7 @@
 
 #include "src/base/limits.h"
 #include "src/engine/engine.h"
+#include "src/engine/stack.h"
 
 namespace signet::engine {
 namespace {
@@ -310,14 +311,14 @@ TEST(OnThreadStack, RunsAtOnceElsewhereAndComesBack) {
     EXPECT_TRUE(InCoroutine());
     EXPECT_EQ(seen, (Names{"f", "back"}));
     const auto distance = there > &here ? there - &here : &here - there;
-    EXPECT_GT(static_cast<std::size_t>(distance), limits::kCoroutineStackBytes);
+    EXPECT_GT(static_cast<std::size_t>(distance), kStackBytes);
   });
 }
 
 TEST(OnThreadStack, HasRoomThatACoroutineHasNot) {
   InLoop([&] {
     OnThreadStack([] {
-      volatile char large[2 * limits::kCoroutineStackBytes];
+      volatile char large[2 * kStackBytes];
       large[0] = 1;
       large[sizeof large - 1] = 1;
       EXPECT_EQ(large[0] + large[sizeof large - 1], 2);
