@@ -276,11 +276,13 @@ run: deps
 .PHONY: run
 
 # One program per test/bench/X_bench.cc; other sources there are the load generator.
+# The libraries stand before what supports tests: of an inline function that both hold, the
+# linker takes the first, and that of libsupport is not optimized.
 bench_programs := $(patsubst %.cc,$(B)/%,$(wildcard test/bench/*_bench.cc))
 bench_helpers := $(patsubst %.cc,$(B)/%.o,$(filter-out %_bench.cc,$(wildcard test/bench/*.cc)))
 $(bench_programs): $(B)/test/bench/%: $(B)/test/bench/%.o $(bench_helpers) $(B)/lib/libsupport.a $(all_libs)
 	@$(if $(V),,echo "  LD  $@")
-	$(Q)$(link) -o $@ $< $(bench_helpers) -Wl,--start-group $(B)/lib/libsupport.a $(all_libs) -Wl,--end-group $(libs) -lssl -lcrypto
+	$(Q)$(link) -o $@ $< $(bench_helpers) -Wl,--start-group $(all_libs) $(B)/lib/libsupport.a -Wl,--end-group $(libs) -lssl -lcrypto
 bench: deps-bench
 	$(submake) all $(bench_programs)
 	@for p in $(bench_programs); do SIGNET_VARIANT=$(VARIANT) $$p || exit 1; done

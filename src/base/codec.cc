@@ -37,6 +37,9 @@ constexpr std::array<std::int8_t, 256> MakeBase64Values() {
 }
 constexpr auto kBase64Values = MakeBase64Values();
 
+// So that an ordinary value is quoted without growing the text on the way.
+constexpr std::size_t kRoomForQuotes = 16;
+
 bool Contains(std::string_view set, char c) { return set.find(c) != std::string_view::npos; }
 
 void AppendPercent(std::string* out, char c) {
@@ -135,6 +138,7 @@ std::optional<std::string> DecodeXtext(std::string_view text) {
 
 std::string QuoteLdapFilter(std::string_view octets) {
   std::string out;
+  out.reserve(octets.size() + kRoomForQuotes);
   for (char c : octets) {
     if (IsAlnum(c)) {
       out += c;
@@ -156,6 +160,7 @@ std::string QuoteLdapFilter(std::string_view octets) {
 
 std::string QuoteLdapDn(std::string_view octets) {
   std::string out;
+  out.reserve(octets.size() + kRoomForQuotes);
   std::size_t begin = 0, end = octets.size();
   for (; begin < end && (octets[begin] == ' ' || octets[begin] == '#'); ++begin) {
     out += "%5C";
@@ -164,12 +169,16 @@ std::string QuoteLdapDn(std::string_view octets) {
   std::size_t trailing = 0;
   while (end > begin && octets[end - 1] == ' ') --end, ++trailing;
   for (char c : octets.substr(begin, end - begin)) {
+    if (IsAlnum(c)) {  // nearly all of them
+      out += c;
+      continue;
+    }
     if (c == '\0') {
       out += "%5C00";  // RFC 4514 §2.4: NUL must be written in hex
       continue;
     }
     if (Contains(",+\"\\<>;", c)) out += "%5C";
-    if (IsAlnum(c) || Contains(kUrlSafe, c))
+    if (Contains(kUrlSafe, c))
       out += c;
     else
       AppendPercent(&out, c);
