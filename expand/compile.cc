@@ -516,6 +516,20 @@ void WarnOfNeverSet(CompileContext& context) {
                    code::kNeverSet);
 }
 
+// Shows what lies in texts that the program was made with in the text that they came from:
+// the others may not live as long.
+void MoveOut(const Program::Rep& rep, Diagnostics* found) {
+  // Each was made from the part that is compiled, or from one before it.
+  const auto move = [&](SourceSpan* span) {
+    for (auto made = rep.sources.rbegin(); made != rep.sources.rend(); ++made)
+      if (span->text == &*made) *span = made->CopiedFrom(*span);
+  };
+  for (Diagnostic& d : *found) {
+    move(&d.span);
+    for (DiagnosticNote& note : d.notes) move(&note.span);
+  }
+}
+
 // --- the way in ----------------------------------------------------------------------
 
 ProgramPtr Compile(SourceSpan part, facts::Phase used_at, const Names& names,
@@ -542,8 +556,9 @@ ProgramPtr CompileNested(SourceSpan part, facts::Phase used_at, const Names& nam
       std::move(late.begin(), late.end(), std::back_inserter(found));
     else if (!rep->is_constant)
       CheckProgram(*rep, used_at, std::move(late), &found);
-    SortBySource(&found);
   }
+  MoveOut(*rep, &found);
+  if (reading == Reading::kConfiguration) SortBySource(&found);
   const bool good = !HasErrors(found);
   diagnostics->insert(diagnostics->end(), found.begin(), found.end());
   return good ? ProgramAccess::Make(std::move(rep)) : nullptr;

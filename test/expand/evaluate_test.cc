@@ -660,6 +660,22 @@ std::size_t StackUsedBy(const std::function<void()>& work) {
   return static_cast<std::size_t>(stack.end() - used);
 }
 
+// They outlive the texts that a program makes for itself, and the program.
+TEST_F(ExpandTest, DiagnosticsLieInTheTextThatWasCompiled) {
+  for (const char* text :
+       {"${sg{a}{b}{\\N$ldap_dn\\N}}", "${sg{a}{b}{\\N$ldap_dn\\N}} ${lc:", "${expand:\\$ldap_dn}",
+        "${expand:\\${expand:\\\\\\$ldap_dn\\}}", "${sg{a}{b}{\\N${sg{a}{b}{\\$ldap_dn}}\\N}}"}) {
+    (void)Compiled(text);
+    EXPECT_FALSE(diagnostics_.empty()) << text;
+    for (const Diagnostic& d : diagnostics_) {
+      ASSERT_EQ(d.span.text, texts_.back().get()) << text << ": " << d.message;
+      EXPECT_NE(d.span.view().find("ldap_dn") == d.span.view().npos,
+                d.message.find("ldap_dn") != d.message.npos)
+          << text << ": " << d.span.view();
+    }
+  }
+}
+
 // The deepest programs there can be leave half of a coroutine's stack for what calls them
 // and what they call.
 TEST_F(ExpandTest, RuleE3TheDeepestProgramFitsOnACoroutinesStack) {
