@@ -204,7 +204,7 @@ bool Evaluation::RunEachElement(const Node& node, const Datum& subject, Datum* o
 
 std::string_view Evaluation::Copy(std::string_view octets) {
   char* copy = Octets(octets.size());
-  std::memcpy(copy, octets.data(), octets.size());
+  if (!octets.empty()) std::memcpy(copy, octets.data(), octets.size());
   return {copy, octets.size()};
 }
 
