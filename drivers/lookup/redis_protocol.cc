@@ -102,6 +102,8 @@ std::vector<std::string> SplitServers(std::string_view list) {
   return items;
 }
 
+constexpr const char* kNowhere = "a Redis server has neither a host nor the path of a socket";
+
 std::string ReadServer(std::string_view item, Server* server) {
   *server = Server();
   const std::size_t last = item.rfind('/');
@@ -117,7 +119,7 @@ std::string ReadServer(std::string_view item, Server* server) {
   std::string_view host = item.substr(0, first);
   if (socket) {
     server->path = item.substr(1, closing - 1);
-    return "";
+    return server->path.empty() ? kNowhere : "";
   }
   if (!host.empty() && host[0] == '[') {
     const std::size_t bracket = std::min(host.find(']'), host.size() - 1);
@@ -129,6 +131,7 @@ std::string ReadServer(std::string_view item, Server* server) {
     server->host = host.substr(0, colon);
     host.remove_prefix(colon);
   }
+  if (server->host.empty()) return kNowhere;
   if (host.empty() && server->port != 0) return "";
   if (host.empty() || host[0] != ':' || !ReadNumber(host.substr(1), &server->port) ||
       server->port == 0)

@@ -48,6 +48,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     Server server;
     const std::string why = ReadServer(item, &server);
     if (why.empty() && server.path.empty() && server.port == 0) std::abort();
+    if (why.empty() && server.path.empty() == server.host.empty()) std::abort();
     if (why.starts_with("incomplete") && item.find('/') != std::string::npos &&
         why.size() > std::string("incomplete Redis server data: ").size() + item.rfind('/'))
       std::abort();

@@ -56,6 +56,9 @@ TEST(RedisServers, AreReadIntoTheirParts) {
 
 TEST(RedisServers, ThatAreIncompleteAreNamedWithoutTheirPassword) {
   Server server;
+  for (const char* nowhere : {"//", "[]/0/", "()/0/", ":7000/3/p"})
+    EXPECT_EQ(ReadServer(nowhere, &server),
+              "a Redis server has neither a host nor the path of a socket");
   EXPECT_EQ(ReadServer("localhost", &server), "incomplete Redis server data: localhost");
   EXPECT_EQ(ReadServer("localhost/secret", &server), "incomplete Redis server data: localhost");
   EXPECT_EQ(ReadServer("(/run/r.sock)/secret", &server),
