@@ -93,6 +93,9 @@ bool Evaluation::Eval(NodeId id, Datum* out) {
       return true;
     case NodeKind::kCapture: {
       auto n = static_cast<std::size_t>(node.numbers[0]);
+      // Authenticators' data are $1 … too, until something has been matched.
+      if (captures.empty() && session.auth_numbers && n >= 1 && n <= std::size(session.auth_vars))
+        return *out = FromValue(session.auth_vars[n - 1]), true;
       *out = n < captures.size() ? Datum(captures[n]) : Datum();
       return true;
     }
@@ -431,6 +434,39 @@ Outcome Evaluate(const Program& program, const facts::Session& session, Services
   }
   if (arena.spent()) return too_much();
   return evaluation.ToValue(result);
+}
+
+namespace {
+
+// No configuration stands behind a variable's name.
+class NoNames final : public Names {
+ public:
+  const LookupType* FindLookup(std::string_view) const override { return nullptr; }
+  std::vector<std::string_view> LookupNames() const override { return {}; }
+  std::optional<SourceSpan> FindNamedList(std::string_view, std::string_view) const override {
+    return std::nullopt;
+  }
+};
+
+}  // namespace
+
+Outcome EvaluateVariable(std::string_view name, const facts::Session& session, Services& services,
+                         Budget& budget) {
+  const auto is_name = [](char c) { return IsAlnum(c) || c == '_'; };
+  const NoNames names;
+  Diagnostics diagnostics;
+  const SourceText text("variable", "$" + std::string(name));
+  ProgramPtr program;
+  if (!name.empty() && std::all_of(name.begin(), name.end(), is_name))
+    program = Compile({&text, 0, static_cast<std::uint32_t>(text.text().size())},
+                      facts::Phase::kQuit, names, &diagnostics, Reading::kTrial);
+  if (program == nullptr)
+    return Err{Failure{FailureKind::kPermanent, {}, "no such variable", false}};
+  Outcome outcome = Evaluate(*program, session, services, budget);
+  if (outcome) return outcome;
+  Failure failure = outcome.error();
+  failure.span = {};  // `text` is gone soon
+  return Err{std::move(failure)};
 }
 
 }  // namespace signet::expand

@@ -64,6 +64,12 @@ ProgramPtr Compile(SourceSpan part, facts::Phase used_at, const Names& names,
 Outcome Evaluate(const Program& program, const facts::Session& session, Services& services,
                  Budget& budget);
 
+// The value of one variable, by its name without "$".
+//
+//   Errors    as Evaluate; kPermanent where there is no variable of that name.
+Outcome EvaluateVariable(std::string_view name, const facts::Session& session, Services& services,
+                         Budget& budget);
+
 // The program as text, one node a line, for tests and `explain`.
 std::string Dump(const Program& program);
 

@@ -176,6 +176,23 @@ bool GetAuthVariable(Evaluation& e, const Node& node, Datum* out) {
   return *out = e.FromValue(e.session.auth_vars[LastDigit(node)]), true;
 }
 
+bool GetAuthState(Evaluation& e, const Node&, Datum* out) {
+  return *out = e.FromValue(e.session.auth_state), true;
+}
+
+// What was asked may repeat what the client or a directory had said.
+bool GetAuthChallenge(Evaluation& e, const Node&, Datum* out) {
+  return *out = e.From(e.session.auth_challenge, kFromClient | kFromDirectory), true;
+}
+
+bool GetAuthStep(Evaluation& e, const Node&, Datum* out) {
+  return *out = e.session.auth_step == 0 ? Datum() : e.Decimal(e.session.auth_step), true;
+}
+
+bool GetAuthenticationFailed(Evaluation& e, const Node&, Datum* out) {
+  return *out = e.Decimal(e.session.authentication_failed ? 1 : 0), true;
+}
+
 bool GetAclArgument(Evaluation& e, const Node& node, Datum* out) {
   std::size_t n = LastDigit(node);
   const auto& arguments = e.session.acl_args;
@@ -249,9 +266,13 @@ constexpr VariableRow kVariables[] = {
   {"auth2",                       kText,        Phase::kAuth,    kFromAdministrator, &GetAuthVariable, "the authenticator's second parameter"},
   {"auth3",                       kText,        Phase::kAuth,    kFromAdministrator, &GetAuthVariable, "the authenticator's third parameter"},
   {"auth4",                       kText,        Phase::kAuth,    kFromAdministrator, &GetAuthVariable, "the authenticator's fourth parameter"},
+  {"auth_challenge",              kText,        Phase::kAuth,    kFromClient | kFromDirectory, &GetAuthChallenge, "what the client was asked in the step before"},
+  {"auth_state",                  kText,        Phase::kAuth,    kFromAdministrator, &GetAuthState,    "what an authenticator keeps from step to step"},
+  {"auth_step",                   kText,        Phase::kAuth,    kFromAdministrator, &GetAuthStep,     "the number of the step of an authentication exchange, from 1"},
   {"authenticated_fail_id",       kText,        Phase::kAuth,    kFromAdministrator, &GetFailId,      "the identity that an authenticator refused"},
   {"authenticated_id",            kText,        Phase::kAuth,    kFromAdministrator, &GetAuthenticatedId, "who the client is; one list element, whatever it holds"},
   {"authenticated_sender",        kText,        Phase::kMail,    kFromClient,        &GetText<&AuthenticatedSender>, "the accepted AUTH= of MAIL"},
+  {"authentication_failed",       kText,        Phase::kConnect, kFromAdministrator, &GetAuthenticationFailed, "1 from an AUTH command on until one succeeds, else 0"},
   {"domain",                      kText,        Phase::kRcpt,    kFromClient,        &GetText<&Domain>, "the recipient's domain"},
   {"interface_address",           kText,        Phase::kConnect, kFromAdministrator, &GetText<&LocalIp>, "old name of $received_ip_address"},
   {"interface_port",              kNumber,      Phase::kConnect, kFromAdministrator, &GetNumber<&LocalPort>, "old name of $received_port"},

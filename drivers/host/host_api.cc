@@ -69,6 +69,40 @@ signet_found MatchPattern(signet_lookup_call* call, signet_text pattern,
   return SIGNET_LATER;
 }
 
+signet_expanded Variable(signet_call* call, signet_text name, const signet_value** value) noexcept {
+  *value = nullptr;
+  return call->Variable(View(name), value);
+}
+signet_text PublicName(signet_call* call) noexcept { return Borrow(call->PublicName()); }
+int Advertised(signet_call* call, signet_text mechanism) noexcept {
+  return call->Advertised(View(mechanism)) ? 1 : 0;
+}
+int ChannelBinding(signet_call* call, signet_text type, signet_text* octets) noexcept {
+  std::string_view view;
+  if (!call->ChannelBinding(View(type), &view)) return 0;
+  *octets = Borrow(view);
+  return 1;
+}
+signet_worker* CallWorker(signet_call* call) noexcept { return call->Worker(); }
+void SetState(signet_call* call, const signet_value* value) noexcept {
+  call->SetState(value->value);
+}
+
+std::size_t ValueOwn(const signet_value* value) noexcept {
+  std::size_t own = 0;
+  for (const Segment& segment : value->value.segments) {
+    if (segment.origins != kFromAdministrator) return own;
+    own = segment.end;
+  }
+  return value->value.is_list && value->value.element_origins != kFromAdministrator
+             ? own
+             : value->value.text.size();
+}
+
+void Identity(signet_call* call, const signet_value* value, std::size_t from) noexcept {
+  call->Identity(value->value, from);
+}
+
 int MainOption(signet_worker* worker, signet_text name, signet_text* text) noexcept {
   std::string_view view;
   if (!worker->MainOption(View(name), &view)) return 0;
@@ -166,6 +200,14 @@ const signet_host kTable = {
     .changed = Changed,
     .entry = Entry,
     .match_pattern = MatchPattern,
+    .variable = Variable,
+    .public_name = PublicName,
+    .advertised = Advertised,
+    .channel_binding = ChannelBinding,
+    .call_worker = CallWorker,
+    .set_state = SetState,
+    .value_own = ValueOwn,
+    .identity = Identity,
 };
 
 }  // namespace

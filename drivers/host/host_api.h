@@ -32,6 +32,13 @@ struct signet_call {
   virtual void Reason(std::string_view text) = 0;
   virtual void Challenge(std::string_view text) = 0;
   virtual void Log(std::string_view line) = 0;
+  virtual signet_expanded Variable(std::string_view name, const signet_value** value) = 0;
+  virtual std::string_view PublicName() = 0;
+  virtual bool Advertised(std::string_view mechanism) = 0;
+  virtual bool ChannelBinding(std::string_view type, std::string_view* octets) = 0;
+  virtual struct signet_worker* Worker() = 0;
+  virtual void SetState(const signet::Value& value) = 0;
+  virtual void Identity(const signet::Value& value, std::size_t from) = 0;
 };
 
 struct signet_event {

@@ -176,9 +176,14 @@ std::unique_ptr<Registry> Registry::MakeBuiltin() {
   return registry;
 }
 
+namespace {
+// What a driver of the first version has.
+constexpr std::size_t kLeastAuthSize = offsetof(signet_auth_driver, needs);
+}  // namespace
+
 Added Registry::Add(const signet_auth_driver* driver) {
   if (std::string why = CheckHead(driver, "authenticator driver"); !why.empty()) return Err{why};
-  if (std::string why = CheckSize(driver->size, sizeof *driver, "authenticator driver");
+  if (std::string why = CheckSize(driver->size, kLeastAuthSize, "authenticator driver");
       !why.empty())
     return Err{why};
   auto table = std::make_unique<signet_auth_driver>(Complete(driver));
@@ -195,6 +200,8 @@ Added Registry::Add(const signet_auth_driver* driver) {
   entry->after_tls = (table->flags & SIGNET_AUTH_AFTER_TLS) != 0;
   entry->advertised = (table->flags & SIGNET_AUTH_ADVERTISED) != 0;
   entry->single = (table->flags & SIGNET_AUTH_SINGLE) != 0;
+  entry->initial = (table->flags & SIGNET_AUTH_NO_INITIAL) == 0;
+  entry->needs = Copy(table->needs);
   entry->abi = table.get();
   owned_->auths.push_back(std::move(table));
   auths_.push_back(std::move(entry));

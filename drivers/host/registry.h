@@ -34,6 +34,8 @@ struct AuthDriver {
   bool after_tls = false;   // runs after the handshake
   bool advertised = false;  // appears in EHLO's AUTH line
   bool single = false;      // at most one instance
+  bool initial = true;      // takes an initial response
+  std::string needs;        // the option without which an instance is of no use
   std::vector<OptionRow> options;
 };
 

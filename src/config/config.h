@@ -60,6 +60,7 @@ struct Authenticator : Named {
   const drivers::AuthDriver* driver = nullptr;
   std::string public_name;
   Expanded server_condition, server_set_id, server_advertise_condition;
+  Expanded server_mail_auth_condition;
   // Private options, in the order of the driver's rows.
   struct Option {
     bool set = false;
@@ -125,6 +126,9 @@ struct Main {
   Expanded tls_advertise_hosts, tls_verify_hosts, tls_try_verify_hosts;
   Expanded tls_certificate, tls_privatekey, tls_verify_certificates, tls_crl;
   Expanded tls_require_ciphers, tls_resumption_hosts;
+
+  // SASL
+  Expanded after_tls_auth, after_tls_authorize, auth_advertise_hosts;
 
   // Limits
   std::int64_t smtp_accept_max = limits::kConnectionsMax;  // 0 = only the built-in limit

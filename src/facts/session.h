@@ -41,6 +41,7 @@ struct Tls {
   // at the moment, so that identities of that issuer are deferred (rule C3).
   bool verify_deferred = false;
   std::string verify_reason;    // why not, for the log
+  std::string exporter;         // 32 octets for channel binding (RFC 9266), or empty
   crypto::CertificatePtr peer;  // the certificate whose key signed the handshake
   crypto::CertificatePtr own;
 };
@@ -96,8 +97,14 @@ struct Session {
   std::string host_name;                            // $sender_host_name, if looked up
   std::map<std::string, Value, std::less<>> acl_c;  // by full name, "acl_c_x"
   std::map<std::string, Value, std::less<>> acl_m;
-  Value auth_vars[4];           // $auth1…$auth4, only while an authenticator runs
-  std::vector<Value> acl_args;  // $acl_arg1…9 of the innermost nested ACL
+  Value auth_vars[4];                     // $auth1…$auth4, only while an authenticator runs
+  bool auth_numbers = false;              // they are $1…$4 too
+  Value auth_state;                       // $auth_state, between the steps of an exchange
+  std::string auth_challenge;             // $auth_challenge: what the client was asked last
+  int auth_step = 0;                      // $auth_step, from 1; 0 outside an exchange
+  bool authentication_failed = false;     // $authentication_failed
+  std::vector<std::string> auth_offered;  // mechanisms of the last EHLO's AUTH line
+  std::vector<Value> acl_args;            // $acl_arg1…9 of the innermost nested ACL
   std::string acl_verify_message;
   // What --set and `set name = value` override, by variable name (offline tools only).
   std::map<std::string, Value, std::less<>> overrides;

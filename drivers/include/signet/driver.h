@@ -203,7 +203,8 @@ struct signet_host {
   /* Says why the driver rejects or defers; for the log, not for the client. The last
    * reason counts. */
   void (*reason)(struct signet_call* call, struct signet_text text);
-  /* `step`: what to ask the client next. Not encoded: the host does base64. */
+  /* `step`: what to ask the client next. Not encoded: the host does base64. It is
+   * $auth_challenge in the next step. */
   void (*challenge)(struct signet_call* call, struct signet_text text);
   /* Writes one line to the main log. */
   void (*log)(struct signet_call* call, struct signet_text line);
@@ -289,6 +290,33 @@ struct signet_host {
    * `answer`, SIGNET_LATER: then return that as it is. Not for SIGNET_LOOKUP_BLOCKING. */
   enum signet_found (*match_pattern)(struct signet_lookup_call* call, struct signet_text pattern,
                                      uint32_t flags);
+
+  /* --- since 0.1, for authenticators --------------------------------------------------- */
+
+  /* The value of a variable of the expansion language, by its name without "$":
+   * "sender_host_address", "tls_in_certificate_verified", "primary_hostname". As `expand`;
+   * SIGNET_UNSET where there is no such variable. */
+  enum signet_expanded (*variable)(struct signet_call* call, struct signet_text name,
+                                   const struct signet_value** value);
+  /* The mechanism's name of this instance, in capitals: "SCRAM-SHA-256-PLUS". */
+  struct signet_text (*public_name)(struct signet_call* call);
+  /* 1 where the last answer to EHLO offered a mechanism of that name, in any case. */
+  int (*advertised)(struct signet_call* call, struct signet_text mechanism);
+  /* Octets that only this TLS session has on both sides. `type` is "tls-exporter" (RFC 9266).
+   * Returns 0 where there are none: no TLS, or a version that cannot give them. */
+  int (*channel_binding)(struct signet_call* call, struct signet_text type,
+                         struct signet_text* octets);
+  /* What waiting, connections and events of this call's thread hang on; valid until the
+   * driver's function returns. A driver does not spawn tasks on it. */
+  struct signet_worker* (*call_worker)(struct signet_call* call);
+  /* Keeps a value between the steps of one exchange: $auth_state, empty in the first. */
+  void (*set_state)(struct signet_call* call, const struct signet_value* value);
+  /* How many octets at the beginning of the value's text are the administrator's own: the
+   * first one behind them came from outside, or is the end of the text. */
+  size_t (*value_own)(const struct signet_value* value);
+  /* An identity that the mechanism itself gives, for an instance without server_set_id:
+   * the value's text from octet `from` on. */
+  void (*identity)(struct signet_call* call, const struct signet_value* value, size_t from);
 };
 
 /* --- authenticators --------------------------------------------------------------------- */
@@ -299,6 +327,8 @@ struct signet_host {
                                      which the client proved a certificate that verified */
 #define SIGNET_AUTH_ADVERTISED 2u /* a SASL mechanism: listed after AUTH, run by `step` */
 #define SIGNET_AUTH_SINGLE 4u     /* at most one instance in a configuration */
+#define SIGNET_AUTH_NO_INITIAL \
+  8u /* `step` is first called without a response: a client that sends one gets 553 */
 
 struct signet_auth_driver {
   uint32_t abi_version; /* SIGNET_ABI_VERSION */
@@ -317,13 +347,27 @@ struct signet_auth_driver {
   enum signet_verdict (*authenticate)(const struct signet_host* host, struct signet_call* call);
 
   /* One step of a SASL exchange; with SIGNET_AUTH_ADVERTISED. `response` is what the
-   * client sent, decoded; with NULL data in the first step where the client sent no
-   * initial response. `*state` is NULL in the first step and belongs to the driver. The
-   * result SIGNET_CONTINUE wants a `challenge`. */
+   * client sent, decoded: any octets, NUL too; with NULL data in the first step where the
+   * client sent no initial response, and with other data and size 0 where it sent an empty
+   * one. It is wiped when the function returns. `*state` is NULL in the first step and
+   * belongs to the driver. The result SIGNET_CONTINUE wants a `challenge`, which may be
+   * empty. $auth1 ... $auth4 stay from step to step, what `expand` gave does not. With
+   * SIGNET_ACCEPT the host checks server_condition where the driver did not. */
   enum signet_verdict (*step)(const struct signet_host* host, struct signet_call* call,
                               void** state, struct signet_text response);
   /* Frees the state of an exchange that ended, however it ended; may be NULL. */
   void (*end)(const struct signet_host* host, void* state);
+
+  /* --- since 0.1 ------------------------------------------------------------------------ */
+
+  /* The option that an instance needs to be of use: one of `options`, or a generic one such
+   * as server_condition. An instance without it is a mistake that is found at load. NULL
+   * data: none. */
+  struct signet_text needs;
+  /* Whether the mechanism makes sense in this session, asked when EHLO is answered; may not
+   * wait and may use `variable`, `public_name`, `channel_binding` and the option functions.
+   * NULL: always. */
+  int (*offered)(const struct signet_host* host, struct signet_call* call);
 };
 
 /* --- lookups ------------------------------------------------------------------------------ */

@@ -1,0 +1,232 @@
+#include "src/auth/call.h"
+
+#include <string.h>
+
+#include <algorithm>
+
+#include "src/auth/identity.h"
+
+namespace signet::auth {
+namespace {
+
+using facts::AuthResult;
+
+void Wipe(Value* value) {
+  explicit_bzero(value->text.data(), value->text.size());
+  for (std::string& element : value->elements) explicit_bzero(element.data(), element.size());
+  *value = Value();
+}
+
+// The log line's part behind "NAME authenticator failed for H=…: ".
+std::string Line(std::string_view reply, const facts::Auth& auth, std::string_view reason) {
+  std::string line(reply);
+  if (!auth.fail_id.empty()) line += " (set_id=" + auth.fail_id + ")";
+  if (!reason.empty()) line += ": " + std::string(reason);
+  return line;
+}
+
+}  // namespace
+
+void AuthVariables::Clear() {
+  for (Value& value : session_.auth_vars) Wipe(&value);
+  Wipe(&session_.auth_state);
+  session_.auth_challenge.clear();
+  session_.auth_step = 0;
+  session_.auth_numbers = false;
+}
+
+// What went wrong with an expression, for the log.
+std::string Explain(std::string_view option, const Failure& failure) {
+  std::string text(option);
+  text += failure.kind == FailureKind::kForced ? " was forced to fail" : ": " + failure.text;
+  if (const std::string place = PlaceOf(failure.span); !place.empty()) text += " (" + place + ")";
+  return text;
+}
+
+std::string_view Call::OptionName(std::uint32_t option) const {
+  const auto& rows = instance_.driver->options;
+  return option < rows.size() ? std::string_view(rows[option].name) : "unknown option";
+}
+
+signet_expanded Call::Record(std::string_view option, const Failure& failure) {
+  reason_ = Explain(option, failure);
+  lookup_deferred_ = lookup_deferred_ || failure.lookup_deferred;
+  switch (failure.kind) {
+    case FailureKind::kForced:
+      forced_ = true;
+      return SIGNET_FORCED_FAIL;
+    case FailureKind::kTemporary:
+      failed_ = true;
+      return SIGNET_TEMPORARY_FAIL;
+    case FailureKind::kPermanent:
+      failed_ = true;
+      return SIGNET_PERMANENT_FAIL;
+  }
+  failed_ = true;
+  return SIGNET_TEMPORARY_FAIL;
+}
+
+signet_expanded Call::Expand(std::uint32_t option, const signet_value** value) {
+  if (option >= instance_.options.size() || !instance_.options[option].expanded)
+    return SIGNET_UNSET;
+  expand::Outcome outcome = Evaluate(instance_.options[option].expanded);
+  if (!outcome) return Record(OptionName(option), outcome.error());
+  *value = &values_.emplace_back(signet_value{std::move(outcome).value()});
+  return SIGNET_EXPANDED;
+}
+
+bool Call::OptionText(std::uint32_t option, std::string_view* text) {
+  if (option >= instance_.options.size()) return false;
+  const auto& set = instance_.options[option];
+  if (!set.set && instance_.driver->options[option].default_text.empty()) return false;
+  *text = set.set ? set.text : instance_.driver->options[option].default_text;
+  return true;
+}
+
+bool Call::OptionNumber(std::uint32_t option, std::int64_t* number) {
+  if (option >= instance_.options.size()) return false;
+  const auto& set = instance_.options[option];
+  if (!set.set && instance_.driver->options[option].default_text.empty()) return false;
+  *number = set.number;
+  return true;
+}
+
+signet_verdict Call::Condition() {
+  if (!instance_.server_condition) return SIGNET_ACCEPT;
+  const expand::Outcome outcome = Evaluate(instance_.server_condition);
+  if (!outcome)
+    return Record("server_condition", outcome.error()) == SIGNET_FORCED_FAIL ? SIGNET_REJECT
+                                                                             : SIGNET_DEFER;
+  switch (expand::AuthTruth(outcome.value().text)) {
+    case expand::Truth::kTrue:
+      return SIGNET_ACCEPT;
+    case expand::Truth::kFalse:
+      return SIGNET_REJECT;
+    case expand::Truth::kInvalid:
+      break;
+  }
+  failed_ = true;
+  if (outcome.value().origins() == kFromAdministrator) told_ = Printable(outcome.value().text);
+  reason_ = "server_condition gave \"" + Printable(outcome.value().text) +
+            "\" where true or false is wanted";
+  return SIGNET_DEFER;
+}
+
+signet_verdict Call::CheckCondition() {
+  condition_checked_ = true;
+  condition_ = Condition();
+  return condition_;
+}
+
+signet_expanded Call::Variable(std::string_view name, const signet_value** value) {
+  expand::Outcome outcome =
+      expand::EvaluateVariable(name, session_, world_.services, world_.budget);
+  if (!outcome)
+    return outcome.error().kind == FailureKind::kPermanent ? SIGNET_UNSET : SIGNET_TEMPORARY_FAIL;
+  *value = &values_.emplace_back(signet_value{std::move(outcome).value()});
+  return SIGNET_EXPANDED;
+}
+
+bool Call::Advertised(std::string_view mechanism) {
+  for (const std::string& offered : session_.auth_offered)
+    if (EqualsIgnoreCase(offered, mechanism)) return true;
+  return false;
+}
+
+bool Call::ChannelBinding(std::string_view type, std::string_view* octets) {
+  if (type != "tls-exporter" || !session_.tls.active || session_.tls.exporter.empty()) return false;
+  *octets = session_.tls.exporter;
+  return true;
+}
+
+void Call::Log(std::string_view line) {
+  if (world_.log != nullptr)
+    world_.log->Main(instance_.name + " authenticator: " + Printable(line));
+}
+
+// A part of the value is text with all of its origins.
+void Call::Identity(const Value& value, std::size_t from) {
+  identity_ = Value(value.text.substr(std::min(from, value.text.size())), value.origins());
+}
+
+// The worst that happened counts.
+signet_verdict Call::Narrow(signet_verdict verdict) {
+  if (verdict != SIGNET_ACCEPT && verdict != SIGNET_REJECT) return SIGNET_DEFER;
+  if (verdict == SIGNET_ACCEPT && !forced_ && !failed_ && !condition_checked_) CheckCondition();
+  if (failed_) return SIGNET_DEFER;
+  if (forced_) return SIGNET_REJECT;
+  return verdict == SIGNET_ACCEPT ? condition_ : verdict;
+}
+
+signet_verdict Call::Run() {
+  return Narrow(instance_.driver->abi->authenticate(drivers::HostTable(), this));
+}
+
+signet_verdict Call::Step(void** state, signet_text response) {
+  challenge_.clear();
+  const signet_verdict verdict =
+      instance_.driver->abi->step(drivers::HostTable(), this, state, response);
+  if (verdict == SIGNET_CONTINUE && !failed_ && !forced_) return verdict;
+  return Narrow(verdict);
+}
+
+bool Call::Offered() {
+  const auto offered = instance_.driver->abi->offered;
+  return offered == nullptr || offered(drivers::HostTable(), this) != 0;
+}
+
+std::optional<expand::Outcome> Call::Identity() {
+  if (instance_.server_set_id) return Evaluate(instance_.server_set_id);
+  if (identity_) return expand::Outcome(*identity_);
+  return std::nullopt;
+}
+
+void Fail(facts::Auth* auth, std::string_view reason) {
+  auth->result = AuthResult::kFailed;
+  auth->reason = Line(kFailedReply, *auth, reason);
+}
+
+void Defer(facts::Auth* auth, std::string_view reason, bool lookup_deferred) {
+  auth->result = AuthResult::kDeferred;
+  auth->reason = Line(kDeferredReply, *auth, reason.empty() ? "the driver gave no reason" : reason);
+  auth->deferred_class = lookup_deferred ? "directory not available" : "local problem";
+}
+
+namespace {
+
+void Succeed(facts::Auth* auth, const config::Authenticator& instance, const Value& value) {
+  auto id = IdentityOf(value);
+  if (!id) {
+    auth->fail_id = FailedIdentityOf(value);
+    return Fail(auth, id.error());
+  }
+  auth->result = AuthResult::kAuthenticated;
+  auth->authenticator = instance.name;
+  auth->public_name = instance.driver->after_tls ? instance.name : Upper(instance.public_name);
+  auth->id = std::move(id).value();
+  auth->id_origins = value.origins();
+}
+
+}  // namespace
+
+facts::Auth Conclude(const config::Authenticator& instance, Call& call, signet_verdict verdict) {
+  facts::Auth auth;
+  const std::optional<expand::Outcome> identity = call.Identity();
+  if (verdict == SIGNET_ACCEPT) {
+    if (!identity)
+      Fail(&auth, "server_set_id is not set, so that there is no identity");
+    else if (!*identity)
+      Defer(&auth, Explain("server_set_id", identity->error()), identity->error().lookup_deferred);
+    else
+      Succeed(&auth, instance, identity->value());
+    return auth;
+  }
+  if (identity && *identity) auth.fail_id = FailedIdentityOf(identity->value());
+  if (verdict == SIGNET_REJECT)
+    Fail(&auth, call.reason());
+  else
+    Defer(&auth, call.reason(), call.lookup_deferred());
+  return auth;
+}
+
+}  // namespace signet::auth
