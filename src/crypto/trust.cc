@@ -198,6 +198,9 @@ void TrustStore::Rep::VerifyParsed(const std::vector<CertificatePtr>& sent, Purp
   status->reason = FlawOfRevocation(*path, now, status);
   status->verified = status->reason.empty();
   status->valid_until += 1;  // the last second of a validity period is part of it
+  if (!status->verified) return;
+  status->path = path->below;
+  if (!path->leaf_is_anchor()) status->path.push_back(path->anchor);
 }
 
 TrustStore::TrustStore(std::unique_ptr<Rep> rep) : rep_(std::move(rep)) {}

@@ -22,6 +22,9 @@ struct ChainStatus {
   bool verified = false;
   std::string reason;
   CertificatePtr leaf;  // parsed once, from the octets that were verified (I2)
+  // The path that was found good: leaf first, anchor last; one element where the leaf is an
+  // anchor itself. Empty unless verified. The anchor is the one that signed, by key (I17).
+  std::vector<CertificatePtr> path;
   // Not a verdict about the certificate: its issuer's revocation list is out of date or not
   // usable, and identities of that issuer are deferred (rule C3).
   bool temporary = false;

@@ -40,9 +40,15 @@ struct Tls {
   // Not verified, and not for want of trust: the issuer's revocation list cannot be used
   // at the moment, so that identities of that issuer are deferred (rule C3).
   bool verify_deferred = false;
-  std::string verify_reason;    // why not, for the log
+  std::string verify_reason;  // why not, for the log
+  // Verified only because the authenticator's server_eku asks for less than the purpose of
+  // TLS clients.
+  bool purpose_excused = false;
   std::string exporter;         // 32 octets for channel binding (RFC 9266), or empty
   crypto::CertificatePtr peer;  // the certificate whose key signed the handshake
+  // The path that was verified: `peer` first, the trust anchor last (one element where the
+  // peer's certificate is an anchor itself). Empty unless `verified`.
+  std::vector<crypto::CertificatePtr> path;
   crypto::CertificatePtr own;
 };
 

@@ -186,8 +186,23 @@ void VerifyPeer(gnutls_session_t session, const PolicyParts& policy, facts::Tls*
       policy.trust->Verify(chain, crypto::Purpose::kTlsClient, std::time(nullptr));
   facts->peer = std::move(status.leaf);
   facts->verified = status.verified && facts->peer != nullptr;
+  if (facts->verified) facts->path = std::move(status.path);
   facts->verify_deferred = status.temporary;
   facts->verify_reason = std::move(status.reason);
+}
+
+// Binds a SASL exchange to this TLS session (RFC 9266). TLS 1.2 without the extended master
+// secret gives an attacker in the middle the same value on both sides, so it gives none.
+std::string Exporter(gnutls_session_t session) {
+  const bool unique = gnutls_protocol_get_version(session) >= GNUTLS_TLS1_3 ||
+                      gnutls_session_ext_master_secret_status(session) != 0;
+  constexpr std::string_view kLabel = "EXPORTER-Channel-Binding";
+  std::array<char, 32> octets{};
+  // The context is there and empty, which in TLS 1.2 is another value than without one.
+  if (!unique || gnutls_prf_rfc5705(session, kLabel.size(), kLabel.data(), 0, "", octets.size(),
+                                    octets.data()) < 0)
+    return "";
+  return std::string(octets.data(), octets.size());
 }
 
 void Fill(gnutls_session_t session, const PolicyParts& policy, ClientCertificate mode,
@@ -198,6 +213,7 @@ void Fill(gnutls_session_t session, const PolicyParts& policy, ClientCertificate
   facts->cipher_std = standard_name != nullptr ? standard_name : "";
   facts->sni = ServerNameOf(session);
   facts->own = OwnCertificate(session, policy);
+  facts->exporter = Exporter(session);
   facts->resumption = hello.resumption;
   if (gnutls_session_is_resumed(session) != 0)
     facts->resumption |= kClientOfferedSession | kResumed;

@@ -128,6 +128,14 @@ bool TlsClient::early_data_taken() const {
 }
 bool TlsClient::resumed() const { return gnutls_session_is_resumed(rep_->session) != 0; }
 
+std::string TlsClient::ChannelBinding() const {
+  gnutls_datum_t data{};
+  if (gnutls_session_channel_binding(rep_->session, GNUTLS_CB_TLS_EXPORTER, &data) < 0) return "";
+  std::string out(reinterpret_cast<char*>(data.data), data.size);
+  gnutls_free(data.data);
+  return out;
+}
+
 std::string TlsClient::SessionData() const {
   gnutls_datum_t data{};
   if (gnutls_session_get_data2(rep_->session, &data) < 0) return "";

@@ -40,6 +40,8 @@ class TlsClient {
   int code() const;               // GnuTLS' code of the last failure
   std::string AlertName() const;  // the last alert that came
   bool resumed() const;
+  // "tls-exporter" of RFC 9266 as GnuTLS computes it for clients; "" where it can't.
+  std::string ChannelBinding() const;
   bool early_data_taken() const;  // by the server
   // For resuming later; in TLS 1.3 after something has been received.
   std::string SessionData() const;

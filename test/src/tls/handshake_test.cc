@@ -242,6 +242,54 @@ TEST(Accept, TheServerCertificateFitsTheClient) {
   EXPECT_NE(outcome.facts.own->der(), rsa.der);
 }
 
+// --- channel binding ---------------------------------------------------------------------
+
+// What a client gets from its own library for "tls-exporter", and what became of us.
+Outcome MeetAndBind(const Place& place, const std::string& priority, std::string* theirs) {
+  TlsClientOptions options;
+  options.priority = priority;
+  return Meet(place.Policy(), ClientCertificate::kIgnore, [&](int fd) {
+    TlsClient client(fd, options);
+    if (client.Handshake() == 0) *theirs = client.ChannelBinding();
+    client.Receive();
+  });
+}
+
+TEST(Accept, TheExporterIsTheClientsOwnChannelBinding) {
+  Place place;
+  for (const std::string& version : {kTls13, kTls12}) {
+    std::string theirs, again;
+    const Outcome outcome = MeetAndBind(place, version, &theirs);
+    ASSERT_TRUE(outcome.accepted) << outcome.failure.detail;
+    EXPECT_EQ(outcome.facts.exporter.size(), 32u) << version;
+    EXPECT_EQ(outcome.facts.exporter, theirs) << version;
+    EXPECT_NE(MeetAndBind(place, version, &again).facts.exporter, theirs) << "one per session";
+  }
+}
+
+TEST(Accept, WithoutTheExtendedMasterSecretThereIsNoChannelBinding) {
+  Place place;
+  std::string theirs;
+  const Outcome outcome = MeetAndBind(place, kTls12 + ":%NO_SESSION_HASH", &theirs);
+  ASSERT_TRUE(outcome.accepted) << outcome.failure.detail;
+  EXPECT_EQ(outcome.facts.exporter, "");
+}
+
+TEST(Accept, TheVerifiedPathGoesFromThePeerToTheAnchorThatSigned) {
+  Place place;
+  Outcome outcome = MeetWith(place, place.Client(ClientSpec()));
+  ASSERT_TRUE(outcome.facts.verified) << outcome.facts.verify_reason;
+  ASSERT_EQ(outcome.facts.path.size(), 3u);
+  EXPECT_EQ(outcome.facts.path[0], outcome.facts.peer);
+  EXPECT_EQ(outcome.facts.path[1]->der(), place.intermediate.der);
+  EXPECT_EQ(outcome.facts.path[2]->der(), place.root.der);
+  CertificateSpec expired = ClientSpec();
+  expired.not_after = kYear2020 + 1;
+  outcome = MeetWith(place, place.Client(expired));
+  EXPECT_TRUE(outcome.facts.peer);
+  EXPECT_TRUE(outcome.facts.path.empty());
+}
+
 // --- client certificates ------------------------------------------------------------------
 
 TEST(Accept, RuleT12NoCertificateIsAnUnauthenticatedSessionWhereItIsAskedFor) {
