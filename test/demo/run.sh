@@ -103,7 +103,7 @@ title "A server that stands for your MTA: 127.0.0.1:$store_port, into build/demo
 sed -e "s|587 : 465|$starttls_port : $tls_port|" -e "s|^tls_on_connect_ports.*|tls_on_connect_ports = $tls_port|" \
   -e "s|/etc/signet|$certificates|" -e "s|ldap.example.org|127.0.0.1::$ldap_port|" \
   -e "s|127.0.0.1::10025|127.0.0.1::$store_port|" \
-  -e "2i local_interfaces     = 127.0.0.1" test/support/signet.conf >"$demo/signet.conf"
+  -e "2i local_interfaces     = 127.0.0.1" doc/examples/exim-manual.conf >"$demo/signet.conf"
 "$signet" check -C "$demo/signet.conf" >"$demo/check.log" 2>&1 || give_up "signet check:" "$demo/check.log"
 log=$demo/signet.log
 "$signet" serve -C "$demo/signet.conf" >"$log" 2>&1 &

@@ -2,6 +2,9 @@
 
 #include <vector>
 
+#include "src/base/codec.h"
+#include "src/base/text.h"
+
 namespace signet::test {
 namespace {
 
@@ -28,6 +31,9 @@ Finished Swaks(const Submission& s) {
                  std::string(s.version) == "1.2" ? "tlsv1_2" : "tlsv1_3",
                  "--data",
                  "-"};
+  if (!s.mechanism.empty()) {
+    Append(&words, {"--auth", s.mechanism, "--auth-user", s.user, "--auth-password", s.password});
+  }
   // It reads one certificate from a file; OpenSSL completes the chain from what it trusts.
   if (!s.certificate.empty()) {
     Append(&words, {"--tls-cert", s.certificate, "--tls-key", s.key, "--tls-ca-path", s.ca_chain});
@@ -56,6 +62,9 @@ Finished Curl(const Submission& s) {
                  "--upload-file",
                  "-"};
   if (!s.certificate.empty()) Append(&words, {"--cert", s.certificate, "--key", s.key});
+  if (!s.mechanism.empty()) {
+    Append(&words, {"--login-options", "AUTH=" + s.mechanism, "--user", s.user + ":" + s.password});
+  }
   return Run(words, {.input = s.content});
 }
 
@@ -70,7 +79,7 @@ Finished Msmtp(const Submission& s) {
                  "--tls=on",
                  s.tls_on_connect ? "--tls-starttls=off" : "--tls-starttls=on",
                  "--tls-trust-file=" + s.ca,
-                 "--auth=off",
+                 "--auth=" + (s.mechanism.empty() ? "off" : Lower(s.mechanism)),
                  "--domain=client.example.org",
                  "--tls-priorities=" + GnutlsPriority(s),
                  "--from=" + s.sender,
@@ -79,8 +88,53 @@ Finished Msmtp(const Submission& s) {
   if (!s.certificate.empty()) {
     Append(&words, {"--tls-cert-file=" + s.certificate, "--tls-key-file=" + s.key});
   }
+  if (!s.user.empty()) words.push_back("--user=" + s.user);
+  if (!s.password.empty()) words.push_back("--passwordeval=echo " + s.password);
   words.push_back(s.recipient);
   return Run(words, {.input = Replace(s.content, "\r\n", "\n")});
+}
+
+// A program as people write it with Python's own library.
+constexpr char kPythonProgram[] = R"(
+import smtplib, ssl, sys
+port, on_connect, version, ca, cert, key, mechanism, user, password, sender, to = sys.argv[1:]
+tls = ssl.create_default_context(cafile=ca)
+tls.minimum_version = tls.maximum_version = getattr(ssl.TLSVersion, version)
+if cert: tls.load_cert_chain(cert, key)
+kind = smtplib.SMTP_SSL if on_connect else smtplib.SMTP
+options = {'context': tls} if on_connect else {}
+try:
+    with kind('127.0.0.1', int(port), 'client.example.org', timeout=20, **options) as smtp:
+        smtp.set_debuglevel(1)
+        if not on_connect: smtp.starttls(context=tls)
+        if mechanism == 'EXTERNAL':
+            smtp.ehlo_or_helo_if_needed()
+            smtp.auth('EXTERNAL', lambda challenge=None: user)
+        elif mechanism: smtp.login(user, password)
+        smtp.sendmail(sender, [to], sys.stdin.buffer.read())
+except smtplib.SMTPException as e:
+    sys.exit(repr(e))
+)";
+
+Finished Python(const Submission& s) {
+  // Debian's own, whatever other versions stand before it.
+  return Run({"/usr/bin/python3", "-c", kPythonProgram, std::to_string(s.port),
+              s.tls_on_connect ? "1" : "", std::string(s.version) == "1.2" ? "TLSv1_2" : "TLSv1_3",
+              s.ca, s.certificate, s.key, s.mechanism, s.user, s.password, s.sender, s.recipient},
+             {.input = s.content});
+}
+
+// What somebody types who knows the protocol.
+Words AuthLines(const Submission& s) {
+  const auto base64 = [](const std::string& text) {
+    return text.empty() ? std::string("=") : EncodeBase64(text);
+  };
+  if (s.mechanism == "EXTERNAL") return {"AUTH EXTERNAL " + base64(s.user)};
+  if (s.mechanism == "PLAIN") {
+    return {"AUTH PLAIN " + base64(std::string(1, '\0') + s.user + '\0' + s.password)};
+  }
+  if (s.mechanism == "LOGIN") return {"AUTH LOGIN", base64(s.user), base64(s.password)};
+  return {};
 }
 
 // For programs that give a pipe through TLS: says one command, waits for the reply.
@@ -115,10 +169,12 @@ Finished Converse(const Words& words, const Submission& s, std::string_view gree
     seen = process.Output().size();
   }
   int code = 250;
-  for (const std::string& line :
-       {std::string("EHLO client.example.org"), "MAIL FROM:<" + s.sender + ">",
-        "RCPT TO:<" + s.recipient + ">", std::string("DATA"), s.content + "."}) {
-    if (code != 250 && code != 354) break;
+  Words lines = {"EHLO client.example.org"};
+  Append(&lines, AuthLines(s));
+  Append(&lines, {"MAIL FROM:<" + s.sender + ">", "RCPT TO:<" + s.recipient + ">", "DATA",
+                  s.content + "."});
+  for (const std::string& line : lines) {
+    if (code < 200 || code > 399) break;
     process.Send(line + "\r\n");
     code = reply();
   }
@@ -172,6 +228,8 @@ const char* Name(Program program) {
       return "Msmtp";
     case Program::kCurl:
       return "Curl";
+    case Program::kPython:
+      return "Python";
   }
   return "?";
 }
@@ -188,6 +246,8 @@ Finished SubmitWith(Program program, const Submission& submission) {
       return Msmtp(submission);
     case Program::kCurl:
       return Curl(submission);
+    case Program::kPython:
+      return Python(submission);
   }
   return {};
 }

@@ -8,7 +8,7 @@
 namespace signet::test {
 
 // Programs that people submit mail with, or test servers with.
-enum class Program { kSwaks, kOpenssl, kGnutlsCli, kMsmtp, kCurl };
+enum class Program { kSwaks, kOpenssl, kGnutlsCli, kMsmtp, kCurl, kPython };
 const char* Name(Program program);
 
 struct Submission {
@@ -20,6 +20,9 @@ struct Submission {
   std::string ca_chain;          // the same and its intermediate
   std::string sender = "alice@example.org", recipient = "someone@example.net";
   std::string content;  // lines with CRLF
+  // What the client does with AUTH: "" leaves it alone, else EXTERNAL, PLAIN, LOGIN,
+  // CRAM-MD5. With EXTERNAL, `user` is the identity that it asks for ("": its own).
+  std::string mechanism, user, password;
 };
 
 // Submits with that program. Status 0 where it says that the message was accepted; the

@@ -22,7 +22,7 @@ Gateway::Gateway(Options options)
 
 std::string Gateway::ConfigText(const Options& options) const {
   const std::string tls_port = std::to_string(tls_port_);
-  std::string text = ReadFile("test/support/signet.conf");
+  std::string text = ReadFile("doc/examples/exim-manual.conf");
   text = Replace(text, "587 : 465", std::to_string(starttls_port_) + " : " + tls_port);
   text = Replace(text, "tls_on_connect_ports = 465", "tls_on_connect_ports = " + tls_port);
   text = Replace(text, "/etc/signet/server.pem", options.server_certificate);

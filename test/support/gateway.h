@@ -10,7 +10,7 @@
 
 namespace signet::test {
 
-// A running Signet with test/support/signet.conf, in which paths, ports and the directory
+// A running Signet with doc/examples/exim-manual.conf, in which paths, ports and the directory
 // are filled in and nothing else is changed, unless `edits` say so.
 class Gateway {
  public:

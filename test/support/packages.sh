@@ -34,6 +34,7 @@ test  swaks                 SMTP client
 test  libnet-ssleay-perl    TLS for swaks
 test  msmtp                 SMTP client
 test  curl                  SMTP client
+test  python3               SMTP client, with its own smtplib
 test  ldap-utils            ldapsearch and ldapmodify
 test  tinycdb               cdb, which makes constant databases
 test  sqlite3               the shell of SQLite, which makes databases

@@ -1,4 +1,4 @@
-// The gateway as other people's programs see it: five clients, two versions of TLS, three
+// The gateway as other people's programs see it: six clients, two versions of TLS, three
 // kinds of key.
 #include <gmock/gmock.h>
 
@@ -20,8 +20,8 @@ struct Case {
 
 std::vector<Case> AllCases() {
   std::vector<Case> cases;
-  for (const Program program :
-       {Program::kSwaks, Program::kOpenssl, Program::kGnutlsCli, Program::kMsmtp, Program::kCurl}) {
+  for (const Program program : {Program::kSwaks, Program::kOpenssl, Program::kGnutlsCli,
+                                Program::kMsmtp, Program::kCurl, Program::kPython}) {
     for (const char* version : {"1.2", "1.3"}) {
       for (const char* certificate : {"alice", "alice-rsa", "alice-ed25519"}) {
         // Where GnuTLS 3.7 itself chooses a client's certificate, as it does for msmtp, it

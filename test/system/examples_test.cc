@@ -1,0 +1,185 @@
+// The configurations of doc/examples, each as it is shipped (test/support/example.h says what a
+// test replaces), with the programs that people use and the certificates that it is for: who
+// gets which identity, who is refused with what words, and what the log says.
+#include <gmock/gmock.h>
+
+#include <filesystem>
+
+#include "test/support/clients.h"
+#include "test/support/example.h"
+#include "test/support/slapd.h"
+#include "test/support/smtp_client.h"
+#include "test/support/upstream.h"
+
+namespace signet::test {
+namespace {
+
+using ::testing::AnyOf;
+using testing::CertificateSpec;
+using testing::ClientSpec;
+using ::testing::HasSubstr;
+using testing::MailName;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+// What all examples share: an authority, a directory, a mail server behind.
+struct Site {
+  Authority authority;
+  Slapd slapd;
+  Upstream upstream;
+  static Site& Get() {
+    static Site site;
+    return site;
+  }
+};
+
+// One message that a client tries to submit.
+struct Visit {
+  Program program = Program::kSwaks;
+  std::string certificate;  // name of the authority's; "" for none
+  std::string sender;
+  std::string recipient = "someone@example.net";
+  bool tls_on_connect = false;
+  std::string mechanism = {}, user = {}, password = {};
+
+  Visit To(const std::string& who) const {
+    Visit visit = *this;
+    visit.recipient = who;
+    return visit;
+  }
+  Visit OnConnect() const {
+    Visit visit = *this;
+    visit.tls_on_connect = true;
+    return visit;
+  }
+  Visit Auth(const std::string& how, const std::string& who = "",
+             const std::string& secret = "") const {
+    Visit visit = *this;
+    visit.mechanism = how;
+    visit.user = who;
+    visit.password = secret;
+    return visit;
+  }
+};
+
+class Examples : public ::testing::Test {
+ protected:
+  static Site& site() { return Site::Get(); }
+  static Authority& authority() { return Site::Get().authority; }
+  void Start(const std::string& name, Example::Setup setup = {}) {
+    setup.upstream_port = site().upstream.port();
+    example_ = std::make_unique<Example>(name, authority(), setup);
+  }
+  static CertificateSpec Named(const std::string& common_name,
+                               std::vector<std::string> alternative_names) {
+    CertificateSpec spec = ClientSpec("");
+    spec.subject = testing::Name(
+        {{"2.5.4.10", testing::Utf8("Example Org")}, {"2.5.4.3", testing::Utf8(common_name)}});
+    spec.alternative_names = std::move(alternative_names);
+    return spec;
+  }
+  // The certificate NAME, made when it is first asked for.
+  static void Make(const std::string& name, const CertificateSpec& spec) {
+    if (ReadFile(authority().pem(name)).empty()) authority().Issue(name, spec);
+  }
+
+  Finished Submit(const Visit& visit) {
+    Submission submission;
+    submission.port = visit.tls_on_connect ? example_->tls_port() : example_->starttls_port();
+    submission.tls_on_connect = visit.tls_on_connect;
+    submission.ca = authority().root();
+    submission.ca_chain = authority().chain();
+    if (!visit.certificate.empty()) {
+      submission.certificate = authority().pem(visit.certificate);
+      submission.key = authority().key(visit.certificate);
+    }
+    submission.sender = visit.sender;
+    submission.recipient = visit.recipient;
+    submission.mechanism = visit.mechanism;
+    submission.user = visit.user;
+    submission.password = visit.password;
+    submission.content = "From: " + visit.sender + "\r\nSubject: a visit\r\n\r\nHello\r\n";
+    log_before_ = example_->Log().size();
+    return SubmitWith(visit.program, submission);
+  }
+  // It is accepted, and the log calls the sender `identity`, such as "tls:alice@example.org";
+  // "" for nobody.
+  void ExpectAccepted(const Visit& visit, const std::string& identity) {
+    SCOPED_TRACE(Name(visit.program) + (" as " + visit.certificate));
+    const std::size_t messages = site().upstream.messages().size();
+    const Finished finished = Submit(visit);
+    EXPECT_EQ(finished.status, 0) << finished.output << Log();
+    EXPECT_EQ(site().upstream.messages().size(), messages + 1) << Log();
+    ExpectLog("<= " + visit.sender + " ");
+    if (identity.empty()) {
+      EXPECT_THAT(Log(), Not(HasSubstr(" A=")));
+    } else {
+      ExpectLog(" A=" + identity + " ");
+    }
+  }
+  // The client shows `reply`, the log has `logged`, and nothing arrives.
+  void ExpectRefused(const Visit& visit, const std::string& reply, const std::string& logged) {
+    SCOPED_TRACE(Name(visit.program) + (" as " + visit.certificate));
+    const std::size_t messages = site().upstream.messages().size();
+    const Finished finished = Submit(visit);
+    EXPECT_NE(finished.status, 0);
+    EXPECT_THAT(finished.output, HasSubstr(reply)) << Log();
+    ExpectLog(logged);
+    EXPECT_EQ(site().upstream.messages().size(), messages);
+  }
+  void ExpectLog(const std::string& text) {
+    EXPECT_TRUE(example_->WaitForLog(text, log_before_)) << "no " << text << " in\n" << Log();
+  }
+  std::string Log() { return example_->Log().substr(log_before_); }  // of the last visit
+
+  std::unique_ptr<Example> example_;
+  std::size_t log_before_ = 0;
+};
+
+TEST(ExamplesIndex, NamesEveryExampleAndEveryExampleHasATest) {
+  const std::string index = ReadFile("doc/examples/README.md");
+  std::string tests;
+  for (const auto& entry : std::filesystem::directory_iterator("test/system"))
+    tests += ReadFile(entry.path());
+  for (const auto& entry : std::filesystem::directory_iterator("doc/examples")) {
+    const std::string name = entry.path().filename();
+    if (!name.ends_with(".conf")) continue;
+    EXPECT_THAT(index, HasSubstr("(" + name + ")"));
+    EXPECT_THAT(tests, HasSubstr('"' + name + '"'));
+    EXPECT_THAT(ReadFile(entry.path()), StartsWith("# "));
+  }
+}
+
+TEST_F(Examples, EximManual) {
+  Make("alice", Named("Alice", {MailName("alice@example.org")}));
+  Make("alice-caps", Named("Alice", {MailName("Alice@Example.org")}));
+  Make("mallory", Named("Mallory", {MailName("mallory@example.org")}));
+  Make("zero", Named("Zero", {MailName("zero@example.org")}));
+  Make("both", Named("Alice", {MailName("alice@example.org"), MailName("bob@example.org")}));
+  Start("exim-manual.conf", {.places = {{"ldap.example.org", site().slapd.host_and_port()}}});
+  EXPECT_EQ(example_->complaints(), "");
+
+  const std::string alice = "alice@example.org";
+  ExpectAccepted({Program::kSwaks, "alice", alice}, "tls:alice@example.org");
+  ExpectAccepted(Visit{Program::kMsmtp, "alice", alice}.OnConnect(), "tls:alice@example.org");
+  ExpectAccepted({Program::kPython, "alice-caps", alice}, "tls:Alice@Example.org");
+
+  ExpectRefused({Program::kCurl, "alice", "bob@example.org"}, "550",
+                "alice@example.org may not send as bob@example.org");
+  const std::string refusal = "550 5.7.1 relaying needs a client certificate";
+  ExpectRefused({Program::kOpenssl, "", alice}, refusal, "rejected RCPT <someone@example.net>");
+  ExpectRefused({Program::kSwaks, "mallory", alice}, refusal,
+                "tls authenticator failed for H=[127.0.0.1]: 535 Incorrect authentication data "
+                "(set_id=mallory@example.org)");
+  ExpectRefused({Program::kGnutlsCli, "zero", alice}, refusal, "(set_id=zero@example.org)");
+  ExpectRefused({Program::kMsmtp, "both", alice}, "relaying needs a client certificate",
+                "server_set_id gave no identity");
+
+  site().slapd.Kill();
+  ExpectRefused({Program::kSwaks, "alice", alice}, "451 4.7.0 Temporary authentication failure",
+                "435 Unable to authenticate at present");
+  site().slapd.Start();
+}
+
+}  // namespace
+}  // namespace signet::test
