@@ -230,7 +230,7 @@ ChainStatus TrustStore::Verify(std::span<const std::string_view> chain_der, Purp
                                std::int64_t now) const {
   ChainStatus status;
   if (chain_der.empty()) {
-    status.reason = "no certificate";
+    status.reason = kNoCertificate;
     return status;
   }
   std::size_t octets = 0;

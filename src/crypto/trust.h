@@ -16,6 +16,9 @@ namespace signet::crypto {
 
 enum class Purpose : std::uint8_t { kTlsClient, kTlsServer };
 
+// The reason where a peer sent nothing at all.
+inline constexpr std::string_view kNoCertificate = "no certificate";
+
 // What verification found. `reason` is for the log: "certificate expired", "unknown CA",
 // "wrong key purpose", …; empty where verified.
 struct ChainStatus {

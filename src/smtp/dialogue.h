@@ -122,12 +122,17 @@ class Dialogue final : public acl::Effects {
   // How the session ends, for the log: "closed by QUIT", …
   std::string ending;
 
+  // Set where tls_verify_hosts wants a certificate that the client does not have: the answer
+  // to whatever it says next, which ends the session (rule T12).
+  std::optional<Reply> certificate_refusal;
+
  private:
   bool ReadLimits();
   bool GreetingAllowed();
   bool Greet();
   bool Connect();
   bool ConnectTls();
+  bool RefuseCertificate();
   bool Refuse(const facts::Verdict& verdict);
   bool Step();
   bool InputTrouble(const Input::Line& line);

@@ -113,6 +113,7 @@ bool Dialogue::Connect() {
   const facts::Verdict verdict = Ask(AclWhen::kConnect, Phase::kConnect);
   if (verdict.kind != VerdictKind::kAccept) return Refuse(verdict);
   if (quiet && (!ConnectTls() || !GreetingAllowed())) return false;
+  if (certificate_refusal) return RefuseCertificate();
   const Reply banner = MakeReply(220, "", session_.active_hostname + " ESMTP Signet");
   Reply reply = banner;
   if (!verdict.user_message.empty()) {
@@ -217,6 +218,7 @@ bool Dialogue::Step() {
   const bool trouble = line.status >= Input::Status::kTimeout;
   if (trouble) return InputTrouble(line);
   const Command command = ParseCommand(line.text);
+  if (certificate_refusal && command.verb != "QUIT") return RefuseCertificate();
   session_.smtp_command = command.line;
   session_.smtp_command_argument = command.argument;
   Answer answer = line.status == Input::Status::kLine ? Execute(command) : BadLine(line);
@@ -228,7 +230,15 @@ bool Dialogue::Step() {
   return !answer.ends;
 }
 
+// Nothing that such a client says is looked at (rule T12).
+bool Dialogue::RefuseCertificate() {
+  Send(*certificate_refusal);
+  ending = "closed: client certificate refused";
+  return false;
+}
+
 Deadline Dialogue::CommandDeadline() const {
+  if (certificate_refusal) return Deadline::After(limits::kTlsHandshake).Sooner(without_mail);
   const auto wait = config.main.smtp_receive_timeout;
   return wait.count() > 0 ? Deadline::After(wait).Sooner(without_mail) : without_mail;
 }

@@ -36,6 +36,21 @@ void LogSkippedNames(Dialogue& dialogue) {
                              " client certificate: invalid names left out: " + skipped);
 }
 
+// What a client is told that tls_verify_hosts keeps out: 554, as RFC 3207 section 4 has it,
+// with X.7.8 of RFC 4954 where there are credentials and they are bad, X.7.0 where there are
+// none. What could not be decided now is no refusal for good (rule C3); 421 is the code of
+// 4xx that may answer anything and says that the connection ends.
+Reply CertificateRefusal(const facts::Session& session) {
+  const facts::Tls& tls = session.tls;
+  if (tls.verify_deferred)
+    return MakeClosingReply(
+        421, "4.7.0",
+        session.active_hostname + ": client certificate: revocation information not available");
+  if (tls.verify_reason == crypto::kNoCertificate)
+    return MakeClosingReply(554, "5.7.0", "A client certificate is required");
+  return MakeClosingReply(554, "5.7.8", "Client certificate not accepted: " + tls.verify_reason);
+}
+
 void LogOutcome(Dialogue& dialogue, const facts::Auth& auth) {
   const bool failed =
       auth.result == facts::AuthResult::kFailed || auth.result == facts::AuthResult::kDeferred;
@@ -71,10 +86,16 @@ bool StartTls(Dialogue& dialogue, tls::ServerPolicyPtr policy, tls::ClientCertif
   }
   tls::Accepted layer = std::move(accepted).value();
   dialogue.stream = std::move(layer.stream);
+  if (!layer.refused.empty())  // before its EHLO name is forgotten
+    dialogue.context.log->Main(TlsErrorLine(dialogue.session(), dialogue.selector, layer.refused));
   dialogue.ForgetSession();
   dialogue.session().tls = std::move(layer.facts);
   dialogue.session().tls.active = true;
   dialogue.session().phase = Phase::kTls;
+  if (!layer.refused.empty()) {
+    dialogue.certificate_refusal = CertificateRefusal(dialogue.session());
+    return true;
+  }
   LogUnverified(dialogue);
   LogSkippedNames(dialogue);
   return true;
@@ -83,6 +104,7 @@ bool StartTls(Dialogue& dialogue, tls::ServerPolicyPtr policy, tls::ClientCertif
 bool Authenticate(Dialogue& dialogue) {
   facts::Session& session = dialogue.session();
   session.auth = {};  // nothing of an earlier attempt is left (rule I15)
+  if (dialogue.certificate_refusal) return true;
   const bool wanted = session.tls.peer != nullptr &&
                       (session.tls.verified || session.tls.verify_deferred) &&
                       auth::FindAfterTls(dialogue.config) != nullptr;

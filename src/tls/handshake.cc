@@ -144,10 +144,10 @@ void SetUp(gnutls_session_t session, const PolicyParts& policy, ClientCertificat
   // No CA names: a list would be long, tell strangers whom we trust, and keep some clients
   // from sending what they have. (1 switches it off.)
   gnutls_certificate_send_x509_rdn_sequence(session, 1);
+  // Not GNUTLS_CERT_REQUIRE: a client without a certificate would get an alert that no
+  // mail program shows to anybody. Who is to be refused is known when the handshake is over.
   gnutls_certificate_server_set_request(
-      session, mode == ClientCertificate::kIgnore    ? GNUTLS_CERT_IGNORE
-               : mode == ClientCertificate::kRequire ? GNUTLS_CERT_REQUIRE
-                                                     : GNUTLS_CERT_REQUEST);
+      session, mode == ClientCertificate::kIgnore ? GNUTLS_CERT_IGNORE : GNUTLS_CERT_REQUEST);
   // Rule T13: who names protocols and ours is not among them is in the wrong place.
   static char smtp[] = "smtp", esmtp[] = "esmtp";
   const gnutls_datum_t protocols[] = {{reinterpret_cast<unsigned char*>(smtp), 4},
@@ -229,9 +229,13 @@ void SendTicket(gnutls_session_t session, facts::Tls* facts) {
   if (gnutls_session_ticket_send(session, 1, 0) >= 0) facts->resumption |= kTicketIssued;
 }
 
-HandshakeFailure RefuseCertificate(Layer* layer, const facts::Tls& facts) {
-  layer->Refuse(facts.peer == nullptr ? GNUTLS_E_CERTIFICATE_REQUIRED : GNUTLS_E_CERTIFICATE_ERROR);
-  return {"(certificate verification failed): " + facts.verify_reason, true};
+// In the library's words where it would have refused the client itself.
+std::string WhyRefused(gnutls_session_t session, const facts::Tls& facts) {
+  if (facts.verify_reason != crypto::kNoCertificate)
+    return "(certificate verification failed): " + facts.verify_reason;
+  const bool tls13 = gnutls_protocol_get_version(session) >= GNUTLS_TLS1_3;
+  return std::string("(gnutls_handshake): ") +
+         gnutls_strerror(tls13 ? GNUTLS_E_CERTIFICATE_REQUIRED : GNUTLS_E_NO_CERTIFICATE_FOUND);
 }
 
 }  // namespace
@@ -247,11 +251,7 @@ Result<Accepted, HandshakeFailure> Accept(engine::Socket socket, ServerPolicyPtr
 
   const Layer::End end = layer->Handshake(deadline);
   gnutls_session_set_ptr(session, nullptr);
-  if (!end.ok()) {
-    const bool no_certificate =
-        end.code == GNUTLS_E_NO_CERTIFICATE_FOUND || end.code == GNUTLS_E_CERTIFICATE_REQUIRED;
-    return Err{HandshakeFailure{end.text, no_certificate}};
-  }
+  if (!end.ok()) return Err{HandshakeFailure{end.text}};
   Accepted accepted;
   facts::Tls& facts = accepted.facts;
   engine::OnThreadStack([&] { Fill(session, rep, mode, hello, &facts); });
@@ -261,8 +261,9 @@ Result<Accepted, HandshakeFailure> Accept(engine::Socket socket, ServerPolicyPtr
   }
   // A resumed session may come from a listener that asked nobody: GnuTLS lets it pass.
   if (mode == ClientCertificate::kRequire && !facts.verified)
-    return Err{RefuseCertificate(layer.get(), facts)};
-  if (rep.resumption) engine::OnThreadStack([&] { SendTicket(session, &facts); });
+    accepted.refused = WhyRefused(session, facts);
+  if (rep.resumption && accepted.refused.empty())
+    engine::OnThreadStack([&] { SendTicket(session, &facts); });
   accepted.stream = std::move(layer);
   return accepted;
 }

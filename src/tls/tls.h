@@ -59,10 +59,13 @@ using ServerPolicyPtr = std::shared_ptr<const ServerPolicy>;
 struct Accepted {
   std::unique_ptr<Stream> stream;
   facts::Tls facts;  // complete: chain verified now, resumed or not
+  // With kRequire, and only then, why this client must not be served, as in the log:
+  // "(gnutls_handshake): Certificate is required.". The stream is there to tell it so in
+  // words, which an alert could not (rule T12). Empty where it may be served.
+  std::string refused;
 };
 struct HandshakeFailure {
-  std::string detail;  // as in the log: "(gnutls_handshake): No certificate was found."
-  bool certificate_refused = false;  // handshake done, certificate not accepted (kRequire)
+  std::string detail;  // as in the log: "(gnutls_handshake): Decryption has failed."
 };
 
 // Server side of a handshake on `socket`, within `deadline` in all (T8). Runs with
