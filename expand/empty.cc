@@ -162,9 +162,12 @@ Facts FactsOf(const Program::Rep& rep) {
 
 }  // namespace
 
-std::optional<SourceSpan> FindEmpty(const Program& text, const Program& condition) {
+std::optional<SourceSpan> FindEmpty(const Program& text, const Program& condition,
+                                    std::span<const std::string_view> set) {
   const Program::Rep& rep = ProgramAccess::Of(text);
-  return Reader(rep).Empty(rep.root, FactsOf(ProgramAccess::Of(condition)));
+  Facts facts = FactsOf(ProgramAccess::Of(condition));
+  facts.variables.insert(set.begin(), set.end());
+  return Reader(rep).Empty(rep.root, facts);
 }
 
 }  // namespace signet::expand

@@ -413,8 +413,10 @@ SourceSpan Program::Rep::Original(SourceSpan span) const {
   return span;
 }
 
-Outcome Evaluate(const Program& program, const facts::Session& session, Services& services,
-                 Budget& budget) {
+namespace {
+
+Outcome EvaluateIn(const Program& program, const ListElement* item, const facts::Session& session,
+                   Services& services, Budget& budget) {
   const Program::Rep& rep = ProgramAccess::Of(program);
   auto too_much = [&] {
     return Err{Failure{FailureKind::kTemporary, rep.span, kTooMuchOutput, false}};
@@ -426,6 +428,12 @@ Outcome Evaluate(const Program& program, const facts::Session& session, Services
   alignas(16) char block[kFirstBlockBytes];
   Arena arena(block, sizeof block, budget);
   Evaluation evaluation(rep, session, services, budget, arena);
+  Value element;  // outlives what is evaluated with it
+  if (item != nullptr) {
+    element = Value(item->text, item->origins);
+    if (!item->segments.empty()) element.segments = item->segments;
+    evaluation.item = evaluation.FromValue(element);
+  }
   Datum result;
   if (!evaluation.Eval(rep.root, &result)) {
     Failure failure = evaluation.failure();
@@ -434,6 +442,18 @@ Outcome Evaluate(const Program& program, const facts::Session& session, Services
   }
   if (arena.spent()) return too_much();
   return evaluation.ToValue(result);
+}
+
+}  // namespace
+
+Outcome Evaluate(const Program& program, const facts::Session& session, Services& services,
+                 Budget& budget) {
+  return EvaluateIn(program, nullptr, session, services, budget);
+}
+
+Outcome EvaluateForItem(const Program& program, const ListElement& item,
+                        const facts::Session& session, Services& services, Budget& budget) {
+  return EvaluateIn(program, &item, session, services, budget);
 }
 
 namespace {

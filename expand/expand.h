@@ -36,6 +36,15 @@ class Program {
 };
 using ProgramPtr = std::unique_ptr<const Program>;
 
+// An element of a list.
+struct ListElement {
+  std::string text;
+  Origins origins = kFromAdministrator;
+  // Which octets of `text` came from where, as in Value: lets `*@$sender_address_domain`
+  // keep the administrator's `*@` as a pattern. Empty: `origins` holds for all of it.
+  std::vector<Segment> segments;
+};
+
 // A value, or why there is none.
 using Outcome = Result<Value, Failure>;
 
@@ -64,6 +73,10 @@ ProgramPtr Compile(SourceSpan part, facts::Phase used_at, const Names& names,
 Outcome Evaluate(const Program& program, const facts::Session& session, Services& services,
                  Budget& budget);
 
+// The same with an element of a list as $item: for an option that is asked about each.
+Outcome EvaluateForItem(const Program& program, const ListElement& item,
+                        const facts::Session& session, Services& services, Budget& budget);
+
 // The value of one variable, by its name without "$".
 //
 //   Errors    as Evaluate; kPermanent where there is no variable of that name.
@@ -87,13 +100,6 @@ bool LaxTruth(std::string_view text);
 // Text is split by ':' or the separator its prefix "<x" declares, doubled separators
 // stand for themselves; the prefix counts only where the administrator wrote it, and
 // octets that came from a client or a certificate are never structure (rules I7, E2).
-struct ListElement {
-  std::string text;
-  Origins origins = kFromAdministrator;
-  // Which octets of `text` came from where, as in Value: lets `*@$sender_address_domain`
-  // keep the administrator's `*@` as a pattern. Empty: `origins` holds for all of it.
-  std::vector<Segment> segments;
-};
 std::vector<ListElement> SplitList(const Value& list);
 
 // --- for the manual and for tests ----------------------------------------------------

@@ -180,6 +180,14 @@ bool GetAuthState(Evaluation& e, const Node&, Datum* out) {
   return *out = e.FromValue(e.session.auth_state), true;
 }
 
+bool GetAuthMatched(Evaluation& e, const Node&, Datum* out) {
+  return *out = e.FromValue(e.session.auth_matched), true;
+}
+
+bool GetAuthPinned(Evaluation& e, const Node&, Datum* out) {
+  return *out = e.FromValue(e.session.auth_pinned), true;
+}
+
 // What was asked may repeat what the client or a directory had said.
 bool GetAuthChallenge(Evaluation& e, const Node&, Datum* out) {
   return *out = e.From(e.session.auth_challenge, kFromClient | kFromDirectory), true;
@@ -267,6 +275,8 @@ constexpr VariableRow kVariables[] = {
   {"auth3",                       kText,        Phase::kAuth,    kFromAdministrator, &GetAuthVariable, "the authenticator's third parameter"},
   {"auth4",                       kText,        Phase::kAuth,    kFromAdministrator, &GetAuthVariable, "the authenticator's fourth parameter"},
   {"auth_challenge",              kText,        Phase::kAuth,    kFromClient | kFromDirectory, &GetAuthChallenge, "what the client was asked in the step before"},
+  {"auth_matched",                kText,        Phase::kAuth,    kFromAdministrator, &GetAuthMatched,  "the one element of $auth1 for which server_match is true"},
+  {"auth_pinned",                 kText,        Phase::kAuth,    kFromAdministrator, &GetAuthPinned,   "the name under which server_pins has the client's certificate"},
   {"auth_state",                  kText,        Phase::kAuth,    kFromAdministrator, &GetAuthState,    "what an authenticator keeps from step to step"},
   {"auth_step",                   kText,        Phase::kAuth,    kFromAdministrator, &GetAuthStep,     "the number of the step of an authentication exchange, from 1"},
   {"authenticated_fail_id",       kText,        Phase::kAuth,    kFromAdministrator, &GetFailId,      "the identity that an authenticator refused"},

@@ -29,6 +29,8 @@ std::string Line(std::string_view reply, const facts::Auth& auth, std::string_vi
 
 void AuthVariables::Clear() {
   for (Value& value : session_.auth_vars) Wipe(&value);
+  Wipe(&session_.auth_matched);
+  Wipe(&session_.auth_pinned);
   Wipe(&session_.auth_state);
   session_.auth_challenge.clear();
   session_.auth_step = 0;
@@ -91,12 +93,64 @@ bool Call::OptionNumber(std::uint32_t option, std::int64_t* number) {
   return true;
 }
 
+// server_match of one element. A word that is neither yes nor no tells nobody whether the
+// element counts.
+signet_verdict Call::Matches(const expand::ListElement& element) {
+  const expand::Outcome outcome = expand::EvaluateForItem(*instance_.server_match.program, element,
+                                                          session_, world_.services, world_.budget);
+  if (!outcome) return Refuse("server_match", outcome.error());
+  switch (expand::AclTruth(outcome.value().text)) {
+    case expand::Truth::kTrue:
+      return SIGNET_ACCEPT;
+    case expand::Truth::kFalse:
+      return SIGNET_REJECT;
+    case expand::Truth::kInvalid:
+      break;
+  }
+  failed_ = true;
+  reason_ =
+      "server_match gave \"" + Printable(outcome.value().text) + "\" where true or false is wanted";
+  return SIGNET_DEFER;
+}
+
+// Exactly one (rule I12): of two, nobody could say which is meant. All are asked, so that a
+// directory that does not answer is not taken for one that says no (rule I14).
+signet_verdict Call::FindMatch() {
+  const std::vector<expand::ListElement> elements = expand::SplitList(session_.auth_vars[0]);
+  const expand::ListElement* matched = nullptr;
+  std::size_t matches = 0;
+  for (const expand::ListElement& element : elements) {
+    const signet_verdict verdict = Matches(element);
+    if (verdict == SIGNET_ACCEPT) {
+      matched = &element;
+      ++matches;
+    } else if (verdict == SIGNET_DEFER || forced_) {
+      return verdict;
+    }
+  }
+  if (matches != 1) {
+    reason_ = "server_match is true for " + (matches == 0 ? "none" : std::to_string(matches)) +
+              " of the " + std::to_string(elements.size()) + " elements of $auth1";
+    return SIGNET_REJECT;
+  }
+  session_.auth_matched = Value(matched->text, matched->origins);
+  if (!matched->segments.empty()) session_.auth_matched.segments = matched->segments;
+  return SIGNET_ACCEPT;
+}
+
+signet_verdict Call::Refuse(std::string_view option, const Failure& failure) {
+  return Record(option, failure) == SIGNET_FORCED_FAIL ? SIGNET_REJECT : SIGNET_DEFER;
+}
+
 signet_verdict Call::Condition() {
+  session_.auth_matched = {};
+  if (instance_.server_match) {
+    const signet_verdict verdict = FindMatch();
+    if (verdict != SIGNET_ACCEPT) return verdict;
+  }
   if (!instance_.server_condition) return SIGNET_ACCEPT;
   const expand::Outcome outcome = Evaluate(instance_.server_condition);
-  if (!outcome)
-    return Record("server_condition", outcome.error()) == SIGNET_FORCED_FAIL ? SIGNET_REJECT
-                                                                             : SIGNET_DEFER;
+  if (!outcome) return Refuse("server_condition", outcome.error());
   switch (expand::AuthTruth(outcome.value().text)) {
     case expand::Truth::kTrue:
       return SIGNET_ACCEPT;

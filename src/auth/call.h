@@ -89,6 +89,9 @@ class Call final : public signet_call {
  private:
   std::string_view OptionName(std::uint32_t option) const;
   signet_expanded Record(std::string_view option, const Failure& failure);
+  signet_verdict Refuse(std::string_view option, const Failure& failure);
+  signet_verdict Matches(const expand::ListElement& element);
+  signet_verdict FindMatch();
   signet_verdict Condition();
   signet_verdict Narrow(signet_verdict verdict);
 

@@ -446,6 +446,8 @@ class Checker {
 
   void CheckAuthenticators() {
     const auto& all = config_.authenticators;
+    for (const Authenticator& one : all)
+      if (one.driver && !one.driver->after_tls) CheckAfterTlsOptions(one);
     for (std::size_t i = 0; i < all.size(); ++i) {
       for (std::size_t j = 0; j < i && all[i].driver; ++j) {
         if (!all[j].driver) continue;
@@ -459,6 +461,22 @@ class Checker {
           break;
         }
       }
+    }
+  }
+
+  // What is about a certificate means nothing to other mechanisms.
+  void CheckAfterTlsOptions(const Authenticator& authenticator) {
+    const SourceSpan none;
+    for (const auto& [option, span] :
+         {std::pair{"server_match", authenticator.server_match.span},
+          std::pair{"server_pins", authenticator.server_pins.span},
+          std::pair{"server_identities", authenticator.server_identities.span},
+          std::pair{"server_require_verified = no",
+                    authenticator.server_require_verified ? none : authenticator.name_span}}) {
+      if (span.text == nullptr) continue;
+      reader_.Error(span, std::string(option) +
+                              " is for authenticators that run after TLS, which driver " +
+                              authenticator.driver->name + " is not");
     }
   }
 

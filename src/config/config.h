@@ -56,11 +56,26 @@ struct NamedList : Named {
   Expanded list;
 };
 
+// A rule of server_identities: which identities an authority may assert.
+struct IdentityRule {
+  enum class Who : std::uint8_t { kKey, kSubject, kAnyOther };
+  Who who = Who::kAnyOther;
+  std::string text;  // SHA-256 of the key's SubjectPublicKeyInfo, octets; or the subject's text
+  SourceSpan span;
+  Expanded identities;  // address list
+};
+
 struct Authenticator : Named {
   const drivers::AuthDriver* driver = nullptr;
   std::string public_name;
   Expanded server_condition, server_set_id, server_advertise_condition;
   Expanded server_mail_auth_condition;
+  // Of those that run after TLS.
+  Expanded server_match;
+  bool server_require_verified = true;
+  Text server_pins;        // a file, or a list of pins
+  Text server_identities;  // as written
+  std::vector<IdentityRule> identities;
   // Private options, in the order of the driver's rows.
   struct Option {
     bool set = false;

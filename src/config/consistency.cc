@@ -178,7 +178,11 @@ class Consistency {
       const Expanded& id = authenticator.server_set_id;
       const Expanded& condition = authenticator.server_condition;
       if (!id || !condition) continue;
-      std::optional<SourceSpan> place = expand::FindEmpty(*id.program, *condition.program);
+      // server_match is asked before: where it finds none, nothing more is looked at.
+      constexpr std::string_view kFound[] = {"auth1", "auth_matched"};
+      std::span<const std::string_view> set = kFound;
+      if (!authenticator.server_match) set = {};
+      std::optional<SourceSpan> place = expand::FindEmpty(*id.program, *condition.program, set);
       if (!place) continue;
       diagnostics_.push_back({Severity::kWarning,
                               *place,

@@ -104,6 +104,7 @@ struct Session {
   std::map<std::string, Value, std::less<>> acl_c;  // by full name, "acl_c_x"
   std::map<std::string, Value, std::less<>> acl_m;
   Value auth_vars[4];                     // $auth1…$auth4, only while an authenticator runs
+  Value auth_matched, auth_pinned;        // $auth_matched, $auth_pinned, likewise
   bool auth_numbers = false;              // they are $1…$4 too
   Value auth_state;                       // $auth_state, between the steps of an exchange
   std::string auth_challenge;             // $auth_challenge: what the client was asked last

@@ -95,6 +95,8 @@ void FillSession(facts::Session* s) {
   s->acl_m["acl_m0"] = Value("hello");
   s->acl_args = {Value("first"), Value("second")};
   s->auth_vars[0] = Value("parameter");
+  s->auth_matched = Value("ann@one.test", kFromCertificate);
+  s->auth_pinned = Value("laptop");
 }
 
 // The world of one case, and what it gives in it.

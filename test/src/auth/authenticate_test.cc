@@ -167,6 +167,82 @@ TEST(RuleI12, NoNameIsNoIdentity) {
   EXPECT_EQ(attempt.Run().result, AuthResult::kFailed);
 }
 
+// The element that the directory knows, without list gymnastics.
+constexpr const char kMatch[] =
+    "  server_match = ${lookup ldap{ldap:///mailname=${quote_ldap_dn:${lc:$item}},"
+    "ou=users,dc=example,dc=org?mailid} {$value}{0}}\n"
+    "  server_set_id = $auth_matched\n";
+const std::string kBob = Query("bob%40example.org");
+
+TEST(ServerMatch, TheOneElementForWhichItIsTrueIsAuthMatched) {
+  for (const char* mine : {"Alice@example.org", "alice@example.org"}) {
+    Attempt attempt(std::string(kSan) + kMatch, {"x:y@example.net", mine, "<;z@example.net"});
+    attempt.services.answers[kAlice] = Found("1001");
+    const facts::Auth& auth = attempt.Run();
+    EXPECT_EQ(auth.result, AuthResult::kAuthenticated) << auth.reason;
+    EXPECT_EQ(auth.id, mine);
+    EXPECT_EQ(auth.id_origins & kFromCertificate, kFromCertificate);
+    EXPECT_EQ(attempt.services.asked.size(), 3u);
+    EXPECT_EQ(attempt.session.auth_matched.text, "") << "left behind";
+  }
+}
+
+TEST(ServerMatch, ServerConditionCanNarrowByIt) {
+  for (const char* wanted : {"alice@example.org", "bob@example.org"}) {
+    Attempt attempt(std::string(kSan) + kMatch + "  server_condition = ${if eq{$auth_matched}{" +
+                        wanted + "}}\n",
+                    {"alice@example.org", "x@example.org"});
+    attempt.services.answers[kAlice] = Found("1001");
+    EXPECT_EQ(attempt.Run().result,
+              wanted[0] == 'a' ? AuthResult::kAuthenticated : AuthResult::kFailed)
+        << attempt.auth.reason;
+  }
+}
+
+TEST(RuleI12, TwoElementsThatMatchAreNoIdentityAndNeitherIsNone) {
+  Attempt two(std::string(kSan) + kMatch, {"alice@example.org", "bob@example.org"});
+  two.services.answers[kAlice] = Found("1001");
+  two.services.answers[kBob] = Found("1002");
+  EXPECT_EQ(two.Run().result, AuthResult::kFailed);
+  EXPECT_EQ(two.auth.id, "");
+  EXPECT_EQ(two.auth.reason,
+            "535 Incorrect authentication data: server_match is true for 2 of the 2 elements of "
+            "$auth1");
+  Attempt none(std::string(kSan) + kMatch, {"alice@example.org", "bob@example.org"});
+  EXPECT_EQ(none.Run().result, AuthResult::kFailed);
+  EXPECT_NE(none.auth.reason.find("server_match is true for none of the 2"), std::string::npos)
+      << none.auth.reason;
+  Attempt empty(std::string(kSan) + "  server_match = yes\n  server_set_id = root\n", {});
+  EXPECT_EQ(empty.Run().result, AuthResult::kFailed);
+  // The same name twice is two: a directory may hold it twice as well.
+  Attempt twice(std::string(kSan) + kMatch, {"alice@example.org", "alice@example.org"});
+  twice.services.answers[kAlice] = Found("1001");
+  EXPECT_EQ(twice.Run().result, AuthResult::kFailed);
+}
+
+TEST(RuleI14, ServerMatchThatFailsForOneElementIsNotAboutTheOthers) {
+  const struct {
+    const char* expression;
+    AuthResult result;
+  } kCases[] = {
+      {"${lookup ldap{ldap:///dc=${quote_ldap_dn:$item}?x}{yes}{no}}", AuthResult::kDeferred},
+      {"${if eq{$item}{bob@example.org}{yes}fail}", AuthResult::kFailed},
+      {"${if eq{$item}{bob@example.org}{yes}{perhaps}}", AuthResult::kDeferred},
+      {"${if eq{$item}{bob@example.org}{yes}{no}}", AuthResult::kAuthenticated},
+      {"${if eq{$item}{bob@example.org}{17}{0}}", AuthResult::kAuthenticated},
+  };
+  for (const auto& c : kCases) {
+    Attempt attempt(std::string(kSan) + "  server_match = " + c.expression +
+                        "\n  server_set_id = $auth_matched\n",
+                    {"alice@example.org", "bob@example.org"});
+    attempt.services.answers["ldap:///dc=bob%40example.org?x"] = {expand::LookupAnswer::kDeferred,
+                                                                  "timed out"};
+    attempt.services.answers["ldap:///dc=alice%40example.org?x"] = Found("1");
+    EXPECT_EQ(attempt.Run().result, c.result) << c.expression << attempt.auth.reason;
+    EXPECT_EQ(attempt.auth.id, c.result == AuthResult::kAuthenticated ? "bob@example.org" : "");
+  }
+}
+
 TEST(RuleI1, AnExpressionCannotAuthenticateWithoutAVerifiedCertificate) {
   const std::string always = "  server_condition = yes\n  server_set_id = root\n";
   struct Unverified {
