@@ -116,7 +116,7 @@ std::string EximConfig(const Authority& authority, const Slapd& slapd) {
   std::string text = kEximServer;
   text = Replace(text, "@CERTIFICATES@", Replace(authority.path(""), "//", "/"));
   text = Replace(text, "@LDAP@", slapd.host_and_port());
-  const std::string file = ReadFile("test/support/signet.conf");
+  const std::string file = ReadFile("doc/examples/exim-manual.conf");
   return text + file.substr(file.find("acl_smtp_mail"));
 }
 

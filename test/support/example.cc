@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <regex>
 #include <stdexcept>
 
 namespace signet::test {
@@ -25,7 +26,7 @@ Example::Example(const std::string& name, const Authority& authority, const Setu
   const std::string tls_port = std::to_string(tls_port_);
   std::string text = ReadFile("doc/examples/" + name);
   text = Put(text, "587 : 465", std::to_string(starttls_port_) + " : " + tls_port);
-  text = Put(text, "tls_on_connect_ports = 465", "tls_on_connect_ports = " + tls_port);
+  text = std::regex_replace(text, std::regex("(\ntls_on_connect_ports *= )465"), "$01" + tls_port);
   text = Put(text, "/etc/signet/", directory_ / "");
   text = Put(text, "127.0.0.1::10025", "127.0.0.1::" + std::to_string(setup.upstream_port));
   for (const auto& [from, to] : setup.places) text = Put(text, from, to);

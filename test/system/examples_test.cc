@@ -83,6 +83,19 @@ class Examples : public ::testing::Test {
     if (ReadFile(authority().pem(name)).empty()) authority().Issue(name, spec);
   }
 
+  // A client that says what it is told, behind STARTTLS and EHLO.
+  SmtpClient Client(const std::string& certificate) {
+    SmtpClient client(example_->starttls_port());
+    client.Begin(certificate.empty() ? "" : authority().pem(certificate),
+                 certificate.empty() ? "" : authority().key(certificate));
+    return client;
+  }
+  static std::string Lines(std::size_t octets) {
+    std::string text;
+    while (text.size() < octets) text += std::string(70, 'x') + "\r\n";
+    return text;
+  }
+
   Finished Submit(const Visit& visit) {
     Submission submission;
     submission.port = visit.tls_on_connect ? example_->tls_port() : example_->starttls_port();
@@ -179,6 +192,59 @@ TEST_F(Examples, EximManual) {
   ExpectRefused({Program::kSwaks, "alice", alice}, "451 4.7.0 Temporary authentication failure",
                 "435 Unable to authenticate at present");
   site().slapd.Start();
+}
+
+TEST_F(Examples, DevicesSpiffe) {
+  const auto device = [](const std::string& name, const std::string& id) {
+    Make(name, Named(name, {testing::UriName(id)}));
+  };
+  device("printer", "spiffe://example.org/printer/floor-2");
+  device("probe", "spiffe://example.org/monitor/probe-a");
+  device("invoices", "spiffe://example.org/job/invoices");
+  device("retired", "spiffe://example.org/printer/floor-1");
+  device("stranger", "spiffe://other.example/printer/floor-2");
+  device("almost", "spiffe://exampleXorg/printer/floor-2");
+  device("deeper", "spiffe://example.org/printer/floor-2/../../job/invoices");
+  Make("two-ids", Named("two-ids", {testing::UriName("spiffe://example.org/printer/floor-2"),
+                                    testing::UriName("spiffe://example.org/job/invoices")}));
+  Start("devices-spiffe.conf",
+        {.files = {{"devices",
+                    R"("spiffe://example.org/printer/floor-2": scan-2@example.org
+"spiffe://example.org/monitor/probe-a": probe-a@monitor.example.org
+"spiffe://example.org/job/invoices":    invoices@example.org
+)"}}});
+  EXPECT_EQ(example_->complaints(), "");
+
+  const Visit scan{Program::kCurl, "printer", "scan-2@example.org"};
+  ExpectAccepted(scan.To("alice@example.org"), "device:spiffe://example.org/printer/floor-2");
+  ExpectRefused(scan, "550", "spiffe://example.org/printer/floor-2 may not write to");
+  ExpectRefused({Program::kPython, "printer", "invoices@example.org"},
+                "may not send as invoices@example.org", "rejected MAIL");
+
+  const Visit alarm{Program::kOpenssl, "probe", "probe-a@monitor.example.org"};
+  ExpectAccepted(alarm.To("pager@sms.example.net"), "device:spiffe://example.org/monitor/probe-a");
+  ExpectRefused(alarm.To("alice@example.org"), "550 5.7.1", "rejected RCPT <alice@example.org>");
+  ExpectAccepted({Program::kMsmtp, "invoices", "invoices@example.org"},
+                 "device:spiffe://example.org/job/invoices");
+
+  ExpectRefused({Program::kSwaks, "retired", "scan-2@example.org"},
+                "550 5.7.1 spiffe://example.org/printer/floor-1 may not send", "rejected MAIL");
+  for (const char* name : {"", "stranger", "almost", "deeper", "two-ids"}) {
+    ExpectRefused({Program::kGnutlsCli, name, "scan-2@example.org"},
+                  "550 5.7.1 devices need their certificate here", "rejected MAIL");
+  }
+
+  // More than a few recipients, more than a short alarm.
+  SmtpClient printer = Client("printer");
+  printer.Say("MAIL FROM:<scan-2@example.org>");
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_THAT(printer.Say("RCPT TO:<user" + std::to_string(i) + "@example.org>"),
+                StartsWith("250"));
+  }
+  EXPECT_THAT(printer.Say("RCPT TO:<user5@example.org>"), StartsWith("550"));
+  EXPECT_THAT(Client("probe").Submit("probe-a@monitor.example.org", "pager@sms.example.net",
+                                     "Subject: long\r\n\r\n" + Lines(70'000)),
+              StartsWith("552 5.3.4 an alarm has at most 64 KiB"));
 }
 
 }  // namespace
