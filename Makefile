@@ -89,7 +89,7 @@ test_libs := -lgtest -lgtest_main -lgmock
 test_flags.release := -O0 -U_FORTIFY_SOURCE
 is_test = $(filter $(B)/test/%,$(filter-out $(B)/test/bench/%,$@))
 compile = $(CXX) $(our_flags) $(vflags) $(if $(is_test),-Wno-frame-larger-than $(test_flags.$(VARIANT))) $(CPPFLAGS) $(CXXFLAGS)
-compile_c = $(CC) $(our_cflags) $(vflags) $(CPPFLAGS) $(CFLAGS)
+compile_c = $(CC) $(our_cflags) $(vflags) $(if $(is_test),-Wno-frame-larger-than) $(CPPFLAGS) $(CFLAGS)
 link := $(CXX) $(our_ldflags) $(vldflags) $(LDFLAGS)
 flags_text := $(compile) | $(compile_c) | $(link) $(libs)
 $(shell mkdir -p $(B); printf '%s' '$(subst ','\'',$(flags_text))' | cmp -s - $(B)/flags || printf '%s' '$(subst ','\'',$(flags_text))' > $(B)/flags)

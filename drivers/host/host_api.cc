@@ -103,6 +103,10 @@ void Identity(signet_call* call, const signet_value* value, std::size_t from) no
   call->Identity(value->value, from);
 }
 
+const signet_value* ValueList(signet_call* call, const signet_value* value) noexcept {
+  return value->value.is_list ? value : call->List(*value);
+}
+
 int MainOption(signet_worker* worker, signet_text name, signet_text* text) noexcept {
   std::string_view view;
   if (!worker->MainOption(View(name), &view)) return 0;
@@ -208,6 +212,7 @@ const signet_host kTable = {
     .set_state = SetState,
     .value_own = ValueOwn,
     .identity = Identity,
+    .value_list = ValueList,
 };
 
 }  // namespace

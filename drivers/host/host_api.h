@@ -39,6 +39,8 @@ struct signet_call {
   virtual struct signet_worker* Worker() = 0;
   virtual void SetState(const signet::Value& value) = 0;
   virtual void Identity(const signet::Value& value, std::size_t from) = 0;
+  // nullptr where it has too many elements.
+  virtual const signet_value* List(const signet_value& value) = 0;
 };
 
 struct signet_event {

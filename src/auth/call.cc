@@ -4,7 +4,9 @@
 
 #include <algorithm>
 
+#include "expand/list.h"
 #include "src/auth/identity.h"
+#include "src/base/limits.h"
 
 namespace signet::auth {
 namespace {
@@ -203,6 +205,19 @@ void Call::Identity(const Value& value, std::size_t from) {
   identity_ = Value(value.text.substr(std::min(from, value.text.size())), value.origins());
 }
 
+const signet_value* Call::List(const signet_value& value) {
+  std::pmr::monotonic_buffer_resource arena;
+  expand::Elements elements(&arena);
+  Value list = value.value;
+  list.is_list = true;
+  list.element_origins = list.origins();
+  if (!expand::Split({value.value.text, value.value.segments}, limits::kListMaxElements, &arena,
+                     &elements, &list.separator))
+    return nullptr;
+  for (const expand::Text& element : elements) list.elements.emplace_back(element.text);
+  return &values_.emplace_back(signet_value{std::move(list)});
+}
+
 // The worst that happened counts.
 signet_verdict Call::Narrow(signet_verdict verdict) {
   if (verdict != SIGNET_ACCEPT && verdict != SIGNET_REJECT) return SIGNET_DEFER;
@@ -220,7 +235,9 @@ signet_verdict Call::Step(void** state, signet_text response) {
   challenge_.clear();
   const signet_verdict verdict =
       instance_.driver->abi->step(drivers::HostTable(), this, state, response);
-  if (verdict == SIGNET_CONTINUE && !failed_ && !forced_) return verdict;
+  // A forced failure lets an exchange go on, so that an unknown account has as many steps as
+  // a known one (rule A4); it is remembered, and no later step accepts.
+  if (verdict == SIGNET_CONTINUE && !failed_) return verdict;
   return Narrow(verdict);
 }
 

@@ -65,6 +65,7 @@ class Call final : public signet_call {
   signet_worker* Worker() override { return world_.worker; }
   void SetState(const Value& value) override { session_.auth_state = value; }
   void Identity(const Value& value, std::size_t from) override;
+  const signet_value* List(const signet_value& value) override;
 
   // Asks the driver, then narrows.
   signet_verdict Run();

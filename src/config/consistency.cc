@@ -81,6 +81,7 @@ class Consistency {
     CheckNames();
     CheckPorts();
     CheckTls();
+    CheckNeeds();
     CheckIdentities();
     CheckLimits();
     WarnOfWeakness();
@@ -172,12 +173,32 @@ class Consistency {
 
   // --- identities -------------------------------------------------------------------------
 
+  // An option without which the driver's authenticator would let in anybody, or nobody.
+  void CheckNeeds() {
+    for (const Authenticator& authenticator : config_.authenticators) {
+      if (!authenticator.driver || Has(authenticator, authenticator.driver->needs)) continue;
+      Error(authenticator.name_span, "authenticator " + Quoted(authenticator.name) + " needs " +
+                                         authenticator.driver->needs + ", which is not set");
+    }
+  }
+
+  static bool Has(const Authenticator& authenticator, std::string_view option) {
+    const auto& rows = authenticator.driver->options;
+    for (std::size_t i = 0; i < rows.size() && i < authenticator.options.size(); ++i)
+      if (rows[i].name == option) return authenticator.options[i].set;
+    if (option == "server_condition") return bool{authenticator.server_condition};
+    if (option == "server_set_id") return bool{authenticator.server_set_id};
+    return true;
+  }
+
   // A client whose id is empty stays without one, even where server_condition let it pass.
+  // Nobody tells a client that has only proved a certificate; that of a mechanism hears 535.
   void CheckIdentities() {
     for (const Authenticator& authenticator : config_.authenticators) {
       const Expanded& id = authenticator.server_set_id;
       const Expanded& condition = authenticator.server_condition;
       if (!id || !condition) continue;
+      if (authenticator.driver && authenticator.driver->advertised) continue;
       // server_match is asked before: where it finds none, nothing more is looked at.
       constexpr std::string_view kFound[] = {"auth1", "auth_matched"};
       std::span<const std::string_view> set = kFound;

@@ -35,7 +35,7 @@ static void nothing_set_leaves_it_to_the_condition(void** state) {
 
 static void parameters_become_auth_1_to_3_before_the_condition(void** state) {
   struct signet_call call = {.param = {SIGNET_EXPANDED, SIGNET_EXPANDED, SIGNET_EXPANDED},
-                             .value = {{"one"}, {"two"}, {"three"}}};
+                             .value = {{.text = "one"}, {.text = "two"}, {.text = "three"}}};
   (void)state;
   assert_int_equal(authenticate(&call), SIGNET_ACCEPT);
   assert_string_equal(call.auth[1], "one");
@@ -45,7 +45,8 @@ static void parameters_become_auth_1_to_3_before_the_condition(void** state) {
 }
 
 static void unset_parameter_moves_no_other(void** state) {
-  struct signet_call call = {.param = {SIGNET_UNSET, SIGNET_EXPANDED}, .value = {{0}, {"two"}}};
+  struct signet_call call = {.param = {SIGNET_UNSET, SIGNET_EXPANDED},
+                             .value = {{0}, {.text = "two"}}};
   (void)state;
   assert_int_equal(authenticate(&call), SIGNET_ACCEPT);
   assert_null(call.auth[1]);

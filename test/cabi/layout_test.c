@@ -80,6 +80,7 @@ AT(signet_host, call_worker, 320);
 AT(signet_host, set_state, 328);
 AT(signet_host, value_own, 336);
 AT(signet_host, identity, 344);
+AT(signet_host, value_list, 352);
 AT(signet_auth_driver, abi_version, 0);
 AT(signet_auth_driver, flags, 4);
 AT(signet_auth_driver, size, 8);

@@ -317,6 +317,11 @@ struct signet_host {
   /* An identity that the mechanism itself gives, for an instance without server_set_id:
    * the value's text from octet `from` on. */
   void (*identity)(struct signet_call* call, const struct signet_value* value, size_t from);
+  /* The value read as a list of the language: value_count and value_element of what is returned
+   * are its elements. Only the administrator's octets separate them. NULL where there are too
+   * many. Lives as long as `value`. */
+  const struct signet_value* (*value_list)(struct signet_call* call,
+                                           const struct signet_value* value);
 };
 
 /* --- authenticators --------------------------------------------------------------------- */

@@ -102,5 +102,60 @@ constexpr signet_module LookupModule(std::string_view name,
   return module;
 }
 
+// Overwrites what is in memory that held a secret, also where nobody reads it afterwards.
+inline void Wipe(void* data, std::size_t size) {
+  volatile unsigned char* octets = static_cast<unsigned char*>(data);
+  for (std::size_t i = 0; i < size; ++i) octets[i] = 0;
+}
+inline void Wipe(std::string* text) {
+  Wipe(text->data(), text->size());
+  text->clear();
+}
+
+// Whether two secrets are the same, in time that depends on their lengths alone.
+inline bool SameSecret(std::string_view a, std::string_view b) {
+  if (a.size() != b.size()) return false;
+  volatile unsigned char different = 0;
+  for (std::size_t i = 0; i < a.size(); ++i)
+    different = static_cast<unsigned char>(different | (a[i] ^ b[i]));
+  return different == 0;
+}
+
+// What an expansion that gave nothing means to an authenticator.
+constexpr signet_verdict VerdictOf(signet_expanded expanded) {
+  return expanded == SIGNET_FORCED_FAIL ? SIGNET_REJECT : SIGNET_DEFER;
+}
+
+// The table of a SASL mechanism; set what else it has afterwards.
+template <std::size_t N>
+constexpr signet_auth_driver Mechanism(std::string_view name, std::string_view manual,
+                                       const signet_option (&options)[N],
+                                       decltype(signet_auth_driver::step) step,
+                                       decltype(signet_auth_driver::end) end) {
+  signet_auth_driver driver{};
+  driver.abi_version = SIGNET_ABI_VERSION;
+  driver.flags = SIGNET_AUTH_ADVERTISED;
+  driver.size = sizeof driver;
+  driver.name = Text(name);
+  driver.manual = Text(manual);
+  driver.options = options;
+  driver.option_count = N;
+  driver.option_size = sizeof options[0];
+  driver.step = step;
+  driver.end = end;
+  return driver;
+}
+template <std::size_t N>
+constexpr signet_module AuthModule(std::string_view name,
+                                   const signet_auth_driver* const (&auths)[N]) {
+  signet_module module{};
+  module.abi_version = SIGNET_ABI_VERSION;
+  module.size = sizeof module;
+  module.name = Text(name);
+  module.auths = auths;
+  module.auth_count = N;
+  return module;
+}
+
 }  // namespace signet::driver
 #endif
