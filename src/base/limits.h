@@ -74,9 +74,15 @@ inline constexpr std::size_t kLdapReferralHops = 5;  // one behind the other
 inline constexpr std::size_t kLookupFileMaxBytes = 64 * 1024 * 1024;
 
 // SMTP, client side of us.
-inline constexpr std::size_t kCommandLineMaxBytes = 2048;  // without CRLF
-inline constexpr std::size_t kAuthLineMaxBytes = 12'288;
-inline constexpr std::size_t kMessageLineMaxBytes = 998;  // RFC 5322 2.1.1, without CRLF
+inline constexpr std::size_t kCommandLineMaxBytes = 2048;     // without CRLF
+inline constexpr std::size_t kAuthLineMaxBytes = 12'288;      // RFC 4954 4
+inline constexpr std::size_t kAuthChallengeMaxBytes = 9'000;  // before base64
+inline constexpr std::size_t kAuthSteps = 20;                 // responses of one exchange
+inline constexpr std::size_t kAuthFailuresMax = 5;            // of one connection, then it ends
+inline constexpr std::size_t kAuthFailuresPerSource = 50;     // lately; then AUTH is 421
+inline constexpr minutes kAuthFailuresWindow{10};
+inline constexpr std::size_t kAuthFailureSources = 10'000;  // that are counted at a time
+inline constexpr std::size_t kMessageLineMaxBytes = 998;    // RFC 5322 2.1.1, without CRLF
 inline constexpr std::size_t kHeaderSectionMaxBytes = 256 * 1024;
 inline constexpr std::size_t kMessageMaxBytes = 50 * 1024 * 1024;  // default of message_size_limit
 inline constexpr std::size_t kRecipientsMax = 1000;                // default of recipients_max

@@ -89,7 +89,7 @@ constexpr Row<Authenticator> kAuthenticator[] = {
   {"public_name",                &Authenticator::public_name,      "", "name of the mechanism; unset is the name of the instance"},
   {"server_advertise_condition", &Authenticator::server_advertise_condition, "", "whether to show the mechanism in EHLO's reply", Phase::kHelo},
   {"server_condition",           &Authenticator::server_condition, "", "whether the client is who it says; unset is yes", Phase::kAuth},
-  {"server_mail_auth_condition", &Authenticator::server_mail_auth_condition, "", "whether AUTH= of MAIL is believed of a client that this has authenticated; unset is yes", Phase::kMail},
+  {"server_mail_auth_condition", &Authenticator::server_mail_auth_condition, "", "whether AUTH= of MAIL is believed of a client that this has authenticated; unset is no", Phase::kMail},
   {"server_match",               &Authenticator::server_match,     "", "which element of $auth1 counts: asked about each as $item; $auth_matched is the only one for which it is true", Phase::kAuth},
   {"server_set_id",              &Authenticator::server_set_id,    "", "the identity: $authenticated_id", Phase::kAuth},
 };

@@ -43,6 +43,7 @@ struct Worker::Rep {
 Worker::Worker(const drivers::Registry& registry, config::ConfigPtr config, Log* log)
     : rep_(std::make_unique<Rep>(registry, std::move(config), log)) {}
 Worker::~Worker() = default;
+signet_worker* Worker::host() { return rep_->host.get(); }
 const expand::Names* Worker::names() const { return rep_->host->names(); }
 
 namespace {

@@ -20,6 +20,8 @@ class Worker {
   ~Worker();
   // Of the configuration; nullptr where it has none.
   const expand::Names* names() const;
+  // What drivers wait and connect by; lives as long as this.
+  signet_worker* host();
   struct Rep;
   Rep& rep() { return *rep_; }
 

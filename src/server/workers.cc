@@ -315,6 +315,7 @@ void Worker::Serve(Accepted& accepted, const GenerationPtr& generation) {
   context.lookups = generation->lookups.get();
   context.log = &log_;
   context.shutting_down = &workers_.shutting_down_;
+  context.auth_failures = &workers_.auth_failures_;
   std::string trouble;
   try {
     workers_.options_.session(std::move(accepted.socket), accepted.connection, std::move(context));

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "src/base/text.h"
+#include "src/smtp/auth.h"
 
 namespace signet::smtp {
 namespace {
@@ -65,10 +66,6 @@ std::optional<Answer> CheckData(const Dialogue& dialogue, const Command&) {
   return answer;
 }
 
-std::optional<Answer> NotOffered(const Dialogue&, const Command& command) {
-  return Protocol(503, "5.5.1", command.verb + " command used when not advertised");
-}
-
 // Its octets would be read as commands: the connection cannot go on (rule S6).
 std::optional<Answer> NotOfferedWithData(const Dialogue&, const Command&) {
   return Answer{MakeClosingReply(503, "5.5.1", "BDAT command used when CHUNKING not advertised")};
@@ -102,6 +99,9 @@ void AddExtensions(Dialogue& dialogue, std::vector<std::string>* lines) {
                        : "SIZE " + std::to_string(dialogue.message_size_limit));
   lines->emplace_back("8BITMIME");
   lines->emplace_back("PIPELINING");
+  std::string mechanisms;
+  for (const std::string& name : dialogue.session().auth_offered) mechanisms += ' ' + name;
+  if (!mechanisms.empty()) lines->push_back("AUTH" + mechanisms);
   lines->emplace_back("ENHANCEDSTATUSCODES");
   if (dialogue.starttls_offered) lines->emplace_back("STARTTLS");
   lines->emplace_back("HELP");
@@ -111,6 +111,7 @@ Answer RunHello(Dialogue& dialogue, const Command& command) {
   facts::Session& session = dialogue.session();
   dialogue.ResetEnvelope();
   dialogue.starttls_offered = dialogue.pipelining_offered = false;
+  session.auth_offered.clear();
   session.helo = command.argument;
   session.esmtp = command.verb == "EHLO";
   const facts::Verdict verdict = dialogue.Ask(AclWhen::kHelo, Phase::kHelo);
@@ -126,6 +127,7 @@ Answer RunHello(Dialogue& dialogue, const Command& command) {
   if (session.esmtp) {
     dialogue.pipelining_offered = true;
     dialogue.starttls_offered = OffersStarttls(dialogue);
+    OfferMechanisms(dialogue);
     AddExtensions(dialogue, &reply.lines);
   }
   return reply;
@@ -142,8 +144,9 @@ Answer RunHelp(Dialogue& dialogue, const Command&) {
   Reply reply = MakeReply(214, "2.0.0", "Commands supported:");
   std::string names;
   for (const CommandRow& row : Commands()) {
-    const bool works =
-        row.run != &NoAnswer && (row.name != "STARTTLS" || dialogue.starttls_offered);
+    const bool works = row.run != &NoAnswer &&
+                       (row.name != "STARTTLS" || dialogue.starttls_offered) &&
+                       (row.name != "AUTH" || !dialogue.session().auth_offered.empty());
     if (!works) continue;
     if (!names.empty()) names += ' ';
     names += row.name.substr(0, row.name.find(' '));
@@ -184,7 +187,7 @@ Answer RunQuit(Dialogue& dialogue, const Command&) {
 // clang-format off
 constexpr CommandRow kCommands[] = {
   // name        argument             idle            place             may it come now?     runs           the manual says
-  {"AUTH",       Argument::kParsed,   Idle::kCounted, Group::kLast,     &NotOffered,         &NoAnswer,     "not offered: a certificate is the only proof of identity"},
+  {"AUTH",       Argument::kParsed,   Idle::kCounted, Group::kLast,     &CheckAuth,          &RunAuth,      "a SASL exchange; under TLS, for who has no identity yet (see after_tls_auth)"},
   {"BDAT",       Argument::kParsed,   Idle::kNot,     Group::kAnywhere, &NotOfferedWithData, &NoAnswer,     "not offered; the connection ends, because its data follows"},
   {"DATA",       Argument::kNone,     Idle::kNot,     Group::kLast,     &CheckData,          &RunData,      "takes the message; answered when the upstream has it"},
   {"EHLO",       Argument::kParsed,   Idle::kCounted, Group::kLast,     &CheckHello,         &RunHello,     "greets, lists extensions, drops a transaction"},

@@ -54,6 +54,10 @@ class Dialogue final : public acl::Effects {
   bool Flush();
   // Whether the client has sent something that was not read as a command yet.
   bool InputWaiting();
+  // A line of the client, and what to do where none came: says so where somebody may still
+  // listen; always false.
+  Input::Line ReadLine(std::size_t max_bytes);
+  bool InputTrouble(const Input::Line& line);
 
   // --- state ------------------------------------------------------------------------
   State state() const;
@@ -102,6 +106,8 @@ class Dialogue final : public acl::Effects {
   std::uint64_t recipients_max = limits::kRecipientsMax;        // 0: none
   bool starttls_offered = false;                                // in the last EHLO
   bool pipelining_offered = false;
+  bool auth_used = false;         // an AUTH command has succeeded
+  std::size_t auth_failures = 0;  // of this connection
 
   // The transaction.
   std::unique_ptr<relay::Transaction> transaction;
@@ -117,6 +123,7 @@ class Dialogue final : public acl::Effects {
   bool free_hello = true;
   bool free_rset = true;
   bool free_starttls = true;
+  bool free_auth = true;
   Deadline without_mail;  // by then a message must have come
 
   // How the session ends, for the log: "closed by QUIT", …
@@ -135,7 +142,6 @@ class Dialogue final : public acl::Effects {
   bool RefuseCertificate();
   bool Refuse(const facts::Verdict& verdict);
   bool Step();
-  bool InputTrouble(const Input::Line& line);
   Answer BadLine(const Input::Line& line);
   Answer Execute(const Command& command);
   Answer UnknownCommand(const Command& command);

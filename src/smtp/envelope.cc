@@ -11,14 +11,33 @@ using facts::VerdictKind;
 
 const char kProhibited[] = "Administrative prohibition";
 
-// AUTH= on MAIL is somebody's word for who first submitted the message. Nothing here
-// believes it (rules I13, S14).
+// The word of the authenticator that authenticated the client: "" or why it is not believed.
+std::string WhyNotBelieved(Dialogue& dialogue) {
+  const facts::Auth& auth = dialogue.session().auth;
+  if (auth.result != facts::AuthResult::kAuthenticated) return "client not authenticated";
+  const config::Authenticator* instance = nullptr;
+  for (const config::Authenticator& a : dialogue.config.authenticators)
+    if (a.name == auth.authenticator) instance = &a;
+  if (instance == nullptr || !instance->server_mail_auth_condition) return "not configured";
+  BorrowedBudget budget(dialogue.services);
+  const expand::Outcome outcome =
+      expand::Evaluate(*instance->server_mail_auth_condition.program, dialogue.session(),
+                       dialogue.services, budget.get());
+  if (outcome && expand::LaxTruth(outcome.value().text)) return "";
+  return "server_mail_auth_condition failed: authenticated ID=\"" + auth.id + '"';
+}
+
+// AUTH= on MAIL is somebody's word for who first submitted the message: believed only
+// where the configuration says so (rules I13, S14).
 void NoteMailAuth(Dialogue& dialogue, const MailArguments& mail) {
   if (!mail.has_auth || mail.auth.empty()) return;
-  const bool authenticated = dialogue.session().auth.result == facts::AuthResult::kAuthenticated;
+  const std::string why = WhyNotBelieved(dialogue);
+  if (why.empty()) {
+    dialogue.session().envelope.authenticated_sender = mail.auth;
+    return;
+  }
   dialogue.context.log->Main("ignoring AUTH=" + mail.auth_typed + " from " +
-                             HostField(dialogue.session(), dialogue.selector) +
-                             (authenticated ? " (not configured)" : " (client not authenticated)"));
+                             HostField(dialogue.session(), dialogue.selector) + " (" + why + ")");
 }
 
 void SetSender(facts::Envelope& envelope, const MailArguments& mail) {
@@ -121,9 +140,9 @@ Answer RunMail(Dialogue& dialogue, const Command& command) {
   const bool too_big =
       dialogue.message_size_limit > 0 && mail.size_bytes > dialogue.message_size_limit;
   if (too_big) return RefuseSize(dialogue, mail);
-  NoteMailAuth(dialogue, mail);
   dialogue.ResetEnvelope();
   SetSender(session.envelope, mail);
+  NoteMailAuth(dialogue, mail);
   const facts::Verdict verdict = dialogue.Ask(AclWhen::kMail, Phase::kMail);
   if (verdict.kind != VerdictKind::kDiscard) {
     // Until it is accepted there is no sender that a log line could name as one.

@@ -1,5 +1,7 @@
 #include "src/smtp/input.h"
 
+#include <string.h>
+
 #include <algorithm>
 #include <array>
 
@@ -112,6 +114,7 @@ void Input::Consume(std::size_t octets) {
   used_ += octets;
   if (used_ < buffer_.size()) return;
   used_ = 0;
+  if (secret_) explicit_bzero(buffer_.data(), buffer_.size());
   if (buffer_.capacity() > kIdleReadBytes) {
     buffer_ = std::string();
   } else {
@@ -126,6 +129,7 @@ engine::IoResult Input::Fill(tls::Stream& stream, std::size_t max_bytes, Deadlin
   engine::IoResult result = stream.Read(first.data(), std::min(first.size(), max_bytes), deadline);
   if (!result.ok()) return result;
   buffer_.assign(first.data(), result.bytes);
+  if (secret_) explicit_bzero(first.data(), result.bytes);
   // More is likely there when the first read was full: pipelined commands.
   const bool full = result.bytes == first.size() && max_bytes > result.bytes;
   if (full && stream.InputPending()) (void)FillBuffer(stream, result.bytes, max_bytes, deadline);
@@ -143,6 +147,7 @@ engine::IoResult Input::FillBuffer(tls::Stream& stream, std::size_t kept, std::s
 }
 
 void Input::Clear() {
+  if (secret_) explicit_bzero(buffer_.data(), buffer_.size());
   buffer_ = std::string();
   used_ = 0;
 }

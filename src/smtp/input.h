@@ -45,6 +45,9 @@ class Input {
   // Reads some more; only called while empty().
   engine::IoResult Fill(tls::Stream& stream, std::size_t max_bytes, Deadline deadline);
 
+  // From now on, what has been read is wiped before its memory is given back (rule A6).
+  void KeepSecret() { secret_ = true; }
+
   void Clear();  // forgets everything, e.g. before TLS (rule T1)
 
   static constexpr std::chrono::milliseconds kPatience{1000};
@@ -57,6 +60,7 @@ class Input {
 
   std::string buffer_;
   std::size_t used_ = 0;
+  bool secret_ = false;
 };
 
 }  // namespace signet::smtp

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "src/base/limits.h"
 #include "src/base/text.h"
 
 namespace signet::smtp {
@@ -113,13 +114,15 @@ Reply MakeClosingReply(int code, std::string_view enhanced, std::string text) {
 
 std::string Encode(const Reply& reply) {
   std::string out;
+  // A challenge is one line, and no use in part (RFC 4954 4).
+  const std::size_t most = reply.code == 334 ? limits::kAuthLineMaxBytes : kReplyLineMaxBytes;
   const std::size_t count = std::clamp<std::size_t>(reply.lines.size(), 1, kReplyLinesMax);
   for (std::size_t i = 0; i < count; ++i) {
     std::string line = std::to_string(reply.code);
     line += i + 1 < count ? '-' : ' ';
     if (!reply.enhanced.empty()) line += reply.enhanced + ' ';
     if (i < reply.lines.size()) line += Visible(reply.lines[i]);
-    if (line.size() > kReplyLineMaxBytes) line.resize(kReplyLineMaxBytes);
+    if (line.size() > most) line.resize(most);
     out += line;
     out += "\r\n";
   }

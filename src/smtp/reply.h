@@ -26,7 +26,8 @@ Reply MakeReply(int code, std::string_view enhanced, std::string text);
 Reply MakeClosingReply(int code, std::string_view enhanced, std::string text);
 
 // The reply as sent: "250-first", "250 last", each line ended by CRLF, each bounded by
-// kReplyLineMaxBytes, no more than kReplyLinesMax lines.
+// kReplyLineMaxBytes (a challenge, 334, by limits::kAuthLineMaxBytes), no more than kReplyLinesMax
+// lines.
 std::string Encode(const Reply& reply);
 
 inline constexpr std::size_t kReplyLineMaxBytes = 510;  // RFC 5321 4.5.3.1.5, without CRLF

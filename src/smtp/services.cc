@@ -35,6 +35,8 @@ expand::LookupAnswer SessionServices::AuthenticateBy(int lookup_handle, std::str
   return connection->Authenticate(lookup_handle, query, Deadline::After(limits::kLookupTotal));
 }
 
+signet_worker* SessionServices::worker() { return worker_ == nullptr ? nullptr : worker_->host(); }
+
 const expand::Names* SessionServices::names() const {
   return worker_ == nullptr ? nullptr : worker_->names();
 }

@@ -37,6 +37,9 @@ class SessionServices final : public expand::Services {
   std::int64_t NowMicroseconds() override;
   void RunBlocking(const std::function<void()>& work) override;
 
+  // What authenticators wait and connect by; nullptr in offline tools.
+  signet_worker* worker();
+
   // A budget for one evaluation: fresh but for lookups, of which a session has
   // limits::kLookupsPerSession in all. Return() takes back what is left.
   expand::Budget TakeBudget() const;

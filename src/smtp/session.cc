@@ -3,6 +3,7 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -69,11 +70,15 @@ std::string Waiting(std::string_view octets) {
   return '"' + Printable(octets.substr(0, 150)) + '"' + size;
 }
 
+std::string MechanismOf(const Command& command) {
+  return Echo(command.argument.substr(0, command.argument.find(' ')), 40);
+}
+
 // A command as a log shows it.
 std::string Shown(const Command& command) {
   if (command.verb != "AUTH") return Echo(command.line, 100);
-  const std::string mechanism = command.argument.substr(0, command.argument.find(' '));
-  return "AUTH " + Echo(mechanism, 40) + (mechanism == command.argument ? "" : " ...");
+  const bool more = command.argument.find(' ') != std::string::npos;
+  return "AUTH " + MechanismOf(command) + (more ? " ..." : "");
 }
 
 }  // namespace
@@ -210,23 +215,29 @@ bool Dialogue::ConnectTls() {
 bool Dialogue::Step() {
   if (!input.HasLine() && !Flush()) return false;
   if (Shutting() && input.empty()) return InputTrouble({Input::Status::kCancelled, "", true});
-  Input::Line line;
-  {
-    engine::IdleScope idle;
-    line = input.ReadLine(*stream, limits::kCommandLineMaxBytes, CommandDeadline());
-  }
+  // Where AUTH is offered, a command may hold a password: it is longer, and wiped (A6).
+  const bool auth_offered = !session_.auth_offered.empty();
+  Input::Line line =
+      ReadLine(auth_offered ? limits::kAuthLineMaxBytes : limits::kCommandLineMaxBytes);
   const bool trouble = line.status >= Input::Status::kTimeout;
   if (trouble) return InputTrouble(line);
-  const Command command = ParseCommand(line.text);
+  Command command = ParseCommand(line.text);
   if (certificate_refusal && command.verb != "QUIT") return RefuseCertificate();
-  session_.smtp_command = command.line;
-  session_.smtp_command_argument = command.argument;
+  const bool secret = command.verb == "AUTH";
+  if (!secret && line.status == Input::Status::kLine &&
+      line.text.size() > limits::kCommandLineMaxBytes)
+    line.status = Input::Status::kTooLong;
+  session_.smtp_command = secret ? Shown(command) : command.line;
+  session_.smtp_command_argument = secret ? MechanismOf(command) : command.argument;
   Answer answer = line.status == Input::Status::kLine ? Execute(command) : BadLine(line);
   if (answer.reply) {
     if (answer.fault != Fault::kNone) CountMistake(command, &answer);
     if (!answer.reply->positive() && !answer.ends) CountRefusal(command, &answer);
     Send(*answer.reply);
   }
+  if (secret)
+    for (std::string* text : {&line.text, &command.line, &command.argument})
+      explicit_bzero(text->data(), text->size());
   return !answer.ends;
 }
 
@@ -235,6 +246,11 @@ bool Dialogue::RefuseCertificate() {
   Send(*certificate_refusal);
   ending = "closed: client certificate refused";
   return false;
+}
+
+Input::Line Dialogue::ReadLine(std::size_t max_bytes) {
+  engine::IdleScope idle;
+  return input.ReadLine(*stream, max_bytes, CommandDeadline());
 }
 
 Deadline Dialogue::CommandDeadline() const {
@@ -293,6 +309,7 @@ Answer Dialogue::Execute(const Command& command) {
   if (row == nullptr) return UnknownCommand(command);
   // A client that does not read our refusal of AUTH goes on with its answers.
   password_may_follow_ = command.verb == "AUTH";
+  if (command.verb == "AUTH") session_.authentication_failed = true;
   if (auto answer = OutOfSync(command)) return *answer;
   if (row->idle == Idle::kCounted)
     if (auto answer = TooIdle(command)) return *answer;
@@ -343,6 +360,7 @@ bool Dialogue::IsFree(const Command& command) {
   if (command.verb == "EHLO" || command.verb == "HELO") return std::exchange(free_hello, false);
   if (command.verb == "RSET") return std::exchange(free_rset, false);
   if (command.verb == "STARTTLS") return std::exchange(free_starttls, false);
+  if (command.verb == "AUTH") return std::exchange(free_auth, false);
   return false;
 }
 
@@ -464,8 +482,10 @@ void Dialogue::ForgetSession() {
   session_.esmtp = false;
   session_.auth = {};
   session_.tls = {};
-  starttls_offered = pipelining_offered = false;
-  free_hello = free_rset = free_starttls = true;
+  session_.auth_offered.clear();
+  session_.authentication_failed = false;
+  starttls_offered = pipelining_offered = auth_used = false;
+  free_hello = free_rset = free_starttls = free_auth = true;
 }
 
 // --- access control ------------------------------------------------------------------------------

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 
+#include "src/auth/failures.h"
 #include "src/base/log.h"
 #include "src/engine/engine.h"
 #include "src/facts/session.h"
@@ -24,6 +25,7 @@ struct SessionContext {
   lookup::Worker* lookups = nullptr;  // of this worker and this site; nullptr: all deferred
   Log* log = nullptr;
   const std::atomic<bool>* shutting_down = nullptr;  // answered with 421 at the next command
+  auth::Failures* auth_failures = nullptr;           // nullptr: not counted per source
   BeginTransaction begin;                            // empty: relay::Begin with the site's routes
 };
 

@@ -122,6 +122,8 @@ bool Authenticate(Dialogue& dialogue) {
                                                 budget.get(), dialogue.context.log);
   LogOutcome(dialogue, auth);
   session.auth = std::move(auth);
+  if (session.auth.result == facts::AuthResult::kAuthenticated)
+    session.authentication_failed = false;
   return true;
 }
 
