@@ -82,6 +82,7 @@ class Consistency {
     CheckPorts();
     CheckTls();
     CheckNeeds();
+    CheckSasl();
     CheckIdentities();
     CheckLimits();
     WarnOfWeakness();
@@ -180,6 +181,37 @@ class Consistency {
       Error(authenticator.name_span, "authenticator " + Quoted(authenticator.name) + " needs " +
                                          authenticator.driver->needs + ", which is not set");
     }
+  }
+
+  void Warn(SourceSpan span, std::string message, std::string hint, std::string_view code) {
+    diagnostics_.push_back(
+        {Severity::kWarning, span, std::move(message), std::move(hint), {}, code});
+  }
+
+  // What a client finds behind its certificate.
+  void CheckSasl() {
+    const std::string* after =
+        main_.after_tls_auth ? main_.after_tls_auth.program->constant() : nullptr;
+    const bool known =
+        after == nullptr || *after == "hide" || *after == "external" || *after == "full";
+    if (!known)
+      Error(main_.after_tls_auth.span,
+            "after_tls_auth is " + Quoted(*after) + "; expected hide, external or full");
+    const bool hides = after != nullptr && *after == "hide";
+    const bool certificates =
+        std::any_of(config_.authenticators.begin(), config_.authenticators.end(),
+                    [](const Authenticator& a) { return a.driver && a.driver->after_tls; });
+    if (after != nullptr && known && !hides && !certificates)
+      Warn(Span("after_tls_auth"), "after_tls_auth has no effect: no authenticator runs after TLS",
+           {}, code::kNoEffect);
+    if (!IsSet("after_tls_authorize")) return;
+    if (hides)
+      Warn(Span("after_tls_authorize"), "after_tls_authorize has no effect: AUTH is hidden",
+           "set after_tls_auth to external or full", code::kNoEffect);
+    Warn(Span("after_tls_authorize"),
+         "after_tls_authorize lets a client with a certificate act as somebody else that it names "
+         "(weakens rule A2)",
+         {}, code::kWeakSetting);
   }
 
   static bool Has(const Authenticator& authenticator, std::string_view option) {
