@@ -94,12 +94,18 @@ bool RunNotAfter(Evaluation& e, const Node&, const Certificate& c, const FieldMo
 
 // A name as text; with modifiers, its attributes as a list: all, as LABEL=value, or those
 // with a label, as values. Values are as they are printed, but for commas; "literal" gives
-// them as they are. Attributes that are not valid in their type are left out (I6).
+// them as they are. Attributes that are not valid in their type are left out (I6). "ldap"
+// gives all of it as a directory would.
 bool GiveName(Evaluation& e, const std::vector<crypto::NameAttribute>& name,
               const std::string& text, const FieldModifiers& modifiers, Datum* out, bool* found) {
   if (!modifiers.any) {
     *found = !text.empty();
     return Give(e, text, out);
+  }
+  if (modifiers.form == "ldap") {
+    const std::string whole = crypto::PrintForDirectory(name);
+    *found = !whole.empty();
+    return Give(e, whole, out);
   }
   Elements elements(&e.arena);
   for (const crypto::NameAttribute& a : name) {
@@ -349,29 +355,29 @@ bool RunSpkiSha256(Evaluation& e, const Node&, const Certificate& c, const Field
 // clang-format off
 constexpr std::string_view kSanModifiers = "dirname dns ip mail othername= rid smtputf8 srv upn uri xmpp";
 constexpr CertFieldRow kCertFields[] = {
-  // name               kinds         forms      runs                  the manual says
-  {"aki",               "",           "",        &RunAki,              "the identifier of the issuer's key in lower-case hex"},
-  {"basic_constraints", "ca pathlen", "",        &RunBasicConstraints, "ca=true or ca=false, and perhaps pathlen=N; or one of them"},
-  {"crl_uri",           "",           "",        &RunCrlUri,           "where revocation lists are; a list"},
-  {"eku",               "",           "oid",     &RunEku,              "the purposes, by name or as object identifiers; a list"},
-  {"extension",         "*",          "text",    &RunExtension,        "an extension by its object identifier, as pairs of hex digits or as text"},
-  {"issuer",            "*",          "literal", &RunIssuer,           "the issuer's distinguished name; with modifiers, a list of its parts"},
-  {"key_algorithm",     "",           "",        &RunKeyAlgorithm,     "the key's algorithm, as GnuTLS names it"},
-  {"key_bits",          "",           "",        &RunKeyBits,          "the key's size in bits"},
-  {"key_usage",         "",           "",        &RunKeyUsage,         "what the key may be used for; a list"},
-  {"notafter",          "",           "int",     &RunNotAfter,         "the end of validity; with int, seconds since the epoch"},
-  {"notbefore",         "",           "int",     &RunNotBefore,        "the beginning of validity; with int, seconds since the epoch"},
-  {"ocsp_uri",          "",           "",        &RunOcspUri,          "where OCSP responders are; a list"},
-  {"policy",            "",           "",        &RunPolicy,           "the policies, as object identifiers; a list"},
-  {"serial_number",     "",           "",        &RunSerialNumber,     "the serial number in lower-case hex without leading zeros"},
-  {"sid",               "",           "",        &RunSid,              "the security identifier of a Windows account"},
-  {"sig_algorithm",     "",           "",        &RunSigAlgorithm,     "the signature's algorithm, as GnuTLS names it"},
-  {"signature",         "",           "",        &RunSignature,        "the signature as pairs of hex digits"},
-  {"ski",               "",           "",        &RunSki,              "the identifier of the key in lower-case hex"},
-  {"spki_sha256",       "",           "hex",     &RunSpkiSha256,       "SHA-256 of the public key in base64; with hex, in lower-case hex"},
-  {"subj_altname",      kSanModifiers, "",       &RunSubjAltName,      "the alternative names: of one kind, or dns, uri and mail; a list"},
-  {"subject",           "*",          "literal", &RunSubject,          "the subject's distinguished name; with modifiers, a list of its parts"},
-  {"version",           "",           "",        &RunVersion,          "the version: 3 for X.509v3"},
+  // name               kinds         forms           runs                  the manual says
+  {"aki",               "",           "",             &RunAki,              "the identifier of the issuer's key in lower-case hex"},
+  {"basic_constraints", "ca pathlen", "",             &RunBasicConstraints, "ca=true or ca=false, and perhaps pathlen=N; or one of them"},
+  {"crl_uri",           "",           "",             &RunCrlUri,           "where revocation lists are; a list"},
+  {"eku",               "",           "oid",          &RunEku,              "the purposes, by name or as object identifiers; a list"},
+  {"extension",         "*",          "text",         &RunExtension,        "an extension by its object identifier, as pairs of hex digits or as text"},
+  {"issuer",            "*",          "ldap literal", &RunIssuer,           "the issuer's distinguished name; with modifiers, a list of its parts"},
+  {"key_algorithm",     "",           "",             &RunKeyAlgorithm,     "the key's algorithm, as GnuTLS names it"},
+  {"key_bits",          "",           "",             &RunKeyBits,          "the key's size in bits"},
+  {"key_usage",         "",           "",             &RunKeyUsage,         "what the key may be used for; a list"},
+  {"notafter",          "",           "int",          &RunNotAfter,         "the end of validity; with int, seconds since the epoch"},
+  {"notbefore",         "",           "int",          &RunNotBefore,        "the beginning of validity; with int, seconds since the epoch"},
+  {"ocsp_uri",          "",           "",             &RunOcspUri,          "where OCSP responders are; a list"},
+  {"policy",            "",           "",             &RunPolicy,           "the policies, as object identifiers; a list"},
+  {"serial_number",     "",           "",             &RunSerialNumber,     "the serial number in lower-case hex without leading zeros"},
+  {"sid",               "",           "",             &RunSid,              "the security identifier of a Windows account"},
+  {"sig_algorithm",     "",           "",             &RunSigAlgorithm,     "the signature's algorithm, as GnuTLS names it"},
+  {"signature",         "",           "",             &RunSignature,        "the signature as pairs of hex digits"},
+  {"ski",               "",           "",             &RunSki,              "the identifier of the key in lower-case hex"},
+  {"spki_sha256",       "",           "hex",          &RunSpkiSha256,       "SHA-256 of the public key in base64; with hex, in lower-case hex"},
+  {"subj_altname",      kSanModifiers, "",             &RunSubjAltName,      "the alternative names: of one kind, or dns, uri and mail; a list"},
+  {"subject",           "*",          "ldap literal", &RunSubject,          "the subject's distinguished name; with modifiers, a list of its parts"},
+  {"version",           "",           "",             &RunVersion,          "the version: 3 for X.509v3"},
 };
 // clang-format on
 static_assert(SortedAndUnique(kCertFields), "keep kCertFields in order of name");

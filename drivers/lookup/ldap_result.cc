@@ -1,7 +1,37 @@
 #include "drivers/lookup/ldap_result.h"
 
+#include <strings.h>
+
 namespace signet::ldap {
 namespace {
+
+// An attribute with the option "binary" (RFC 4522) has values that are no text.
+bool IsBinary(std::string_view name) {
+  constexpr std::string_view kOption = "binary";
+  for (std::size_t at = name.find(';'); at != name.npos;) {
+    name.remove_prefix(at + 1);
+    at = name.find(';');
+    const std::string_view option = name.substr(0, at);
+    if (option.size() == kOption.size() &&
+        strncasecmp(option.data(), kOption.data(), option.size()) == 0)
+      return true;
+  }
+  return false;
+}
+
+std::string Base64(std::string_view octets) {
+  constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string out;
+  out.reserve((octets.size() + 2) / 3 * 4);
+  for (std::size_t i = 0; i < octets.size(); i += 3) {
+    unsigned bits = 0;
+    for (std::size_t k = i; k < i + 3; ++k)
+      bits = bits << 8 | (k < octets.size() ? static_cast<unsigned char>(octets[k]) : 0u);
+    for (unsigned k = 0; k < 4; ++k)
+      out += i + k > octets.size() ? '=' : kDigits[bits >> (18 - 6 * k) & 63];
+  }
+  return out;
+}
 
 void AppendDoubled(std::string* out, std::string_view value) {
   for (const char c : value) {
@@ -27,7 +57,10 @@ void AppendPlain(std::string* out, const Entry& entry) {
     for (const std::string& value : attribute.values) {
       if (!first) out->push_back(',');
       first = false;
-      AppendDoubled(out, value);
+      if (IsBinary(attribute.name))
+        *out += Base64(value);
+      else
+        AppendDoubled(out, value);
     }
 }
 
@@ -42,7 +75,10 @@ void AppendPairs(std::string* out, const Entry& entry) {
     for (const std::string& value : attribute.values) {
       if (!first_value) out->push_back(',');
       first_value = false;
-      AppendQuoted(out, value);
+      if (IsBinary(attribute.name))
+        *out += Base64(value);
+      else
+        AppendQuoted(out, value);
     }
     out->push_back('"');
   }

@@ -23,7 +23,8 @@ enum class Form : std::uint8_t { kOne, kMany, kDn };  // ldap, ldapm, ldapdn
 bool HasValues(const std::vector<Entry>& entries);
 
 // One attribute requested: its values joined by commas, commas inside them doubled.
-// Otherwise name="values" pairs. Entries are joined by newlines (ldapm).
+// Otherwise name="values" pairs. Entries are joined by newlines (ldapm). Values of
+// attributes with the option "binary" are in base64.
 std::string FormatEntries(const std::vector<Entry>& entries, Form form,
                           std::size_t attributes_requested);
 

@@ -169,6 +169,19 @@ std::string PrintAttributes(const std::vector<NameAttribute>& attributes) {
   return out;
 }
 
+std::string PrintForDirectory(const std::vector<NameAttribute>& attributes) {
+  std::string out;
+  for (std::size_t end = attributes.size(), begin = end; end > 0; end = begin) {
+    while (begin > 0 && attributes[begin - 1].rdn == attributes[end - 1].rdn) --begin;
+    for (std::size_t i = begin; i < end; ++i) {
+      if (!attributes[i].valid) return "";
+      if (!out.empty()) out += i == begin ? ',' : '+';
+      out += attributes[i].label + "=" + PrintValue(attributes[i], Commas::kEscaped);
+    }
+  }
+  return out;
+}
+
 std::string PrintName(std::string_view der) {
   gnutls_x509_dn_t dn = nullptr;
   if (gnutls_x509_dn_init(&dn) < 0) return "";

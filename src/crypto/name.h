@@ -36,6 +36,10 @@ std::string PrintValue(const NameAttribute& attribute, Commas commas);
 // All attributes as PrintName writes them, without asking the library.
 std::string PrintAttributes(const std::vector<NameAttribute>& attributes);
 
+// The name as RFC 4514 and so directories write it: the last RDN first. Empty where an
+// attribute is not valid in its type.
+std::string PrintForDirectory(const std::vector<NameAttribute>& attributes);
+
 // The text of an ASN.1 string as UTF-8, by its declared type (rule I6). nullopt: the type
 // is none of text, the octets are not valid in it, or there is a control character.
 std::optional<std::string> DecodeText(std::uint8_t tag, std::string_view octets);

@@ -5,6 +5,8 @@
 
 #include <filesystem>
 
+#include "src/base/codec.h"
+#include "src/base/text.h"
 #include "test/support/clients.h"
 #include "test/support/example.h"
 #include "test/support/slapd.h"
@@ -22,10 +24,74 @@ using testing::MailName;
 using ::testing::Not;
 using ::testing::StartsWith;
 
+// What the directory holds besides test/support/directory.ldif.
+constexpr char kStaff[] = R"(
+dn: ou=services,dc=example,dc=org
+objectClass: organizationalUnit
+ou: services
+
+dn: cn=signet,ou=services,dc=example,dc=org
+objectClass: organizationalRole
+objectClass: simpleSecurityObject
+cn: signet
+userPassword: only for "reading" & such
+
+dn: ou=staff,dc=example,dc=org
+objectClass: organizationalUnit
+ou: staff
+
+dn: cn=Ann,ou=staff,dc=example,dc=org
+objectClass: user
+cn: Ann
+sn: Ann
+userPrincipalName: Ann@corp.example.org
+objectSid: S-1-5-21-1004336348-1177238915-682003330-1104
+userAccountControl: 512
+mail: ann.miller@example.org
+proxyAddresses: smtp:ann@example.org
+
+dn: cn=Ben,ou=staff,dc=example,dc=org
+objectClass: user
+cn: Ben
+sn: Ben
+userPrincipalName: ben@corp.example.org
+objectSid: S-1-5-21-1004336348-1177238915-682003330-1105
+userAccountControl: 512
+mail: ben@example.org
+
+dn: cn=Gone,ou=staff,dc=example,dc=org
+objectClass: user
+cn: Gone
+sn: Gone
+userPrincipalName: gone@corp.example.org
+objectSid: S-1-5-21-1004336348-1177238915-682003330-1106
+userAccountControl: 514
+mail: gone@example.org
+
+dn: ou=people,dc=example,dc=org
+objectClass: organizationalUnit
+ou: people
+
+dn: uid=carol,ou=people,dc=example,dc=org
+objectClass: inetOrgPerson
+uid: carol
+cn: Carol
+sn: Carol
+mail: carol@example.org
+mail: carol.smith@example.org
+
+dn: uid=dave,ou=people,dc=example,dc=org
+objectClass: inetOrgPerson
+uid: dave
+cn: Dave
+sn: Dave
+mail: dave@example.org
+)";
+
 // What all examples share: an authority, a directory, a mail server behind.
 struct Site {
   Authority authority;
-  Slapd slapd;
+  Slapd slapd{kStaff, {ReadFile(authority.pem("server")), ReadFile(authority.key("server"))}};
   Upstream upstream;
   static Site& Get() {
     static Site site;
@@ -245,6 +311,99 @@ TEST_F(Examples, DevicesSpiffe) {
   EXPECT_THAT(Client("probe").Submit("probe-a@monitor.example.org", "pager@sms.example.net",
                                      "Subject: long\r\n\r\n" + Lines(70'000)),
               StartsWith("552 5.3.4 an alarm has at most 64 KiB"));
+}
+
+// Extension 1.3.6.1.4.1.311.25.2 as the Windows authority writes it.
+testing::RawExtension SidExtension(const std::string& sid) {
+  const std::string value = testing::Tlv(0xa0, testing::Tlv(0x04, sid));
+  return {"1.3.6.1.4.1.311.25.2", false,
+          testing::Sequence({testing::Tlv(0xa0, testing::Oid("1.3.6.1.4.1.311.25.2.1") + value)})};
+}
+
+TEST_F(Examples, ActiveDirectory) {
+  const std::string domain = "S-1-5-21-1004336348-1177238915-682003330-";
+  const auto issue = [&](const std::string& name, const std::string& upn, const std::string& rid) {
+    CertificateSpec spec = Named(name, {});
+    if (!upn.empty())
+      spec.alternative_names = {testing::OtherName("1.3.6.1.4.1.311.20.2.3", testing::Utf8(upn))};
+    if (!rid.empty()) spec.extra = {SidExtension(domain + rid)};
+    Make(name, spec);
+  };
+  issue("ad-ann", "ann@corp.example.org", "1104");
+  issue("ad-ann-sid", "", "1104");
+  issue("ad-weak", "ann@corp.example.org", "");        // anybody could ask for that name
+  issue("ad-forged", "ann@corp.example.org", "1105");  // Ben's, with Ann's name
+  issue("ad-gone", "gone@corp.example.org", "1106");
+  issue("ad-unknown", "ann@corp.example.org", "1999");
+  issue("ad-mapped", "", "");
+  site().slapd.Modify(
+      "dn: cn=Ben,ou=staff,dc=example,dc=org\nchangetype: modify\n"
+      "add: altSecurityIdentities\naltSecurityIdentities: X509:<SKI>" +
+      Lower(HexDigest("SHA1", authority().issued("ad-mapped").key.PublicDer())) + "\n");
+  const std::string servers = site().slapd.host_and_port();
+  Start("active-directory.conf",
+        {.places = {{"dc1.example.org : dc2.example.org", servers}},
+         .files = {{"ldap-password.conf", R"(LDAP_PASSWORD = only for "reading" & such)"},
+                   {"directory-ca.pem", ReadFile(authority().root())}}});
+  EXPECT_EQ(example_->complaints(), "");
+
+  const std::string ann = "ann.miller@example.org";
+  ExpectAccepted({Program::kGnutlsCli, "ad-ann", ann}, "domain:Ann@corp.example.org");
+  ExpectAccepted({Program::kSwaks, "ad-ann", "Ann@example.org"}, "domain:Ann@corp.example.org");
+  ExpectAccepted(Visit{Program::kMsmtp, "ad-ann-sid", ann}.OnConnect(),
+                 "domain:Ann@corp.example.org");
+  ExpectAccepted({Program::kPython, "ad-mapped", "ben@example.org"}, "domain:ben@corp.example.org");
+
+  ExpectRefused({Program::kCurl, "ad-ann", "ben@example.org"}, "550",
+                "Ann@corp.example.org may not send as ben@example.org");
+  for (const char* name : {"", "ad-weak", "ad-forged", "ad-gone", "ad-unknown"}) {
+    ExpectRefused({Program::kOpenssl, name, ann}, "550 5.7.1 sending needs your smart card",
+                  *name == '\0' ? "rejected MAIL" : "domain authenticator failed");
+  }
+
+  site().slapd.Kill();
+  ExpectRefused({Program::kSwaks, "ad-ann", ann}, "451 4.7.0", "435 Unable to authenticate");
+  site().slapd.Start();
+}
+
+TEST_F(Examples, LdapCertificate) {
+  CertificateSpec odd = Named("Carol", {});
+  odd.serial = std::string("\x00\xa1\xb2\xc3", 4);
+  Make("pub-carol", odd);
+  Make("pub-carol-2", Named("Carol", {}));
+  Make("pub-lost", Named("Carol", {}));
+  CertificateSpec twin = Named("Dave", {});  // of the same issuer and number as Carol's
+  twin.serial = odd.serial;
+  Make("pub-twin", twin);
+  const auto der = [](const std::string& name) {
+    return EncodeBase64(authority().issued(name).der);
+  };
+  site().slapd.Modify(
+      "dn: uid=carol,ou=people,dc=example,dc=org\nchangetype: modify\n"
+      "add: userCertificate;binary\n"
+      "userCertificate;binary:: " +
+      der("pub-carol") + "\nuserCertificate;binary:: " + der("pub-carol-2") +
+      "\nuserCertificate;binary:: " + der("pub-lost") + "\n");
+  Start("ldap-certificate.conf", {.places = {{"ldap.example.org", site().slapd.host_and_port()}}});
+  EXPECT_EQ(example_->complaints(), "");
+
+  ExpectAccepted({Program::kOpenssl, "pub-carol", "carol@example.org"}, "directory:carol");
+  ExpectAccepted({Program::kCurl, "pub-carol-2", "carol.smith@example.org"}, "directory:carol");
+  ExpectAccepted({Program::kPython, "pub-lost", "carol@example.org"}, "directory:carol");
+  ExpectRefused({Program::kGnutlsCli, "pub-carol", "dave@example.org"},
+                "550 5.7.1 carol may not send as dave@example.org", "rejected MAIL");
+
+  // Taken out of the entry it is nobody's.
+  site().slapd.Modify(
+      "dn: uid=carol,ou=people,dc=example,dc=org\nchangetype: modify\n"
+      "delete: userCertificate;binary\nuserCertificate;binary:: " +
+      der("pub-lost") + "\n");
+  const std::string refusal = "sending needs a certificate that is in our directory";
+  ExpectRefused({Program::kPython, "pub-lost", "carol@example.org"}, refusal,
+                "directory authenticator failed");
+  ExpectRefused({Program::kSwaks, "pub-twin", "carol@example.org"}, "550 5.7.1 " + refusal,
+                "directory authenticator failed");
+  ExpectRefused({Program::kMsmtp, "", "carol@example.org"}, refusal, "rejected MAIL");
 }
 
 }  // namespace

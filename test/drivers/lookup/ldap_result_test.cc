@@ -26,6 +26,16 @@ TEST(LdapResult, SeveralOrNoneGivePairsInTheServersOrder) {
             "a=\"l\\nm\" c=\"\"");
 }
 
+TEST(LdapResult, ValuesThatAreNoTextAreInBase64) {
+  const std::vector<Entry> entries = {
+      {"x", {{"userCertificate;binary", {"", "0", "0,", std::string("0,\0", 3), "0,\xff\xfe"}}}}};
+  EXPECT_EQ(FormatEntries(entries, Form::kOne, 1), ",MA==,MCw=,MCwA,MCz//g==");
+  EXPECT_EQ(FormatEntries({{"x", {{"c;x-a;BINARY", {"0,"}}}}}, Form::kOne, 0),
+            "c;x-a;BINARY=\"MCw=\"");
+  EXPECT_EQ(FormatEntries({{"x", {{"c;binary-x", {"a,"}}, {"binary", {"b"}}}}}, Form::kOne, 1),
+            "a,,,b");
+}
+
 TEST(LdapResult, EntriesAreLines) {
   const std::vector<Entry> entries = {{"x", {{"a", {"1"}}}}, {"y", {}}, {"z", {{"a", {"2"}}}}};
   EXPECT_EQ(FormatEntries(entries, Form::kMany, 1), "1\n\n2");
