@@ -1,5 +1,7 @@
 #include "drivers/host/host_api.h"
 
+#include <string.h>
+
 #include <chrono>
 
 namespace signet::drivers {
@@ -42,8 +44,10 @@ void SetAuth(signet_call* call, std::uint32_t number, const signet_value* value)
 }
 
 void SetAuthText(signet_call* call, std::uint32_t number, signet_text text) noexcept {
-  if (number >= 1 && number <= 4)
-    call->SetAuth(number, Value(std::string(View(text)), kFromClient));
+  if (number < 1 || number > 4) return;
+  Value value(std::string(View(text)), kFromClient);
+  call->SetAuth(number, value);
+  explicit_bzero(value.text.data(), value.text.size());  // it may be a password
 }
 
 signet_verdict CheckCondition(signet_call* call) noexcept { return call->CheckCondition(); }

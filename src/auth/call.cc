@@ -79,6 +79,19 @@ signet_expanded Call::Expand(std::uint32_t option, const signet_value** value) {
   return SIGNET_EXPANDED;
 }
 
+// What options gave may be passwords (rule A6).
+void Call::WipeValues() {
+  for (signet_value& value : values_) Wipe(&value.value);
+  values_.clear();
+}
+
+void Call::SetAuth(std::uint32_t number, const Value& value) {
+  Value& variable = session_.auth_vars[number - 1];
+  if (&variable == &value) return;
+  Wipe(&variable);
+  variable = value;
+}
+
 bool Call::OptionText(std::uint32_t option, std::string_view* text) {
   if (option >= instance_.options.size()) return false;
   const auto& set = instance_.options[option];
@@ -235,6 +248,7 @@ signet_verdict Call::Step(void** state, signet_text response) {
   challenge_.clear();
   const signet_verdict verdict =
       instance_.driver->abi->step(drivers::HostTable(), this, state, response);
+  WipeValues();
   // A forced failure lets an exchange go on, so that an unknown account has as many steps as
   // a known one (rule A4); it is remembered, and no later step accepts.
   if (verdict == SIGNET_CONTINUE && !failed_) return verdict;

@@ -47,13 +47,12 @@ class Call final : public signet_call {
   };
   Call(const config::Authenticator& instance, World world)
       : instance_(instance), session_(world.session), world_(world) {}
+  ~Call() override { WipeValues(); }
 
   signet_expanded Expand(std::uint32_t option, const signet_value** value) override;
   bool OptionText(std::uint32_t option, std::string_view* text) override;
   bool OptionNumber(std::uint32_t option, std::int64_t* number) override;
-  void SetAuth(std::uint32_t number, const Value& value) override {
-    session_.auth_vars[number - 1] = value;
-  }
+  void SetAuth(std::uint32_t number, const Value& value) override;
   signet_verdict CheckCondition() override;
   void Reason(std::string_view text) override { reason_ = text; }
   void Challenge(std::string_view text) override { challenge_ = text; }
@@ -94,6 +93,7 @@ class Call final : public signet_call {
   signet_verdict Matches(const expand::ListElement& element);
   signet_verdict FindMatch();
   signet_verdict Condition();
+  void WipeValues();
   signet_verdict Narrow(signet_verdict verdict);
 
   const config::Authenticator& instance_;
