@@ -210,6 +210,35 @@ std::string FindUnquoted(const Text& query, const LookupType& type) {
   return "";
 }
 
+namespace {
+
+// A setting, or the query itself: what may stand behind a password.
+bool IsSettingOrUrl(std::string_view word) {
+  const std::size_t mark = word.find_first_of("=:");
+  return mark != word.npos && mark > 0 &&
+         std::all_of(word.begin(), word.begin() + static_cast<std::ptrdiff_t>(mark), IsAlpha) &&
+         (word[mark] == '=' || word.substr(mark).starts_with("://"));
+}
+
+// Where a password that begins at `begin` ends. Behind one that is not quoted as it should
+// be comes more of it.
+std::size_t EndOfPassword(std::string_view query, std::size_t begin) {
+  std::size_t i = begin;
+  if (i < query.size() && query[i] == '"') {
+    for (++i; i < query.size() && query[i] != '"'; ++i)
+      if (query[i] == '\\') ++i;
+    i = std::min(i + 1, query.size());
+  }
+  while (true) {
+    while (i < query.size() && !IsSpace(query[i])) ++i;
+    const std::size_t next = query.find_first_not_of(" \t\r\n", i);
+    if (next == query.npos || IsSettingOrUrl(query.substr(next))) return i;
+    i = next;
+  }
+}
+
+}  // namespace
+
 std::string WithoutPasswords(std::string_view query) {
   std::string shown;
   for (std::size_t i = 0; i < query.size();) {
@@ -221,14 +250,7 @@ std::string WithoutPasswords(std::string_view query) {
     }
     shown += query.substr(i, 5);
     shown += "***";
-    i += 5;
-    if (i < query.size() && query[i] == '"') {
-      for (++i; i < query.size() && query[i] != '"'; ++i)
-        if (query[i] == '\\') ++i;
-      i = std::min(i + 1, query.size());
-    } else {
-      while (i < query.size() && !IsSpace(query[i])) ++i;
-    }
+    i = EndOfPassword(query, i + 5);
   }
   return shown;
 }
