@@ -7,7 +7,12 @@ namespace {
 
 // What a session must have before any expression is looked at (I1, I18, I19): "" or why
 // its certificate is none for us.
-std::string WhyUnfit(const crypto::Certificate& certificate) {
+std::string WhyUnfit(const config::Authenticator& instance, const facts::Tls& tls) {
+  const crypto::Certificate& certificate = *tls.peer;
+  // TLS 1.2 sends certificates in clear. The names of versions sort as the versions do.
+  const std::string& oldest = instance.server_tls_version_min.text;
+  if (oldest != "TLS1.2" && tls.version < oldest)
+    return tls.version + " is older than server_tls_version_min";
   if (!certificate.within_limits()) return "names in the certificate are over a limit";
   if (certificate.is_ca()) return "the certificate may sign certificates: it is not a client's";
   return "";
@@ -29,13 +34,20 @@ const config::Authenticator* FindAfterTls(const config::Config& config) {
   return nullptr;
 }
 
+crypto::Purpose PurposeOfClients(const config::Config& config) {
+  const config::Authenticator* instance = FindAfterTls(config);
+  const std::string eku = instance != nullptr ? instance->server_eku.text : "";
+  if (eku == "allow-server") return crypto::Purpose::kTlsClientOrServer;
+  return eku == "ignore" ? crypto::Purpose::kAnyClient : crypto::Purpose::kTlsClient;
+}
+
 facts::Auth AuthenticateAfterTls(const config::Config& config, facts::Session& session,
                                  expand::Services& services, expand::Budget& budget, Log* log) {
   const config::Authenticator* instance = FindAfterTls(config);
   const facts::Tls& tls = session.tls;
   if (instance == nullptr || !tls.active || tls.peer == nullptr) return {};
   if (!tls.verified) return tls.verify_deferred ? DeferUnverified(tls) : facts::Auth{};
-  if (const std::string why = WhyUnfit(*tls.peer); !why.empty()) {
+  if (const std::string why = WhyUnfit(*instance, tls); !why.empty()) {
     facts::Auth auth;
     Fail(&auth, why);
     return auth;

@@ -4,6 +4,7 @@
 #include "expand/expand.h"
 #include "src/base/log.h"
 #include "src/config/config.h"
+#include "src/crypto/trust.h"
 #include "src/facts/session.h"
 
 namespace signet::auth {
@@ -29,6 +30,9 @@ facts::Auth AuthenticateAfterTls(const config::Config& config, facts::Session& s
 
 // Whether the configuration has an authenticator that runs after TLS (for checks).
 const config::Authenticator* FindAfterTls(const config::Config& config);
+
+// What clients' certificates must have been made for: its server_eku.
+crypto::Purpose PurposeOfClients(const config::Config& config);
 
 }  // namespace signet::auth
 #endif

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "src/auth/authenticate.h"
 #include "src/crypto/trust.h"
 #include "src/engine/engine.h"
 
@@ -69,7 +70,7 @@ Pem Verify(const std::vector<crypto::CertificatePtr>& chain, const config::Confi
   std::vector<std::string_view> ders;
   for (const crypto::CertificatePtr& certificate : chain) ders.push_back(certificate->der());
   crypto::ChainStatus status =
-      store.value()->Verify(ders, crypto::Purpose::kTlsClient, services.Now());
+      store.value()->Verify(ders, auth::PurposeOfClients(config), services.Now());
   return status.verified ? std::string() : status.reason;
 }
 

@@ -257,6 +257,7 @@ class Checker {
     Scope scope;
     std::string_view noun;  // "router"
     std::vector<std::string_view> drivers;
+    bool after_tls = false;  // the block's driver runs after TLS
   };
 
   // The name of a block's driver: "" where there is none, or none that exists.
@@ -314,7 +315,11 @@ class Checker {
       }
       const Row<T>* row = FindRow(rows, named.name);
       if (row && (row->driver.empty() || (row->driver == driver && have_driver))) {
-        if (scope.IsFirst(named)) reader_.Fill(*row, named, target);
+        if (row->after_tls && !kind.after_tls) {
+          ReportNotAfterTls(named, driver);
+        } else if (scope.IsFirst(named)) {
+          reader_.Fill(*row, named, target);
+        }
         continue;
       }
       if (driver.empty()) continue;  // who knows what its options are
@@ -324,9 +329,17 @@ class Checker {
       ReportUnknown(named, row ? row->driver : std::string_view(), have_driver, names);
     }
     for (const Row<T>& row : rows) {
-      bool applies = row.driver.empty() || row.driver == driver;
+      bool applies =
+          (row.driver.empty() || row.driver == driver) && (kind.after_tls || !row.after_tls);
       if (applies && !scope.IsSet(row.name)) reader_.FillDefault(row, target);
     }
+  }
+
+  void ReportNotAfterTls(const NamedSetting& named, std::string_view driver) {
+    if (driver.empty()) return;  // that is reported already
+    reader_.Error(named.setting->name, "option " + Quoted(named.name) +
+                                           " is for drivers that run after TLS, which " +
+                                           Quoted(driver) + " does not");
   }
 
   void ReportUnknown(const NamedSetting& named, std::string_view owner, bool have_driver,
@@ -366,6 +379,7 @@ class Checker {
     authenticator.name = std::string(block.name.view());
     authenticator.name_span = block.name;
     authenticator.driver = name.empty() ? nullptr : registry_.FindAuth(name);
+    kind.after_tls = authenticator.driver && authenticator.driver->after_tls;
     std::vector<std::string_view> names = NamesOf(AuthenticatorRows(), name);
     if (authenticator.driver) {
       authenticator.options.resize(authenticator.driver->options.size());

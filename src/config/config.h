@@ -70,6 +70,8 @@ struct Authenticator : Named {
   std::string public_name;
   Expanded server_condition, server_set_id, server_advertise_condition;
   Expanded server_mail_auth_condition;
+  // Of a driver that runs after TLS.
+  Text server_eku, server_ca_names, server_tls_version_min;
   // Of those that run after TLS.
   Expanded server_match;
   bool server_require_verified = true;
@@ -141,6 +143,8 @@ struct Main {
   Expanded tls_advertise_hosts, tls_verify_hosts, tls_try_verify_hosts;
   Expanded tls_certificate, tls_privatekey, tls_verify_certificates, tls_crl;
   Expanded tls_require_ciphers, tls_resumption_hosts;
+  Expanded tls_ocsp_file, tls_alpn, hosts_require_alpn;
+  Text tls_crl_on_stale;
 
   // SASL
   Expanded after_tls_auth, after_tls_authorize, auth_advertise_hosts;

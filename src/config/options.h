@@ -25,6 +25,12 @@ using Member =
     std::variant<bool T::*, std::int64_t T::*, std::chrono::milliseconds T::*, std::string T::*,
                  std::vector<std::string> T::*, Text T::*, Expanded T::*, AclWhen>;
 
+// The words that a Text option may be, between blanks; `all` empty: any text. Those of
+// `weak` are warned about, in these words (rule C5).
+struct Words {
+  std::string_view all, weak, weakens;
+};
+
 template <typename T>
 struct Row {
   std::string_view name;
@@ -36,6 +42,8 @@ struct Row {
   facts::Phase phase = facts::Phase::kLoad;  // expanded in; for Expanded and AclWhen
   std::optional<ListKind> list = std::nullopt;
   std::string_view driver = {};  // the driver it is private to; empty: generic
+  Words words = {};
+  bool after_tls = false;  // of authenticators: for drivers that run after TLS only
 };
 
 std::span<const Row<Main>> MainRows();

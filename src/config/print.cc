@@ -73,6 +73,10 @@ std::string_view DriverName(const Authenticator& authenticator) {
   return authenticator.driver->name;
 }
 
+bool RunsAfterTls(const Router&) { return false; }
+bool RunsAfterTls(const Transport&) { return false; }
+bool RunsAfterTls(const Authenticator& authenticator) { return authenticator.driver->after_tls; }
+
 std::string PrivateLines(const Config&, const Router&) { return {}; }
 std::string PrivateLines(const Config&, const Transport&) { return {}; }
 std::string PrivateLines(const Config& config, const Authenticator& authenticator) {
@@ -116,6 +120,7 @@ std::string InstanceLines(const Config& config, const Instances<T>& kind, const 
   std::string lines = Line("driver", driver);
   for (const Row<T>& row : kind.rows) {
     if (!row.driver.empty() && row.driver != driver) continue;
+    if (row.after_tls && !RunsAfterTls(instance)) continue;
     lines += RowLine(row, instance, IsHidden(config, kind.noun, driver, row.name));
   }
   return lines + PrivateLines(config, instance);

@@ -2,6 +2,8 @@
 
 #include <type_traits>
 
+#include "src/base/codes.h"
+#include "src/base/log.h"
 #include "src/base/text.h"
 #include "src/config/scalars.h"
 
@@ -86,6 +88,25 @@ Expanded ValueReader::Compile(SourceSpan span, facts::Phase phase) {
   return {span, expand::Compile(span, phase, names_, &diagnostics_)};
 }
 
+bool ValueReader::IsOneOf(std::string_view option, const Words& words, SourceSpan value) {
+  const auto holds = [](std::string_view all, std::string_view word) {
+    return !word.empty() && word.find(' ') == word.npos &&
+           (' ' + std::string(all) + ' ').find(' ' + std::string(word) + ' ') != std::string::npos;
+  };
+  const std::string_view word = value.view();
+  if (words.all.empty()) return true;
+  if (!holds(words.all, word)) {
+    Error(value, "one of \"" + std::string(words.all) + "\" expected for " + std::string(option) +
+                     ", but \"" + Printable(word) + "\" found");
+    return false;
+  }
+  if (holds(words.weak, word))
+    Report(Severity::kWarning, value,
+           std::string(option) + " is \"" + std::string(word) + "\": " + std::string(words.weakens),
+           {}, {}, code::kWeakSetting);
+  return true;
+}
+
 template <typename T>
 bool ValueReader::Fill(const Row<T>& row, const NamedSetting& named, T* target) {
   auto fill = [&](auto member) {
@@ -114,6 +135,7 @@ bool ValueReader::Fill(const Row<T>& row, const NamedSetting& named, T* target) 
       } else if constexpr (std::is_same_v<Type, std::vector<std::string> T::*>) {
         target->*member = SplitAdministratorList(span->view());
       } else if constexpr (std::is_same_v<Type, Text T::*>) {
+        if (!IsOneOf(row.name, row.words, *span)) return false;
         target->*member = Text{std::string(span->view()), *span};
       } else if constexpr (std::is_same_v<Type, Expanded T::*>) {
         target->*member = Compile(*span, row.phase);

@@ -52,6 +52,8 @@ class ValueReader {
   }
 
  private:
+  // Reports where the value is none of the words, and where it is a weak one.
+  bool IsOneOf(std::string_view option, const Words& words, SourceSpan value);
   // What every option but a boolean needs: "=", and no "no_".
   bool HasValue(const NamedSetting& named);
 

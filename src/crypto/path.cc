@@ -126,20 +126,43 @@ bool HasUsage(const Certificate& certificate, std::uint32_t bit) {
   return usage && (*usage & bit);
 }
 
-bool HasPurpose(const Certificate& certificate, Purpose purpose) {
+// What a certificate may be used for, as bits; none where the extension is malformed.
+enum : unsigned { kForClients = 1, kForServers = 2, kForOthers = 4 };
+
+unsigned PurposesOf(const Certificate& certificate) {
   const auto value = certificate.ExtensionView(kOidPurposes);
-  if (!value) return true;
+  if (!value) return kForClients | kForServers | kForOthers;
   const auto sequence = der::Only(*value, der::kSequence);
-  if (!sequence) return false;
-  const auto wanted = purpose == Purpose::kTlsClient ? kPurposeClient : kPurposeServer;
+  if (!sequence) return 0;
   der::Reader reader(sequence->content);
-  bool found = false;
+  unsigned found = 0;
   while (const auto oid = reader.Next()) {
-    if (oid->tag != der::kOid) return false;
+    if (oid->tag != der::kOid) return 0;
     const auto text = der::OidText(oid->content);
-    found = found || text == wanted || text == kPurposeAny;
+    const bool any = text == kPurposeAny;
+    found |= any || text == kPurposeClient ? kForClients : 0;
+    found |= any || text == kPurposeServer ? kForServers : 0;
+    found |= kForOthers;
   }
-  return found && reader.done();
+  return reader.done() ? found : 0;
+}
+
+unsigned Wanted(Purpose purpose) {
+  switch (purpose) {
+    case Purpose::kTlsClient:
+      return kForClients;
+    case Purpose::kTlsServer:
+      return kForServers;
+    case Purpose::kTlsClientOrServer:
+      return kForClients | kForServers;
+    case Purpose::kAnyClient:
+      return kForClients | kForServers | kForOthers;
+  }
+  return 0;
+}
+
+bool HasPurpose(const Certificate& certificate, Purpose purpose) {
+  return (PurposesOf(certificate) & Wanted(purpose)) != 0;
 }
 
 bool IsSelfIssued(const Certificate& certificate) {
@@ -176,7 +199,7 @@ std::string FlawOfIssuer(const Certificate& issuer, std::size_t below, Purpose p
 
 std::string FlawOfLeaf(const Certificate& leaf, Purpose purpose) {
   if (!leaf.within_limits()) return "certificate over limits";
-  if (purpose == Purpose::kTlsClient && leaf.is_ca()) return "certificate authority as client";
+  if (IsClientPurpose(purpose) && leaf.is_ca()) return "certificate authority as client";
   if (!HasUsage(leaf, kUsageDigitalSignature)) return "key usage does not allow signatures";
   if (!HasPurpose(leaf, purpose)) return "wrong key purpose";
   return "";
@@ -239,6 +262,13 @@ bool NameConstraintWorkFits(const Path& path) {
     if (parsed) constraints += parsed->size();
   }
   return names * constraints <= limits::kNameConstraintWork;
+}
+
+bool HasPurposeThroughout(const Path& path, Purpose purpose) {
+  const auto issuers = IssuersOf(path);
+  return HasPurpose(*path.below.front(), purpose) &&
+         std::all_of(issuers.begin(), issuers.end(),
+                     [purpose](const Certificate* issuer) { return HasPurpose(*issuer, purpose); });
 }
 
 std::string FlawOf(const Path& path, Purpose purpose, std::int64_t now) {

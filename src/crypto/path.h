@@ -31,6 +31,9 @@ std::optional<Path> FindPath(const std::vector<CertificatePtr>& sent,
 // Names × constraints over the path: what AllowNames would have to compare.
 bool NameConstraintWorkFits(const Path& path);
 
+// Whether leaf and issuers, the anchor included, may all be used for it.
+bool HasPurposeThroughout(const Path& path, Purpose purpose);
+
 // What is wrong with the path, in words for the log; "" where nothing is: validity
 // periods, issuers that may issue, path length, purposes, name constraints, critical
 // extensions, a client that is a CA (rules I3, I4, I18, I19).

@@ -140,8 +140,10 @@ std::string TrustStore::Rep::FlawOfSignatures(const Path& path, Purpose purpose)
   gnutls_x509_trust_list_t list = nullptr;
   if (gnutls_x509_trust_list_init(&list, 1) < 0) return "out of memory";
   const gnutls_x509_crt_t anchor = LibraryAnchor(path.anchor);
+  // What the library has no word for was checked by us alone.
+  const bool simple = purpose == Purpose::kTlsClient || purpose == Purpose::kTlsServer;
   const char* oid =
-      purpose == Purpose::kTlsClient ? GNUTLS_KP_TLS_WWW_CLIENT : GNUTLS_KP_TLS_WWW_SERVER;
+      purpose == Purpose::kTlsServer ? GNUTLS_KP_TLS_WWW_SERVER : GNUTLS_KP_TLS_WWW_CLIENT;
   gnutls_typed_vdata_st data = {GNUTLS_DT_KEY_PURPOSE_OID,
                                 reinterpret_cast<unsigned char*>(const_cast<char*>(oid)), 0};
   constexpr unsigned kFlags = GNUTLS_VERIFY_DISABLE_TIME_CHECKS | GNUTLS_VERIFY_DISABLE_CRL_CHECKS |
@@ -151,7 +153,7 @@ std::string TrustStore::Rep::FlawOfSignatures(const Path& path, Purpose purpose)
   int rc = gnutls_x509_trust_list_add_cas(list, &anchor, 1, 0) == 1 ? 0 : GNUTLS_E_MEMORY_ERROR;
   if (rc >= 0)
     rc = gnutls_x509_trust_list_verify_crt2(list, chain.data(), static_cast<unsigned>(chain.size()),
-                                            &data, 1, kFlags, &status, nullptr);
+                                            &data, simple ? 1 : 0, kFlags, &status, nullptr);
   gnutls_x509_trust_list_deinit(list, 0);  // 0: the anchor stays ours
   if (rc < 0) return gnutls_strerror(rc);
   return status == 0 ? std::string() : Describe(status);
@@ -199,6 +201,8 @@ void TrustStore::Rep::VerifyParsed(const std::vector<CertificatePtr>& sent, Purp
   status->verified = status->reason.empty();
   status->valid_until += 1;  // the last second of a validity period is part of it
   if (!status->verified) return;
+  status->purpose_excused =
+      purpose != Purpose::kTlsServer && !HasPurposeThroughout(*path, Purpose::kTlsClient);
   status->path = path->below;
   if (!path->leaf_is_anchor()) status->path.push_back(path->anchor);
 }
@@ -266,6 +270,7 @@ ChainStatus TrustStore::Verify(std::span<const std::string_view> chain_der, Purp
 }
 
 std::size_t TrustStore::anchors() const { return rep_->anchors.size(); }
+const std::vector<CertificatePtr>& TrustStore::anchor_certificates() const { return rep_->anchors; }
 std::uint64_t TrustStore::generation() const { return rep_->generation; }
 TrustStore::CacheCounters TrustStore::cache_counters() const { return rep_->cache.counters(); }
 

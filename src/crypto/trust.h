@@ -14,7 +14,11 @@
 
 namespace signet::crypto {
 
-enum class Purpose : std::uint8_t { kTlsClient, kTlsServer };
+// What a chain is verified for. The last two are for clients whose certificates were not
+// made for clients: made for TLS servers, or for whatever purpose. Leaf and issuers must
+// all have the purpose; one without any may be used for all.
+enum class Purpose : std::uint8_t { kTlsClient, kTlsServer, kTlsClientOrServer, kAnyClient };
+inline bool IsClientPurpose(Purpose purpose) { return purpose != Purpose::kTlsServer; }
 
 // The reason where a peer sent nothing at all.
 inline constexpr std::string_view kNoCertificate = "no certificate";
@@ -28,6 +32,8 @@ struct ChainStatus {
   // The path that was found good: leaf first, anchor last; one element where the leaf is an
   // anchor itself. Empty unless verified. The anchor is the one that signed, by key (I17).
   std::vector<CertificatePtr> path;
+  // Verified, and not for kTlsClient, only for the wider purpose that was asked for.
+  bool purpose_excused = false;
   // Not a verdict about the certificate: its issuer's revocation list is out of date or not
   // usable, and identities of that issuer are deferred (rule C3).
   bool temporary = false;
@@ -58,6 +64,7 @@ class TrustStore {
                      std::int64_t now) const;
 
   std::size_t anchors() const;
+  const std::vector<CertificatePtr>& anchor_certificates() const;
   std::uint64_t generation() const;
   struct CacheCounters {
     std::uint64_t hits = 0, misses = 0;

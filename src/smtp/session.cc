@@ -117,8 +117,9 @@ bool Dialogue::Connect() {
   if (!quiet && !GreetingAllowed()) return false;
   const facts::Verdict verdict = Ask(AclWhen::kConnect, Phase::kConnect);
   if (verdict.kind != VerdictKind::kAccept) return Refuse(verdict);
-  if (quiet && (!ConnectTls() || !GreetingAllowed())) return false;
+  if (quiet && !ConnectTls()) return false;
   if (certificate_refusal) return RefuseCertificate();
+  if (quiet && !GreetingAllowed()) return false;
   const Reply banner = MakeReply(220, "", session_.active_hostname + " ESMTP Signet");
   Reply reply = banner;
   if (!verdict.user_message.empty()) {

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "expand/expand.h"
+#include "src/auth/authenticate.h"
 #include "src/base/codes.h"
 #include "src/config/match.h"
 #include "src/engine/engine.h"
@@ -29,6 +30,15 @@ constexpr SourceOption kSourceOptions[] = {
     {&config::Main::tls_require_ciphers, &Sources::priority, "tls_require_ciphers"},
 };
 
+// What the authenticator that runs after TLS has to say: not expanded.
+void AddAuthenticator(const config::Config& config, Sources* sources) {
+  sources->purpose = auth::PurposeOfClients(config);
+  const config::Authenticator* instance = auth::FindAfterTls(config);
+  if (instance != nullptr && instance->server_ca_names.text != "none")
+    sources->ca_names = instance->server_ca_names.text;
+}
+
+// Of sources of one configuration.
 std::string KeyOf(const Sources& sources) {
   std::string key = sources.resumption ? "resume" : "";
   for (const SourceOption& option : kSourceOptions) key += '\n' + sources.*option.member;
@@ -49,8 +59,9 @@ bool ConstantSources(const config::Main& main, Sources* sources) {
 }
 
 // The option that a complaint about `sources` is about: the one whose text it quotes first.
-SourceSpan PlaceOfTrouble(const config::Main& main, const Sources& sources,
+SourceSpan PlaceOfTrouble(const config::Config& config, const Sources& sources,
                           const std::string& complaint) {
+  const config::Main& main = config.main;
   SourceSpan place = main.tls_certificate.span;
   std::size_t first = complaint.npos;
   for (const SourceOption& row : kSourceOptions) {
@@ -60,6 +71,9 @@ SourceSpan PlaceOfTrouble(const config::Main& main, const Sources& sources,
     first = at;
     place = (main.*row.option).span;
   }
+  const config::Authenticator* instance = auth::FindAfterTls(config);
+  if (!sources.ca_names.empty() && complaint.starts_with('"' + sources.ca_names + '"'))
+    place = instance->server_ca_names.span;
   return place;
 }
 
@@ -78,12 +92,16 @@ void LoadPolicy(Site& site, Diagnostics* diagnostics) {
   }
   Sources sources;
   if (!ConstantSources(main, &sources)) return;
+  AddAuthenticator(*site.config, &sources);
   auto policy = tls::ServerPolicy::Make(sources);
   if (policy)
     site.policies.emplace(KeyOf(sources), std::move(policy).value());
   else
-    diagnostics->push_back(
-        {Severity::kError, PlaceOfTrouble(main, sources, policy.error()), policy.error(), "", {}});
+    diagnostics->push_back({Severity::kError,
+                            PlaceOfTrouble(*site.config, sources, policy.error()),
+                            policy.error(),
+                            "",
+                            {}});
 }
 
 std::uint64_t NextGeneration() {
@@ -105,6 +123,7 @@ Result<tls::ServerPolicyPtr, std::string> Site::PolicyFor(const facts::Session& 
     if (!outcome) return Err{std::string(row.name) + ": " + outcome.error().text};
     sources.*row.member = outcome.value().text;
   }
+  AddAuthenticator(*config, &sources);
   if (sources.certificate_file.empty()) return Err{std::string("tls_certificate is empty")};
   if (main.tls_resumption_hosts) {
     config::MatchContext context{*config, session, services, budget};

@@ -1,5 +1,6 @@
 // From a connection in clear to a session that knows who its client is.
 #include "src/auth/authenticate.h"
+#include "src/base/text.h"
 #include "src/smtp/dialogue.h"
 
 namespace signet::smtp {
@@ -25,6 +26,20 @@ void LogUnverified(Dialogue& dialogue) {
   dialogue.context.log->Main(HostField(dialogue.session(), dialogue.selector) +
                              TlsFields(dialogue.session(), dialogue.selector) +
                              " client certificate not verified: " + tls.verify_reason);
+}
+
+// So that whoever depends on a certificate made for something else can be counted before
+// server_eku is tightened.
+void LogExcused(Dialogue& dialogue) {
+  const facts::Tls& tls = dialogue.session().tls;
+  if (!tls.verified || !tls.purpose_excused) return;
+  const config::Authenticator* instance = auth::FindAfterTls(dialogue.config);
+  dialogue.context.log->Main(HostField(dialogue.session(), dialogue.selector) +
+                             TlsFields(dialogue.session(), dialogue.selector) +
+                             " client certificate verified only because of server_eku = " +
+                             (instance != nullptr ? instance->server_eku.text : std::string()) +
+                             ": subject \"" + Printable(tls.peer->subject_text()) + "\" serial " +
+                             tls.peer->serial_hex());
 }
 
 // Rule I6: what is left out of a certificate's lists is said, so that nobody has to guess.
@@ -97,6 +112,7 @@ bool StartTls(Dialogue& dialogue, tls::ServerPolicyPtr policy, tls::ClientCertif
     return true;
   }
   LogUnverified(dialogue);
+  LogExcused(dialogue);
   LogSkippedNames(dialogue);
   return true;
 }

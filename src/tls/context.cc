@@ -1,5 +1,6 @@
 #include <gnutls/gnutls.h>
 
+#include "src/base/limits.h"
 #include "src/base/log.h"
 #include "src/base/text.h"
 #include "src/crypto/digest.h"
@@ -73,6 +74,26 @@ Result<crypto::TrustStorePtr, std::string> LoadTrust(const ServerPolicy::Sources
              ": " + store.error()};
 }
 
+// Authorities whose names go to clients; none where there are none to send.
+Result<std::vector<crypto::CertificatePtr>, std::string> NamedAuthorities(
+    const ServerPolicy::Sources& sources, const crypto::TrustStore& trust) {
+  std::vector<crypto::CertificatePtr> authorities;
+  if (sources.ca_names.empty()) return authorities;
+  if (sources.ca_names == "all") {
+    authorities = trust.anchor_certificates();
+  } else {
+    const auto pem = ReadTlsFile(sources.ca_names);
+    if (!pem.ok()) return Err{pem.error()};
+    auto chain = crypto::Certificate::ChainFromPem(pem.value());
+    if (!chain.ok()) return Err{"\"" + sources.ca_names + "\": " + chain.error()};
+    authorities = std::move(chain).value();
+  }
+  if (authorities.size() <= limits::kCaNamesMax) return authorities;
+  return Err{"\"" + sources.ca_names + "\" are " + std::to_string(authorities.size()) +
+             " authorities; clients are sent the names of at most " +
+             std::to_string(limits::kCaNamesMax)};
+}
+
 }  // namespace
 
 Credentials::Credentials() { SIGNET_CHECK(gnutls_certificate_allocate_credentials(&handle_) >= 0); }
@@ -83,6 +104,15 @@ std::string Credentials::Add(const std::string& chain_pem, const SecretText& key
   const int rc =
       gnutls_certificate_set_x509_key_mem2(handle_, &chain, &key, GNUTLS_X509_FMT_PEM, nullptr, 0);
   return rc < 0 ? gnutls_strerror(rc) : "";
+}
+
+std::string Credentials::SetNames(const std::vector<crypto::CertificatePtr>& authorities) {
+  for (const crypto::CertificatePtr& authority : authorities) {
+    const gnutls_datum_t der = Datum(authority->der());
+    const int rc = gnutls_certificate_set_x509_trust_mem(handle_, &der, GNUTLS_X509_FMT_DER);
+    if (rc < 0) return gnutls_strerror(rc);
+  }
+  return "";
 }
 
 Priority::~Priority() {
@@ -118,6 +148,12 @@ Result<ServerPolicyPtr, std::string> ServerPolicy::Make(const Sources& sources) 
   auto trust = LoadTrust(sources);
   if (!trust.ok()) return Err{trust.error()};
   rep->trust = std::move(trust).value();
+  rep->purpose = sources.purpose;
+  const auto names = NamedAuthorities(sources, *rep->trust);
+  if (!names.ok()) return Err{names.error()};
+  if (std::string wrong = rep->credentials.SetNames(names.value()); !wrong.empty())
+    return Err{"\"" + sources.ca_names + "\": " + wrong};
+  rep->sends_names = !names.value().empty();
   rep->resumption = sources.resumption;
   if (rep->resumption) rep->ticket_secret = SecretText(crypto::RandomOctets(32));
   return ServerPolicyPtr(new ServerPolicy(std::move(rep)));

@@ -141,9 +141,9 @@ void SetUp(gnutls_session_t session, const PolicyParts& policy, ClientCertificat
            Hello* hello) {
   gnutls_priority_set(session, policy.priority.get());
   gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, policy.credentials.get());
-  // No CA names: a list would be long, tell strangers whom we trust, and keep some clients
-  // from sending what they have. (1 switches it off.)
-  gnutls_certificate_send_x509_rdn_sequence(session, 1);
+  // No CA names unless asked for: a list would be long, tell strangers whom we trust, and
+  // keep some clients from sending what they have. (1 switches it off.)
+  gnutls_certificate_send_x509_rdn_sequence(session, policy.sends_names ? 0 : 1);
   // Not GNUTLS_CERT_REQUIRE: a client without a certificate would get an alert that no
   // mail program shows to anybody. Who is to be refused is known when the handshake is over.
   gnutls_certificate_server_set_request(
@@ -182,11 +182,11 @@ crypto::CertificatePtr OwnCertificate(gnutls_session_t session, const PolicyPart
 // Runs after every handshake, resumed or not: `verified` is computed, never restored (T4).
 void VerifyPeer(gnutls_session_t session, const PolicyParts& policy, facts::Tls* facts) {
   const auto chain = PeerChain(session);
-  crypto::ChainStatus status =
-      policy.trust->Verify(chain, crypto::Purpose::kTlsClient, std::time(nullptr));
+  crypto::ChainStatus status = policy.trust->Verify(chain, policy.purpose, std::time(nullptr));
   facts->peer = std::move(status.leaf);
   facts->verified = status.verified && facts->peer != nullptr;
   if (facts->verified) facts->path = std::move(status.path);
+  facts->purpose_excused = status.purpose_excused;
   facts->verify_deferred = status.temporary;
   facts->verify_reason = std::move(status.reason);
 }

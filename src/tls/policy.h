@@ -24,6 +24,8 @@ class Credentials {
   gnutls_certificate_credentials_st* get() const { return handle_; }
   // A PEM chain with its key, checked as a pair (C2). "" or what is wrong.
   std::string Add(const std::string& chain_pem, const SecretText& key_pem);
+  // Asks clients for certificates of these authorities. "" or what is wrong.
+  std::string SetNames(const std::vector<crypto::CertificatePtr>& authorities);
 
  private:
   gnutls_certificate_credentials_st* handle_ = nullptr;
@@ -51,7 +53,9 @@ struct PolicyParts {
   Credentials credentials;
   Priority priority;
   crypto::TrustStorePtr trust;
+  crypto::Purpose purpose = crypto::Purpose::kTlsClient;
   std::vector<crypto::CertificatePtr> own;  // leaf of each pair
+  bool sends_names = false;
   bool resumption = false;
   SecretText ticket_secret;  // of this policy object, so that a reload ends all tickets
 };

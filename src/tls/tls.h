@@ -40,6 +40,9 @@ class ServerPolicy {
     std::string verify_file;       // PEM of client CAs, file or directory; "" = nobody verifies
     std::string crl_file;
     std::string priority;  // "" = the built-in priority string
+    // Whose names clients are sent: "" nobody's, "all" those of verify_file, or a PEM file.
+    std::string ca_names;
+    crypto::Purpose purpose = crypto::Purpose::kTlsClient;  // that chains are verified for
     bool resumption = false;
   };
   // Errors: which file or string is wrong, and why (C2, C4: a key that group or others

@@ -112,7 +112,7 @@ bool SmtpClient::closed() {
   pollfd waiting{rep_->fd, POLLIN, 0};
   while (rep_->Fill()) {
   }
-  return poll(&waiting, 1, 0) == 1;
+  return poll(&waiting, 1, kReplyMs) == 1;  // the end of TLS comes before the connection's
 }
 
 bool SmtpClient::StartTls(const std::string& certificate, const std::string& key,

@@ -96,6 +96,32 @@ TEST(AuthenticateAfterTls, ANameThatIsNotInTheDirectoryFailsUnderItsName) {
   EXPECT_EQ(auth.reason, "535 Incorrect authentication data (set_id=alice@example.org)");
 }
 
+TEST(AuthenticateAfterTls, AnOlderTlsThanWantedIsASessionWithoutIdentity) {
+  const std::string options = std::string(kSan) + kSetId;
+  Attempt attempt(options + "  server_tls_version_min = TLS1.3\n");
+  attempt.session.tls.version = "TLS1.2";
+  EXPECT_EQ(attempt.Run().result, AuthResult::kFailed);
+  EXPECT_EQ(attempt.auth.reason,
+            "535 Incorrect authentication data: TLS1.2 is older than server_tls_version_min");
+  EXPECT_EQ(attempt.auth.id, "");
+  attempt.session.tls.version = "TLS1.3";
+  EXPECT_EQ(attempt.Run().result, AuthResult::kAuthenticated);
+  Attempt any(options);
+  any.session.tls.version = "TLS1.2";
+  EXPECT_EQ(any.Run().result, AuthResult::kAuthenticated);
+}
+
+TEST(PurposeOfClients, RuleI3IsThatOfTlsClientsUnlessServerEkuSaysOtherwise) {
+  const auto purpose_of = [](const std::string& options) {
+    return PurposeOfClients(*Attempt(kSetId + options).config);
+  };
+  EXPECT_EQ(purpose_of(""), crypto::Purpose::kTlsClient);
+  EXPECT_EQ(purpose_of("  server_eku = require-client\n"), crypto::Purpose::kTlsClient);
+  EXPECT_EQ(purpose_of("  server_eku = allow-server\n"), crypto::Purpose::kTlsClientOrServer);
+  EXPECT_EQ(purpose_of("  server_eku = ignore\n"), crypto::Purpose::kAnyClient);
+  EXPECT_EQ(PurposeOfClients(config::Config()), crypto::Purpose::kTlsClient);
+}
+
 TEST(RuleI11, TwoNamesAreNotAnEmptyIdentity) {
   Attempt attempt(Example(), {"alice@example.org", "bob@example.org"});
   attempt.services.answers[kAlice] = Found("1001");

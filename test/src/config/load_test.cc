@@ -438,6 +438,36 @@ TEST(ConfigAuthenticators, OneThatCannotRunIsWarnedAbout) {
             "certificate; set tls_try_verify_hosts or tls_verify_hosts");
 }
 
+constexpr char kAsked[] =
+    "tls_certificate = /c\ntls_try_verify_hosts = *\ntls_verify_certificates = /d\n";  // three
+
+TEST(ConfigAuthenticators, OptionsAboutCertificatesAreForDriversThatRunAfterTls) {
+  for (const std::string option :
+       {"server_eku = ignore", "server_ca_names = all", "server_tls_version_min = TLS1.3"}) {
+    const std::string name = option.substr(0, option.find(' '));
+    EXPECT_EQ(Said("begin authenticators\na:\n driver = login\n " + option +
+                   "\n server_condition = no\n"),
+              "4:2: error: option \"" + name +
+                  "\" is for drivers that run after TLS, which \"login\" does not");
+  }
+}
+
+TEST(ConfigAuthenticators, WordsAreOneOfThoseThatThereAre) {
+  const std::string begin = std::string(kAsked) + "begin authenticators\na:\n driver = tls\n ";
+  EXPECT_EQ(Said(begin + "server_eku = allow server\n"),
+            "7:15: error: one of \"require-client allow-server ignore\" expected for server_eku, "
+            "but \"allow server\" found");
+  EXPECT_EQ(Said(begin + "server_tls_version_min = 1.3\n"),
+            "7:27: error: one of \"TLS1.2 TLS1.3\" expected for server_tls_version_min, but "
+            "\"1.3\" found");
+  EXPECT_EQ(Said(begin + "server_eku = allow-server\n"), "");
+  EXPECT_EQ(Said(begin + "server_eku = ignore\n"),
+            "7:15: warning: server_eku is \"ignore\": certificates made for anything else "
+            "authenticate (weakens rule I3)");
+  EXPECT_EQ(Good(begin + "server_set_id = x\n")->authenticators.at(0).server_eku.text,
+            "require-client");
+}
+
 // --- routers and transports -------------------------------------------------------------------
 
 constexpr char kSmtp[] = "begin transports\nt:\n driver = smtp\n";  // three lines

@@ -212,6 +212,56 @@ TEST(TrustStore, RuleI3PurposeOfIssuersIsChecked) {
   EXPECT_EQ(ReasonOf(root), "wrong key purpose of an issuer");
 }
 
+constexpr char kMailProtection[] = "1.3.6.1.5.5.7.3.4";
+
+// "" where the chain verified; with "*" behind it where only the wider purpose let it.
+std::string ReasonFor(const Chain& chain, Purpose purpose) {
+  const ChainStatus status = VerifyWith(
+      *StoreOf(chain.Root().Pem()), {chain.Client().der, chain.Intermediate().der}, kNow, purpose);
+  EXPECT_EQ(status.verified, status.reason.empty());
+  EXPECT_FALSE(status.purpose_excused && !status.verified);
+  return status.reason + (status.purpose_excused ? "*" : "");
+}
+
+TEST(TrustStore, RuleI3AWiderPurposeExcusesLeafAndIssuersAndIsRemembered) {
+  const struct {
+    std::vector<std::string> leaf, issuer;
+    const char *client_or_server, *any;
+  } kRows[] = {
+      {{}, {}, "", ""},
+      {{std::string(kClientAuth)}, {}, "", ""},
+      {{std::string(kServerAuth), std::string(kClientAuth)}, {}, "", ""},
+      {{std::string(kServerAuth)}, {}, "*", "*"},
+      {{std::string(kServerAuth)}, {std::string(kServerAuth)}, "*", "*"},
+      {{std::string(kClientAuth)}, {std::string(kServerAuth)}, "*", "*"},
+      {{kMailProtection}, {}, "wrong key purpose", "*"},
+      {{}, {kMailProtection}, "wrong key purpose of an issuer", "*"},
+  };
+  for (const auto& row : kRows) {
+    Chain chain;
+    chain.client_spec.purposes = row.leaf;
+    chain.intermediate_spec.purposes = row.issuer;
+    EXPECT_EQ(ReasonFor(chain, Purpose::kTlsClientOrServer), row.client_or_server);
+    EXPECT_EQ(ReasonFor(chain, Purpose::kAnyClient), row.any);
+  }
+}
+
+TEST(TrustStore, RuleI19AWiderPurposeMakesNoAuthorityAClient) {
+  Chain chain;
+  chain.client_spec.ca = true;
+  for (const Purpose purpose : {Purpose::kTlsClientOrServer, Purpose::kAnyClient})
+    EXPECT_EQ(ReasonFor(chain, purpose), "certificate authority as client");
+}
+
+TEST(TrustStore, RuleI4NoPurposeIsReadOutOfAMalformedExtension) {
+  Chain chain;
+  chain.client_spec.extra = {{"2.5.29.37", false, Utf8("x")}};
+  chain.client_spec.purposes = {};
+  for (const Purpose purpose :
+       {Purpose::kTlsClient, Purpose::kTlsClientOrServer, Purpose::kAnyClient})
+    EXPECT_EQ(ReasonFor(chain, purpose), "wrong key purpose");
+}
+
 TEST(TrustStore, RuleI3AnUnknownCriticalExtensionIsRefused) {
   Chain chain;
   chain.client_spec.extra = {{"1.2.3.4.5", true, Utf8("x")}};

@@ -1,0 +1,138 @@
+// The TLS policy as openssl's client sees it from outside.
+#include <gmock/gmock.h>
+
+#include "test/system/world.h"
+
+namespace signet::test {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+// What `openssl s_client` prints, with `arguments` in addition, when it says `lines`.
+std::string OpensslSays(const World& world, const std::vector<std::string>& arguments,
+                        const std::string& lines, bool on_connect = false) {
+  const int port = on_connect ? world.gateway->tls_port() : world.gateway->starttls_port();
+  std::vector<std::string> command = {"openssl", "s_client", "-quiet",
+                                      "-crlf",   "-connect", "127.0.0.1:" + std::to_string(port)};
+  if (!on_connect) command.insert(command.end(), {"-starttls", "smtp", "-name", "c"});
+  command.insert(command.end(), arguments.begin(), arguments.end());
+  Process::Options options;
+  options.input = lines;
+  Process process(command, options);
+  process.Wait(seconds(30));
+  return process.Output();
+}
+
+std::vector<std::string> With(const std::string& name) {
+  const Certificates& certificates = Certificates::Get();
+  return {"-cert",       certificates.pem(name), "-key", certificates.key(name),
+          "-cert_chain", certificates.pem(name)};
+}
+
+std::unique_ptr<World> WorldWith(const std::string& main_options,
+                                 std::vector<std::pair<std::string, std::string>> edits = {}) {
+  return std::make_unique<World>(
+      nullptr, Gateway::Options{.main_options = main_options, .edits = std::move(edits)});
+}
+
+const std::pair<std::string, std::string> kDemand = {"tls_try_verify_hosts = *",
+                                                     "tls_verify_hosts = *"};
+// An option of the authenticator.
+std::pair<std::string, std::string> AuthOption(const std::string& line) {
+  return {"  driver = tls\n", "  driver = tls\n  " + line + "\n"};
+}
+
+// --- tls_verify_hosts --------------------------------------------------------------------------
+
+TEST(Demanded, RuleT12NoCertificateIsToldSoInWords) {
+  const auto world = WorldWith("", {kDemand});
+  for (const char* version : {"-tls1_2", "-tls1_3"}) {
+    EXPECT_THAT(OpensslSays(*world, {version}, "EHLO c\n"),
+                HasSubstr("554 5.7.0 A client certificate is required"));
+    const std::string banner = OpensslSays(*world, {version}, "EHLO c\n", true);
+    EXPECT_THAT(banner, HasSubstr("554 5.7.0 A client certificate is required"));
+    EXPECT_THAT(banner, Not(HasSubstr("220 ")));
+  }
+  EXPECT_THAT(world->gateway->Log(), HasSubstr("(gnutls_handshake): Certificate is required."));
+  EXPECT_THAT(world->gateway->Log(), HasSubstr("(gnutls_handshake): No certificate was found."));
+}
+
+TEST(Demanded, RuleT12ABadCertificateIsToldWhyAndNothingElseIsDone) {
+  const auto world = WorldWith("", {kDemand});
+  for (const char* name : {"expired", "otherca", "serverauth"}) {
+    SmtpClient client(world->gateway->starttls_port());
+    client.Say("EHLO c");
+    ASSERT_THAT(client.Say("STARTTLS"), StartsWith("220"));
+    ASSERT_TRUE(client.StartTls(Certificates::Get().pem(name), Certificates::Get().key(name)));
+    EXPECT_THAT(client.Say("MAIL FROM:<alice@example.org>"),
+                StartsWith("554 5.7.8 Client certificate not accepted: "));
+    EXPECT_TRUE(client.closed());
+  }
+}
+
+TEST(Demanded, RuleC3WhatCannotBeKnownIsNoRefusalForGood) {
+  const auto world =
+      WorldWith("tls_crl = " + Certificates::Get().pem("crl-stale") + "\n", {kDemand});
+  EXPECT_THAT(OpensslSays(*world, With("alice"), "EHLO c\n"),
+              HasSubstr("421 4.7.0 mx.example.org: client certificate: revocation information not "
+                        "available"));
+}
+
+TEST(Demanded, RuleT12AGoodCertificateIsServed) {
+  const auto world = WorldWith("", {kDemand});
+  EXPECT_THAT(world->RcptReply("alice", "alice@example.org"), StartsWith("250"));
+}
+
+// --- options of the authenticator --------------------------------------------------------------
+
+TEST(ServerEku, RuleI3CertificatesOfServersNeedItAndAreCounted) {
+  const auto world = WorldWith("", {AuthOption("server_eku = allow-server")});
+  EXPECT_THAT(world->RcptReply("serverauth", "alice@example.org"), StartsWith("250"));
+  EXPECT_THAT(world->gateway->Log(),
+              HasSubstr(" client certificate verified only because of server_eku = allow-server: "
+                        "subject \"O=Example Org,CN=Alice\" serial "));
+  const std::size_t before = world->gateway->Log().size();
+  EXPECT_THAT(world->RcptReply("alice", "alice@example.org"), StartsWith("250"));
+  EXPECT_THAT(world->gateway->Log().substr(before), Not(HasSubstr("only because of")));
+}
+
+std::string NamesThatClientsGet(const std::string& option, const std::string& version) {
+  const auto world = WorldWith("", {AuthOption(option)});
+  const std::string text = Run({"openssl", "s_client", version, "-starttls", "smtp", "-connect",
+                                "127.0.0.1:" + std::to_string(world->gateway->starttls_port())})
+                               .output;
+  EXPECT_THAT(text, HasSubstr("Verification")) << "no handshake";
+  return text;
+}
+
+TEST(ServerCaNames, AreSentOnlyWhereAskedFor) {
+  for (const char* version : {"-tls1_2", "-tls1_3"}) {
+    EXPECT_THAT(NamesThatClientsGet("server_ca_names = none", version),
+                HasSubstr("No client certificate CA names sent"));
+    EXPECT_THAT(NamesThatClientsGet("server_ca_names = all", version),
+                HasSubstr("Acceptable client certificate CA names\nCN = Demonstration Root\n"));
+    EXPECT_THAT(
+        NamesThatClientsGet("server_ca_names = " + Certificates::Get().pem("selfsigned"), version),
+        HasSubstr("Acceptable client certificate CA names\nO = Example Org, CN = Alice\n"));
+  }
+}
+
+TEST(ServerTlsVersionMin, AnOlderSessionGoesOnWithoutIdentity) {
+  const auto world = WorldWith("", {AuthOption("server_tls_version_min = TLS1.3")});
+  SmtpClient client(world->gateway->starttls_port());
+  client.Say("EHLO c");
+  client.Say("STARTTLS");
+  ASSERT_TRUE(client.StartTls(Certificates::Get().pem("alice"), Certificates::Get().key("alice"),
+                              "NORMAL:-VERS-ALL:+VERS-TLS1.2"));
+  client.Say("EHLO c");
+  client.Say("MAIL FROM:<alice@example.org>");
+  EXPECT_THAT(client.Say("RCPT TO:<x@example.net>"),
+              StartsWith("550 5.7.1 relaying needs a client certificate"));
+  EXPECT_TRUE(world->gateway->WaitForLog("TLS1.2 is older than server_tls_version_min"));
+  EXPECT_THAT(world->RcptReply("alice", "alice@example.org"), StartsWith("250"));
+}
+
+}  // namespace
+}  // namespace signet::test
