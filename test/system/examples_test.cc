@@ -406,5 +406,81 @@ TEST_F(Examples, LdapCertificate) {
   ExpectRefused({Program::kMsmtp, "", "carol@example.org"}, refusal, "rejected MAIL");
 }
 
+TEST_F(Examples, HalonExternal) {
+  Make("shop", Named("shop-1", {}));
+  Make("newsletter", Named("newsletter", {}));
+  Make("former", Named("former", {}));
+  CertificateSpec two = Named("shop-1", {});
+  two.subject = testing::Name(
+      {{"2.5.4.3", testing::Utf8("newsletter")}, {"2.5.4.3", testing::Utf8("shop-1")}});
+  Make("two-names", two);
+  authority().IssueSelfSigned("own-shop", Named("shop-1", {}));
+  Start("halon-external.conf",
+        {.files = {{"users",
+                    "newsletter: news.example.org\nshop-1: shop.example.org : "
+                    "example.org\n"}}});
+  EXPECT_EQ(example_->complaints(), "");
+
+  const std::string id = "external:shop-1";
+  const Visit shop{Program::kMsmtp, "shop", "orders@shop.example.org"};
+  ExpectAccepted(shop.Auth("EXTERNAL", "shop-1"), id);
+  for (const Program program :
+       {Program::kCurl, Program::kPython, Program::kOpenssl, Program::kGnutlsCli}) {
+    ExpectAccepted(Visit{program, "shop", "shop@example.org"}.Auth("EXTERNAL", "shop-1"), id);
+  }
+  // The server knows the name without being told, and it is nobody else's.
+  ExpectAccepted(Visit{Program::kOpenssl, "shop", "shop@example.org"}.Auth("EXTERNAL"), id);
+  ExpectRefused(shop.Auth("EXTERNAL", "newsletter"), "535 5.7.8 Incorrect authentication data",
+                "external authenticator failed for H=(client.example.org) [127.0.0.1]: 535");
+  ExpectRefused(
+      Visit{Program::kCurl, "newsletter", "shop@example.org"}.Auth("EXTERNAL", "newsletter"), "550",
+      "newsletter may not send for example.org");
+  for (const char* name : {"former", "two-names"}) {
+    ExpectRefused(Visit{Program::kOpenssl, name, "shop@example.org"}.Auth("EXTERNAL"),
+                  "535 5.7.8 Incorrect authentication data", "external authenticator failed");
+  }
+  // Without a good certificate nothing is shown, and without logging in nothing is open.
+  for (const char* name : {"own-shop", ""}) {
+    EXPECT_THAT(Client(name).reply(), Not(HasSubstr("AUTH")));
+    ExpectRefused(Visit{Program::kOpenssl, name, "shop@example.org"}.Auth("EXTERNAL", "shop-1"),
+                  "503 5.5.1", "");
+  }
+  EXPECT_THAT(Client("shop").reply(), HasSubstr("AUTH EXTERNAL"));
+  ExpectRefused({Program::kSwaks, "shop", "shop@example.org"},
+                "530 5.7.0 log in with AUTH EXTERNAL first", "rejected MAIL");
+}
+
+TEST_F(Examples, HalonFingerprint) {
+  const auto print = [](const std::string& name, char separator) {
+    return HexDigest("SHA256", authority().issued(name).der, separator);
+  };
+  authority().IssueSelfSigned("customer", Named("whatever", {}));
+  authority().IssueSelfSigned("customer-new", Named("whatever", {}));
+  authority().IssueSelfSigned("customer-later", Named("whatever", {}));
+  Make("other", Named("other", {}));
+  Start("halon-fingerprint.conf",
+        {.files = {{"domains", "customer.example: " + print("customer", ':') + ", " +
+                                   Lower(print("customer-new", '\0')) + "\nother.example: " +
+                                   print("other", '\0') + "\nempty.example:\n"}}});
+  EXPECT_EQ(example_->complaints(), "");
+
+  ExpectAccepted({Program::kSwaks, "customer", "a@customer.example"}, "");
+  ExpectAccepted({Program::kPython, "customer-new", "b@customer.example"}, "");
+  ExpectAccepted(Visit{Program::kCurl, "other", "c@other.example"}.OnConnect(), "");
+  EXPECT_THAT(Log(), HasSubstr(" P=esmtps X="));
+  const std::string refusal = "550 5.7.1 your certificate is not one of customer.example";
+  ExpectRefused({Program::kSwaks, "customer-later", "a@customer.example"}, refusal,
+                "rejected MAIL <a@customer.example>");
+  ExpectRefused({Program::kGnutlsCli, "other", "a@customer.example"}, refusal, "rejected MAIL");
+  ExpectRefused({Program::kOpenssl, "", "a@customer.example"}, refusal, "rejected MAIL");
+  for (const char* sender : {"a@empty.example", "a@unknown.example"}) {
+    ExpectRefused({Program::kMsmtp, "customer", sender}, "your certificate is not one of",
+                  "rejected MAIL");
+  }
+  SmtpClient client(example_->starttls_port());
+  client.Say("EHLO client.example.org");
+  EXPECT_THAT(client.Say("MAIL FROM:<a@customer.example>"), StartsWith("530 5.7.0 start TLS"));
+}
+
 }  // namespace
 }  // namespace signet::test
