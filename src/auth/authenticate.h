@@ -10,7 +10,8 @@
 namespace signet::auth {
 
 // Runs the one authenticator whose driver says that it wants to run after TLS, if there
-// is one and the session has a verified certificate within limits (rules I1, I18).
+// is one and the session has a verified certificate within limits (rules I1, I18), or one
+// whose pin is configured where the instance does not insist on a verified one.
 // Everything is decided here: the driver can only narrow the result.
 //
 // `session.auth_vars` is set while it runs and empty afterwards; `session.auth` is not
@@ -27,6 +28,12 @@ namespace signet::auth {
 facts::Auth AuthenticateAfterTls(const config::Config& config, facts::Session& session,
                                  expand::Services& services, expand::Budget& budget,
                                  Log* log = nullptr);
+
+// Whether that is worth trying with the session's certificate.
+bool MayAuthenticateAfterTls(const config::Config& config, const facts::Session& session);
+
+// What can be known to be wrong with files of server_pins, while the configuration loads.
+void CheckPins(const config::Config& config, Diagnostics* diagnostics);
 
 // Whether the configuration has an authenticator that runs after TLS (for checks).
 const config::Authenticator* FindAfterTls(const config::Config& config);

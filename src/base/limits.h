@@ -73,6 +73,7 @@ inline constexpr std::size_t kLdapInFlightBound = 256;
 inline constexpr std::size_t kLdapFilterNesting = 50;
 inline constexpr std::size_t kLdapReferrals = 10;    // followed for one lookup, if at all
 inline constexpr std::size_t kLdapReferralHops = 5;  // one behind the other
+inline constexpr std::size_t kPinFileMaxBytes = 4 * 1024 * 1024;  // some 30,000 devices
 inline constexpr std::size_t kLookupFileMaxBytes = 64 * 1024 * 1024;
 
 // SMTP, client side of us.

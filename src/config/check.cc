@@ -390,8 +390,31 @@ class Checker {
                 return ReadPrivate(named, scope, &authenticator);
               });
     if (authenticator.public_name.empty()) authenticator.public_name = authenticator.name;
+    ReadPins(&authenticator);
     if (authenticator.driver) FillPrivateDefaults(&authenticator);
     config_.authenticators.push_back(std::move(authenticator));
+  }
+
+  // A file, or pins themselves: one that begins with "/" is no path, because it reads as one
+  // digest to the end.
+  void ReadPins(Authenticator* authenticator) {
+    const Text& option = authenticator->server_pins;
+    if (!option.set()) return;
+    const std::vector<std::string> items = SplitAdministratorList(option.text);
+    const bool first_is_pin = !items.empty() && crypto::ReadDigest(items[0]);
+    if (option.text.starts_with('/') && !first_is_pin) {
+      authenticator->pins = std::make_shared<crypto::PinSource>(option.text);
+      return;
+    }
+    auto table = crypto::PinTable::FromList(items);
+    if (items.empty() || !table.ok()) {
+      reader_.Error(option.span,
+                    items.empty() ? "server_pins is empty" : "server_pins: " + table.error(),
+                    "it is the absolute path of a file that \"signet pins\" makes, or a list of "
+                    "pins");
+      return;
+    }
+    authenticator->pins = std::make_shared<crypto::PinSource>(std::move(table).value());
   }
 
   static std::size_t RowIndex(const drivers::AuthDriver& driver, std::string_view name) {
@@ -460,8 +483,6 @@ class Checker {
 
   void CheckAuthenticators() {
     const auto& all = config_.authenticators;
-    for (const Authenticator& one : all)
-      if (one.driver && !one.driver->after_tls) CheckAfterTlsOptions(one);
     for (std::size_t i = 0; i < all.size(); ++i) {
       for (std::size_t j = 0; j < i && all[i].driver; ++j) {
         if (!all[j].driver) continue;
@@ -475,22 +496,6 @@ class Checker {
           break;
         }
       }
-    }
-  }
-
-  // What is about a certificate means nothing to other mechanisms.
-  void CheckAfterTlsOptions(const Authenticator& authenticator) {
-    const SourceSpan none;
-    for (const auto& [option, span] :
-         {std::pair{"server_match", authenticator.server_match.span},
-          std::pair{"server_pins", authenticator.server_pins.span},
-          std::pair{"server_identities", authenticator.server_identities.span},
-          std::pair{"server_require_verified = no",
-                    authenticator.server_require_verified ? none : authenticator.name_span}}) {
-      if (span.text == nullptr) continue;
-      reader_.Error(span, std::string(option) +
-                              " is for authenticators that run after TLS, which driver " +
-                              authenticator.driver->name + " is not");
     }
   }
 

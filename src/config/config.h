@@ -16,6 +16,7 @@
 #include "src/base/limits.h"
 #include "src/base/source.h"
 #include "src/config/allowances.h"
+#include "src/crypto/pins.h"
 
 // What the rest of the program sees of a configuration. Built whole or not at all,
 // never edited afterwards, shared by shared_ptr; connections in flight keep the one they
@@ -75,7 +76,8 @@ struct Authenticator : Named {
   // Of those that run after TLS.
   Expanded server_match;
   bool server_require_verified = true;
-  Text server_pins;        // a file, or a list of pins
+  Text server_pins;  // a file, or a list of pins
+  std::shared_ptr<crypto::PinSource> pins;
   Text server_identities;  // as written
   std::vector<IdentityRule> identities;
   // Private options, in the order of the driver's rows.

@@ -152,6 +152,8 @@ class Consistency {
     bool asks = IsSet("tls_verify_hosts") || IsSet("tls_try_verify_hosts");
     for (std::string_view option : {"tls_verify_hosts", "tls_try_verify_hosts"}) {
       if (!IsSet(option) || IsSet("tls_verify_certificates")) continue;
+      // Whom a pin lets in needs no authority; whom tls_verify_hosts asks does.
+      if (option == "tls_try_verify_hosts" && PinsAreEnough()) continue;
       Error(Span(option), std::string(option) + " is set, but tls_verify_certificates is not set",
             "no certificate could verify");
     }
@@ -170,6 +172,11 @@ class Consistency {
                               {},
                               code::kNeverRuns});
     }
+  }
+
+  bool PinsAreEnough() const {
+    return std::any_of(config_.authenticators.begin(), config_.authenticators.end(),
+                       [](const Authenticator& one) { return !one.server_require_verified; });
   }
 
   // --- identities -------------------------------------------------------------------------
@@ -227,14 +234,23 @@ class Consistency {
   // Nobody tells a client that has only proved a certificate; that of a mechanism hears 535.
   void CheckIdentities() {
     for (const Authenticator& authenticator : config_.authenticators) {
+      if (!authenticator.server_require_verified && !authenticator.server_pins.set()) {
+        Error(authenticator.name_span,
+              "server_require_verified is off in " + Quoted(authenticator.name) +
+                  ", but server_pins is not set",
+              "with neither, any stranger's certificate would do");
+      }
       const Expanded& id = authenticator.server_set_id;
       const Expanded& condition = authenticator.server_condition;
       if (!id || !condition) continue;
       if (authenticator.driver && authenticator.driver->advertised) continue;
       // server_match is asked before: where it finds none, nothing more is looked at.
-      constexpr std::string_view kFound[] = {"auth1", "auth_matched"};
-      std::span<const std::string_view> set = kFound;
-      if (!authenticator.server_match) set = {};
+      std::vector<std::string_view> set;
+      if (authenticator.server_match) set = {"auth1", "auth_matched"};
+      const bool all_are_pinned =
+          authenticator.server_pins.set() &&
+          (authenticator.server_require_verified || !IsSet("tls_verify_certificates"));
+      if (all_are_pinned) set.push_back("auth_pinned");
       std::optional<SourceSpan> place = expand::FindEmpty(*id.program, *condition.program, set);
       if (!place) continue;
       diagnostics_.push_back({Severity::kWarning,
@@ -251,6 +267,17 @@ class Consistency {
 
   // What the administrator has made weaker than it is by default (rule C5).
   void WarnOfWeakness() {
+    for (const Authenticator& authenticator : config_.authenticators) {
+      if (authenticator.server_require_verified) continue;
+      diagnostics_.push_back({Severity::kWarning,
+                              authenticator.name_span,
+                              "server_require_verified is off in " + Quoted(authenticator.name) +
+                                  ": a certificate that no authority vouches for authenticates "
+                                  "where server_pins has its key (weakens rule I1)",
+                              {},
+                              {},
+                              code::kWeakSetting});
+    }
     if (main_.smtp_enforce_sync) return;
     diagnostics_.push_back({Severity::kWarning,
                             Span("smtp_enforce_sync"),

@@ -92,7 +92,9 @@ constexpr Row<Authenticator> kAuthenticator[] = {
   {"server_condition",           &Authenticator::server_condition, "", "whether the client is who it says; unset is yes", Phase::kAuth},
   {"server_eku",                 &Authenticator::server_eku,       "require-client", "purpose (EKU) that a client's certificate must have: require-client, allow-server or ignore", Phase::kLoad, {}, {}, {"require-client allow-server ignore", "ignore", "certificates made for anything else authenticate (weakens rule I3)"}, true},
   {"server_mail_auth_condition", &Authenticator::server_mail_auth_condition, "", "whether AUTH= of MAIL is believed of a client that this has authenticated; unset is no", Phase::kMail},
-  {"server_match",               &Authenticator::server_match,     "", "which element of $auth1 counts: asked about each as $item; $auth_matched is the only one for which it is true", Phase::kAuth},
+  {"server_match",               &Authenticator::server_match,     "", "which element of $auth1 counts: asked about each as $item; $auth_matched is the only one for which it is true", Phase::kAuth, {}, {}, {}, true},
+  {"server_pins",                &Authenticator::server_pins,      "", "keys that may authenticate: a file of pins, or a list of them", Phase::kLoad, {}, {}, {}, true},
+  {"server_require_verified",    &Authenticator::server_require_verified, "yes", "whether a client's certificate must verify; if not, a pin of server_pins must match instead", Phase::kLoad, {}, {}, {}, true},
   {"server_set_id",              &Authenticator::server_set_id,    "", "the identity: $authenticated_id", Phase::kAuth},
   {"server_tls_version_min",     &Authenticator::server_tls_version_min, "TLS1.2", "oldest TLS in which a certificate is an identity: TLS1.2 or TLS1.3", Phase::kLoad, {}, {}, {"TLS1.2 TLS1.3", {}, {}}, true},
 };

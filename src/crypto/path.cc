@@ -243,6 +243,16 @@ std::string FlawOfNames(const Path& path) {
 
 }  // namespace
 
+std::string FlawOfPinnedLeaf(const Certificate& certificate, Purpose purpose, std::int64_t now) {
+  const bool self_issued = IsSelfIssued(certificate);
+  if (!certificate.within_limits()) return "certificate over limits";
+  if (certificate.is_ca() && !self_issued) return "certificate authority as client";
+  if (!HasUsage(certificate, kUsageDigitalSignature)) return "key usage does not allow signatures";
+  if (!HasPurpose(certificate, purpose)) return "wrong key purpose";
+  std::string flaw = FlawOfValidity(certificate, now);
+  return flaw.empty() ? FlawOfExtensions(certificate) : flaw;
+}
+
 std::optional<Path> FindPath(const std::vector<CertificatePtr>& sent,
                              const std::vector<CertificatePtr>& anchors,
                              std::vector<CertificatePtr>* anchor_choices) {

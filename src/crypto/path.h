@@ -39,5 +39,10 @@ bool HasPurposeThroughout(const Path& path, Purpose purpose);
 // extensions, a client that is a CA (rules I3, I4, I18, I19).
 std::string FlawOf(const Path& path, Purpose purpose, std::int64_t now);
 
+// What is wrong with a certificate that is trusted by itself and not for its issuer:
+// everything of the above that is about the leaf. One that is signed with its own key may
+// call itself an authority, as makers of self-signed certificates do by default.
+std::string FlawOfPinnedLeaf(const Certificate& certificate, Purpose purpose, std::int64_t now);
+
 }  // namespace signet::crypto
 #endif

@@ -169,6 +169,7 @@ std::string TrustStore::Rep::FlawOfRevocation(const Path& path, std::int64_t now
       case Revocation::kGood:
         break;
       case Revocation::kRevoked:
+        status->revoked = true;
         return "certificate revoked";
       case Revocation::kNoUsableList:
         status->temporary = true;
@@ -205,6 +206,14 @@ void TrustStore::Rep::VerifyParsed(const std::vector<CertificatePtr>& sent, Purp
       purpose != Purpose::kTlsServer && !HasPurposeThroughout(*path, Purpose::kTlsClient);
   status->path = path->below;
   if (!path->leaf_is_anchor()) status->path.push_back(path->anchor);
+}
+
+std::string FlawOfPinned(const Certificate& certificate, Purpose purpose, std::int64_t now) {
+  std::string flaw = FlawOfPinnedLeaf(certificate, purpose, now);
+  if (!flaw.empty()) return flaw;
+  const LibraryCertificate library(certificate.der());
+  if (!library.good()) return "malformed certificate";
+  return KeyIsStrong(library.get()) ? "" : "key too weak";
 }
 
 TrustStore::TrustStore(std::unique_ptr<Rep> rep) : rep_(std::move(rep)) {}

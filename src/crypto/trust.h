@@ -37,8 +37,14 @@ struct ChainStatus {
   // Not a verdict about the certificate: its issuer's revocation list is out of date or not
   // usable, and identities of that issuer are deferred (rule C3).
   bool temporary = false;
+  bool revoked = false;          // its issuer says so, or that of an issuer
   std::int64_t valid_until = 0;  // seconds; the chain must be looked at again then
 };
+
+// What is wrong with a certificate whose key is known by itself (a pin), so that no chain
+// has to verify: its dates, its purposes, its key's strength; "" where nothing is. Its own
+// signature says nothing and is not looked at.
+std::string FlawOfPinned(const Certificate& certificate, Purpose purpose, std::int64_t now);
 
 // TrustStore holds trust anchors and CRLs and verifies chains against them: rule I3 and
 // I4, algorithm floor T7. Immutable; a reload makes a new one with a new generation.

@@ -40,6 +40,7 @@ struct Tls {
   // Not verified, and not for want of trust: the issuer's revocation list cannot be used
   // at the moment, so that identities of that issuer are deferred (rule C3).
   bool verify_deferred = false;
+  bool revoked = false;       // not verified, because an issuer took it back
   std::string verify_reason;  // why not, for the log
   // Verified only because the authenticator's server_eku asks for less than the purpose of
   // TLS clients.

@@ -162,7 +162,10 @@ LoadedSite LoadSite(const std::string& path, const std::vector<config::Macro>& m
   site->generation = NextGeneration();
   site->acl = acl::Compile(*config, *config->names, &diagnostics);
   site->routes = relay::Compile(*config, *config->names, &diagnostics);
-  if (load_tls == LoadTls::kYes && !broken) LoadPolicy(*site, &diagnostics);
+  if (load_tls == LoadTls::kYes && !broken) {
+    LoadPolicy(*site, &diagnostics);
+    auth::CheckPins(*config, &diagnostics);
+  }
   config::Silence(&config->allowances, &diagnostics);
   if (!HasErrors(diagnostics)) config::ReportUnused(config->allowances, &diagnostics);
   SortBySource(&diagnostics);

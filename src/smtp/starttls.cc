@@ -121,10 +121,7 @@ bool Authenticate(Dialogue& dialogue) {
   facts::Session& session = dialogue.session();
   session.auth = {};  // nothing of an earlier attempt is left (rule I15)
   if (dialogue.certificate_refusal) return true;
-  const bool wanted = session.tls.peer != nullptr &&
-                      (session.tls.verified || session.tls.verify_deferred) &&
-                      auth::FindAfterTls(dialogue.config) != nullptr;
-  if (!wanted) return true;
+  if (!auth::MayAuthenticateAfterTls(dialogue.config, session)) return true;
   const facts::Verdict verdict = dialogue.Ask(AclWhen::kAuth, Phase::kAuth);
   if (verdict.kind != facts::VerdictKind::kAccept) {
     const auto refusal =

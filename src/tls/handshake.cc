@@ -188,6 +188,7 @@ void VerifyPeer(gnutls_session_t session, const PolicyParts& policy, facts::Tls*
   if (facts->verified) facts->path = std::move(status.path);
   facts->purpose_excused = status.purpose_excused;
   facts->verify_deferred = status.temporary;
+  facts->revoked = status.revoked;
   facts->verify_reason = std::move(status.reason);
 }
 

@@ -2,8 +2,15 @@
 
 #include <gtest/gtest.h>
 #include <signet/driver.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
 
 #include "src/auth/identity.h"
+#include "src/base/codec.h"
+#include "src/base/file.h"
+#include "src/crypto/pins.h"
 #include "test/support/certificates.h"
 #include "test/support/fake_world.h"
 
@@ -43,9 +50,9 @@ struct Attempt {
     session.tls.peer = MakeCertificate(mails);
   }
 
-  const facts::Auth& Run() {
+  const facts::Auth& Run(Log* log = nullptr) {
     expand::Budget budget;
-    auth = AuthenticateAfterTls(*config, session, services, budget);
+    auth = AuthenticateAfterTls(*config, session, services, budget, log);
     return auth;
   }
 
@@ -291,6 +298,129 @@ TEST(RuleI1, AnExpressionCannotAuthenticateWithoutAVerifiedCertificate) {
   }
   Attempt verified(always);
   EXPECT_EQ(verified.Run().result, AuthResult::kAuthenticated);
+}
+
+// --- pins -------------------------------------------------------------------------------
+
+std::string PinOfPeer(const facts::Session& session) {
+  return EncodeBase64(crypto::PinOf(*session.tls.peer));
+}
+
+// A file of pins that is gone with the test.
+struct PinFile {
+  explicit PinFile(const std::string& text)
+      : path(std::filesystem::temp_directory_path() /
+             ("signet_pins_" + std::to_string(::getpid()))) {
+    std::ofstream(path) << text;
+  }
+  ~PinFile() { std::filesystem::remove(path); }
+  std::string path;
+};
+
+constexpr const char kPinned[] = "  server_set_id = $auth_pinned\n  server_condition = yes\n";
+
+Attempt PinAttempt(const std::string& pins, bool require_verified, bool verified) {
+  Attempt attempt(std::string(kPinned) + "  server_pins = " + pins +
+                  "\n  server_require_verified = " + (require_verified ? "yes" : "no") + "\n");
+  attempt.session.tls.verified = verified;
+  if (!verified) attempt.session.tls.verify_reason = "unknown CA";
+  return attempt;
+}
+
+const std::string& AlicePin() {
+  static const std::string pin = EncodeBase64(crypto::PinOf(*MakeCertificate({"a@b.example"})));
+  return pin;
+}
+const std::string kOtherPin = EncodeBase64(std::string(32, 'x'));
+
+TEST(RuleI1, WithoutAVerifiedChainAPinMustMatchAndNothingElseHelps) {
+  const PinFile mine("laptop: pin=" + AlicePin() + "\n");
+  const PinFile* file = &mine;
+  for (const bool require_verified : {true, false}) {
+    for (const bool verified : {true, false}) {
+      for (const bool pinned : {true, false}) {
+        Attempt attempt = PinAttempt(pinned ? file->path : kOtherPin, require_verified, verified);
+        attempt.Run();
+        const bool good = require_verified ? verified && pinned : verified || pinned;
+        const bool has_id = good && pinned;
+        EXPECT_EQ(attempt.auth.result == AuthResult::kAuthenticated, has_id)
+            << require_verified << verified << pinned << attempt.auth.reason;
+        EXPECT_EQ(attempt.auth.id, has_id ? "laptop" : "");
+        if (!verified && !pinned && !require_verified) {
+          EXPECT_NE(attempt.auth.reason.find("the certificate did not verify (unknown CA), and its "
+                                             "pin " +
+                                             AlicePin() + " is not in server_pins"),
+                    std::string::npos)
+              << attempt.auth.reason;
+        }
+      }
+    }
+  }
+}
+
+TEST(RuleI1, APinDoesNotMakeARevokedOrDoubtfulCertificateGood) {
+  Attempt revoked = PinAttempt(AlicePin(), false, false);
+  revoked.session.tls.revoked = true;
+  revoked.session.tls.verify_reason = "certificate revoked";
+  EXPECT_EQ(revoked.Run().result, AuthResult::kFailed);
+  EXPECT_NE(revoked.auth.reason.find("certificate revoked"), std::string::npos);
+  Attempt doubtful = PinAttempt(AlicePin(), false, false);
+  doubtful.session.tls.verify_deferred = true;
+  EXPECT_EQ(doubtful.Run().result, AuthResult::kDeferred);
+  Attempt unproved = PinAttempt(AlicePin(), false, false);
+  unproved.session.tls.peer = nullptr;  // no proof of possession, no certificate
+  EXPECT_EQ(unproved.Run().result, AuthResult::kNotTried);
+}
+
+TEST(Pins, AListOfPinsNamesThemselves) {
+  Attempt attempt = PinAttempt(kOtherPin + " : " + AlicePin(), false, false);
+  EXPECT_EQ(attempt.Run().result, AuthResult::kAuthenticated) << attempt.auth.reason;
+  EXPECT_EQ(attempt.auth.id, AlicePin());
+}
+
+TEST(Pins, ALineThatDoesNotHoldTodayDoesNotCount) {
+  const struct {
+    const char* window;
+    const char* reason;
+  } kCases[] = {{" from=2100-01-01", "its line of server_pins, \"laptop\", holds from 2100-01-01"},
+                {" until=2021-01-01", "its line of server_pins, \"laptop\", held until 2021-01-01"},
+                {" from=2021-01-01 until=2100-01-01", ""}};
+  for (const auto& c : kCases) {
+    const PinFile file("laptop: pin=" + AlicePin() + c.window + "\n");
+    Attempt attempt = PinAttempt(file.path, false, false);
+    attempt.Run();
+    EXPECT_EQ(attempt.auth.result == AuthResult::kAuthenticated, *c.reason == '\0')
+        << attempt.auth.reason;
+    EXPECT_NE(attempt.auth.reason.find(c.reason), std::string::npos) << attempt.auth.reason;
+  }
+}
+
+TEST(RuleI14, AFileOfPinsThatCannotBeUsedDefers) {
+  for (const bool verified : {true, false}) {
+    const PinFile file("laptop: pni=" + AlicePin() + "\n");
+    Attempt attempt = PinAttempt(file.path, false, verified);
+    EXPECT_EQ(attempt.Run().result, AuthResult::kDeferred);
+    EXPECT_NE(attempt.auth.reason.find(":1: unknown setting \"pni\""), std::string::npos)
+        << attempt.auth.reason;
+  }
+}
+
+TEST(Pins, AFingerprintWithoutAPinIsSaidBeforeItsRenewalBreaksIt) {
+  const std::string lines = PinFile("").path + ".log";
+  Log log({lines, "", ""});
+  Attempt probe("  server_set_id = x\n");
+  const auto print = HexLower(crypto::FingerprintOf(*probe.session.tls.peer));
+  const PinFile file("laptop: fingerprint=" + print + "\n");
+  Attempt attempt = PinAttempt(file.path, false, false);
+  attempt.session.tls.peer = probe.session.tls.peer;
+  EXPECT_EQ(attempt.Run(&log).result, AuthResult::kAuthenticated) << attempt.auth.reason;
+  const std::string logged = ReadRegularFile(lines, 10'000).value();
+  std::filesystem::remove(lines);
+  EXPECT_NE(logged.find("cert authenticator: the certificate of \"laptop\" is known by its "
+                        "fingerprint only, which its renewal, due by 2120-"),
+            std::string::npos)
+      << logged;
+  EXPECT_NE(logged.find("add pin=" + PinOfPeer(attempt.session)), std::string::npos);
 }
 
 TEST(RuleC3, WhatCannotBeKnownToBeRevokedIsDeferredAndNotEvaluated) {
