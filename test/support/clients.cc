@@ -89,9 +89,10 @@ Finished Msmtp(const Submission& s) {
     Append(&words, {"--tls-cert-file=" + s.certificate, "--tls-key-file=" + s.key});
   }
   if (!s.user.empty()) words.push_back("--user=" + s.user);
-  if (!s.password.empty()) words.push_back("--passwordeval=echo " + s.password);
+  if (!s.password.empty()) words.push_back("--passwordeval=printenv MSMTP_PASSWORD");
   words.push_back(s.recipient);
-  return Run(words, {.input = Replace(s.content, "\r\n", "\n")});
+  return Run(words, {.environment = {"MSMTP_PASSWORD=" + s.password},
+                     .input = Replace(s.content, "\r\n", "\n")});
 }
 
 // A program as people write it with Python's own library.

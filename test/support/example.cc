@@ -51,7 +51,7 @@ void Example::Write(const std::string& name, std::string_view content) const {
 }
 
 bool Example::WaitForLog(std::string_view text, std::size_t from) const {
-  return WaitUntil([&] { return Log().find(text, from) != std::string::npos; });
+  return WaitUntil([&] { return Log().find(text, from) != std::string::npos; }, seconds(10));
 }
 
 }  // namespace signet::test

@@ -482,5 +482,96 @@ TEST_F(Examples, HalonFingerprint) {
   EXPECT_THAT(client.Say("MAIL FROM:<a@customer.example>"), StartsWith("530 5.7.0 start TLS"));
 }
 
+TEST_F(Examples, PasswordsAndCertificates) {
+  Make("alice", Named("Alice", {MailName("alice@example.org")}));
+  Make("alias", Named("Alice", {MailName("a.miller@example.com"), MailName("Alice@example.org")}));
+  Make("mallory", Named("Mallory", {MailName("mallory@example.org")}));
+  for (const char* name : {"alice", "bob"}) {
+    site().slapd.Modify("dn: mailname=" + std::string(name) +
+                        "@example.org,ou=users,dc=example,dc=org\nchangetype: modify\n"
+                        "replace: userPassword\nuserPassword: " +
+                        name + "'s word\n");
+  }
+  const Finished hash = test::Run({"openssl", "passwd", "-6", "-salt", "pepper", "old scanner"});
+  Start("passwords-and-certificates.conf",
+        {.places = {{"ldap.example.org", site().slapd.host_and_port()}},
+         .files = {{"passwd", "scanner-3@example.org: " + hash.output}}});
+  EXPECT_EQ(example_->complaints(), "");
+  const std::string alice = "alice@example.org", bob = "bob@example.org";
+
+  // With a certificate, and with programs that insist on more.
+  const std::string by_certificate = "certificate:alice@example.org";
+  ExpectAccepted({Program::kSwaks, "alice", alice}, by_certificate);
+  ExpectAccepted({Program::kSwaks, "alias", alice}, by_certificate);
+  ExpectAccepted(Visit{Program::kMsmtp, "alice", alice}.Auth("EXTERNAL", alice), by_certificate);
+  ExpectAccepted(Visit{Program::kPython, "alice", alice}.Auth("PLAIN", alice, "alice's word"),
+                 by_certificate);
+  ExpectRefused(Visit{Program::kCurl, "alice", alice}.Auth("PLAIN", bob, "bob's word"), "535",
+                "plain authenticator failed");
+  ExpectRefused(Visit{Program::kCurl, "alice", alice}.Auth("EXTERNAL", bob), "535",
+                "authenticator failed");
+
+  // With a password.
+  for (const Program program : {Program::kSwaks, Program::kCurl, Program::kPython}) {
+    ExpectAccepted(Visit{program, "", bob}.Auth("PLAIN", bob, "bob's word"),
+                   "plain:bob@example.org");
+  }
+  ExpectAccepted(
+      Visit{Program::kSwaks, "mallory", bob}.Auth("LOGIN", "Bob@Example.org", "bob's word"),
+      "login:bob@example.org");
+  const std::string scanner = "scanner-3@example.org";
+  ExpectAccepted(Visit{Program::kGnutlsCli, "", scanner}.Auth("PLAIN", scanner, "old scanner"),
+                 "plain:" + scanner);
+  ExpectAccepted(Visit{Program::kOpenssl, "", scanner}.Auth("LOGIN", scanner, "old scanner"),
+                 "login:" + scanner);
+  struct Wrong {
+    const char *name, *password;
+  };
+  for (const Wrong& wrong : {Wrong{"bob@example.org", "alice's word"},
+                             {"nobody@example.org", "bob's word"},
+                             {"scanner-3@example.org", "bob's word"},
+                             {"zero@example.org", "*"}}) {
+    ExpectRefused(Visit{Program::kMsmtp, "", bob}.Auth("PLAIN", wrong.name, wrong.password),
+                  "535 5.7.8 Incorrect authentication data", "plain authenticator failed");
+    EXPECT_THAT(Log(), Not(HasSubstr(wrong.password)));
+  }
+  ExpectRefused(Visit{Program::kSwaks, "", alice}.Auth("PLAIN", bob, "bob's word"),
+                "550 5.7.1 bob@example.org may not send as alice@example.org", "rejected MAIL");
+  ExpectRefused({Program::kMsmtp, "", alice}, "show a certificate or log in first",
+                "rejected MAIL");
+
+  // In clear nobody is asked for a password; a password does not open everything.
+  SmtpClient clear(example_->starttls_port());
+  EXPECT_THAT(clear.Say("EHLO client.example.org"), Not(HasSubstr("AUTH")));
+  EXPECT_THAT(clear.Say("AUTH PLAIN AGEAYg=="), StartsWith("503"));
+  const auto recipients = [](SmtpClient& client) {
+    int good = 0;
+    while (good < 40 &&
+           client.Say("RCPT TO:<r" + std::to_string(good) + "@example.net>")[0] == '2') {
+      ++good;
+    }
+    return good;
+  };
+  SmtpClient with_password = Client("");
+  with_password.Say("AUTH PLAIN " + EncodeBase64(std::string("\0bob@example.org\0bob's word", 27)));
+  EXPECT_EQ(with_password.code(), 235) << with_password.reply();
+  with_password.Say("MAIL FROM:<bob@example.org>");
+  EXPECT_EQ(recipients(with_password), 20);
+  EXPECT_THAT(with_password.reply(), StartsWith("550 5.7.1 more than 20 recipients"));
+  SmtpClient with_certificate = Client("alice");
+  EXPECT_THAT(with_certificate.reply(), HasSubstr("AUTH EXTERNAL PLAIN LOGIN"));
+  with_certificate.Say("MAIL FROM:<alice@example.org>");
+  EXPECT_EQ(recipients(with_certificate), 40);
+
+  // Without the directory, those of the file still get in; the others are told to come again.
+  site().slapd.Kill();
+  ExpectAccepted(Visit{Program::kOpenssl, "", scanner}.Auth("PLAIN", scanner, "old scanner"),
+                 "plain:" + scanner);
+  ExpectRefused(Visit{Program::kSwaks, "", bob}.Auth("PLAIN", bob, "bob's word"), "435 4.7.0",
+                "435 Unable to authenticate at present");
+  ExpectRefused({Program::kPython, "alice", alice}, "451", "435 Unable to authenticate");
+  site().slapd.Start();
+}
+
 }  // namespace
 }  // namespace signet::test
