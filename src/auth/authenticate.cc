@@ -2,6 +2,7 @@
 
 #include <ctime>
 
+#include "src/auth/asserted.h"
 #include "src/auth/call.h"
 #include "src/auth/pinned.h"
 #include "src/crypto/trust.h"
@@ -100,10 +101,14 @@ facts::Auth AuthenticateAfterTls(const config::Config& config, facts::Session& s
   const config::Authenticator* instance = FindAfterTls(config);
   if (!MayAuthenticateAfterTls(config, session)) return {};
   AuthVariables variables(session);
-  if (auto refused = WhyNot(*instance, PurposeOfClients(config), &session, log)) return *std::move(refused);
+  if (auto refused = WhyNot(*instance, PurposeOfClients(config), &session, log))
+    return *std::move(refused);
   Call call(*instance, {session, services, budget, log});
   const signet_verdict verdict = call.Run();
-  return Conclude(*instance, call, verdict);
+  facts::Auth auth = Conclude(*instance, call, verdict);
+  if (auth.result == facts::AuthResult::kAuthenticated)
+    LimitToAssertable(config, *instance, {session, services, budget, log}, &auth);
+  return auth;
 }
 
 }  // namespace signet::auth

@@ -8,6 +8,7 @@
 #include "src/base/log.h"
 #include "src/base/text.h"
 #include "src/config/values.h"
+#include "src/config/words.h"
 
 namespace signet::config {
 namespace {
@@ -106,6 +107,9 @@ class Checker {
     CheckLists(MainRows(), config_.main);
     for (Router& router : config_.routers) CheckLists(RouterRows(), router);
     for (NamedList& list : config_.lists) CheckOneList(list.list, KindOf(list.kind));
+    for (Authenticator& authenticator : config_.authenticators)
+      for (IdentityRule& rule : authenticator.identities)
+        CheckOneList(rule.identities, ListKind::kAddress);
     CheckConsistency(config_, spans_, &diagnostics_);
   }
 
@@ -391,6 +395,7 @@ class Checker {
               });
     if (authenticator.public_name.empty()) authenticator.public_name = authenticator.name;
     ReadPins(&authenticator);
+    ReadIdentities(&authenticator);
     if (authenticator.driver) FillPrivateDefaults(&authenticator);
     config_.authenticators.push_back(std::move(authenticator));
   }
@@ -416,6 +421,48 @@ class Checker {
     }
     authenticator->pins = std::make_shared<crypto::PinSource>(std::move(table).value());
   }
+
+  void ReadIdentities(Authenticator* authenticator) {
+    const Text& option = authenticator->server_identities;
+    if (!option.set()) return;
+    const std::vector<SourceSpan> items = SplitItems(option.span, ';');
+    if (items.empty()) reader_.Error(option.span, "server_identities is empty", kIdentityHint);
+    for (SourceSpan item : items) ReadIdentityRule(item, authenticator);
+  }
+
+  void ReadIdentityRule(SourceSpan item, Authenticator* authenticator) {
+    const std::string_view text = item.view();
+    const std::size_t arrow = text.find("=>");
+    const std::string_view who = Trim(text.substr(0, arrow));
+    const std::string_view what = arrow == text.npos ? "" : Trim(text.substr(arrow + 2));
+    if (who.empty() || what.empty())
+      return reader_.Error(item, "\"AUTHORITY => addresses\" expected in server_identities",
+                           kIdentityHint);
+    IdentityRule rule;
+    rule.span = item.Part(0, arrow);
+    if (who.starts_with("spki:")) {
+      auto digest = crypto::ReadDigest(who.substr(5));
+      if (!digest)
+        return reader_.Error(rule.span,
+                             "SHA-256 in base64 or hexadecimal digits expected behind \"spki:\"",
+                             "\"signet pins add\" shows it for a certificate");
+      rule.who = IdentityRule::Who::kKey;
+      rule.text = *std::move(digest);
+    } else if (who.starts_with("subject:") && !Trim(who.substr(8)).empty()) {
+      rule.who = IdentityRule::Who::kSubject;
+      rule.text = std::string(Trim(who.substr(8)));
+    } else if (who != "*") {
+      return reader_.Error(rule.span, "authority expected, but " + Quoted(who) + " found",
+                           kIdentityHint);
+    }
+    const auto begin = static_cast<std::size_t>(what.data() - text.data());
+    rule.identities = reader_.Compile(item.Part(begin, begin + what.size()), facts::Phase::kAuth);
+    authenticator->identities.push_back(std::move(rule));
+  }
+
+  static constexpr const char* kIdentityHint =
+      "as in \"spki:BASE64 => *@example.net ; subject:CN=Our CA => +our_addresses ; * => "
+      "*@example.org\"";
 
   static std::size_t RowIndex(const drivers::AuthDriver& driver, std::string_view name) {
     std::size_t i = 0;

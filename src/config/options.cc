@@ -91,6 +91,7 @@ constexpr Row<Authenticator> kAuthenticator[] = {
   {"server_ca_names",            &Authenticator::server_ca_names,  "none", "names of authorities that clients are sent: none, all (of tls_verify_certificates) or a PEM file", Phase::kLoad, {}, {}, {}, true},
   {"server_condition",           &Authenticator::server_condition, "", "whether the client is who it says; unset is yes", Phase::kAuth},
   {"server_eku",                 &Authenticator::server_eku,       "require-client", "purpose (EKU) that a client's certificate must have: require-client, allow-server or ignore", Phase::kLoad, {}, {}, {"require-client allow-server ignore", "ignore", "certificates made for anything else authenticate (weakens rule I3)"}, true},
+  {"server_identities",          &Authenticator::server_identities, "", "which identities an authority may assert: rules \"AUTHORITY => addresses\", separated by semicolons", Phase::kLoad, {}, {}, {}, true},
   {"server_mail_auth_condition", &Authenticator::server_mail_auth_condition, "", "whether AUTH= of MAIL is believed of a client that this has authenticated; unset is no", Phase::kMail},
   {"server_match",               &Authenticator::server_match,     "", "which element of $auth1 counts: asked about each as $item; $auth_matched is the only one for which it is true", Phase::kAuth, {}, {}, {}, true},
   {"server_pins",                &Authenticator::server_pins,      "", "keys that may authenticate: a file of pins, or a list of them", Phase::kLoad, {}, {}, {}, true},

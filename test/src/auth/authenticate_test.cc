@@ -423,6 +423,120 @@ TEST(Pins, AFingerprintWithoutAPinIsSaidBeforeItsRenewalBreaksIt) {
   EXPECT_NE(logged.find("add pin=" + PinOfPeer(attempt.session)), std::string::npos);
 }
 
+// --- which authority may assert what ------------------------------------------------------
+
+struct Authorities {
+  testing::Issued root = testing::MakeRoot("Our CA", testing::KeyType::kEcdsaP256, 50);
+  // Another key under the same name, and authorities below both.
+  testing::Issued twin = testing::MakeRoot("Our CA", testing::KeyType::kEcdsaP256, 51);
+  testing::Issued sub = testing::MakeIntermediate(root, "Sub", testing::KeyType::kEcdsaP256, 52);
+  testing::Issued posing =
+      testing::MakeIntermediate(twin, "Our CA", testing::KeyType::kEcdsaP256, 53);
+};
+const Authorities& TheAuthorities() {
+  static const Authorities authorities;
+  return authorities;
+}
+
+crypto::CertificatePtr Parsed(const testing::Issued& issued) {
+  return crypto::Certificate::FromDer(issued.der).value();
+}
+std::string Spki(const testing::Issued& authority) {
+  return "spki:" + EncodeBase64(crypto::PinOf(*Parsed(authority)));
+}
+
+// The result of a client of that path, nearest authority first.
+facts::Auth Assert(const std::string& rules, const std::vector<testing::Issued>& path,
+                   const std::vector<std::string>& names = {MailName("alice@example.org")},
+                   const std::string& id = "alice@example.org") {
+  Attempt attempt("  server_identities = " + rules + "\n  server_set_id = " + id + "\n");
+  testing::CertificateSpec spec = testing::ClientSpec("");
+  spec.alternative_names = names;
+  attempt.session.tls.peer =
+      Parsed(testing::Issue(spec, testing::SharedKey(testing::KeyType::kEcdsaP256), &path.front()));
+  attempt.session.tls.path = {attempt.session.tls.peer};
+  for (const testing::Issued& authority : path)
+    attempt.session.tls.path.push_back(Parsed(authority));
+  return attempt.Run();
+}
+bool MayAssert(const std::string& rules, const std::vector<testing::Issued>& path,
+               const std::vector<std::string>& names = {MailName("alice@example.org")},
+               const std::string& id = "alice@example.org") {
+  return Assert(rules, path, names, id).result == AuthResult::kAuthenticated;
+}
+
+TEST(ServerIdentities, AnAuthorityAssertsWhatItsRuleListsAndNothingElse) {
+  const auto& [root, twin, sub, posing] = TheAuthorities();
+  EXPECT_TRUE(MayAssert(Spki(root) + " => *@example.org", {root}));
+  EXPECT_TRUE(MayAssert(Spki(root) + " => x@example.net : *@example.org", {root}));
+  EXPECT_TRUE(MayAssert("subject:CN=Our CA => *@example.org", {root}));
+  EXPECT_TRUE(MayAssert(Spki(twin) + " => *@example.net ; * => alice@example.org", {root}));
+  EXPECT_FALSE(MayAssert(Spki(root) + " => *@example.net ; * => *", {root}));
+  EXPECT_FALSE(MayAssert(Spki(root) + " => !alice@example.org : *@example.org", {root}));
+  const facts::Auth auth = Assert(Spki(root) + " => *@example.net", {root});
+  EXPECT_EQ(auth.id, "");
+  EXPECT_EQ(auth.fail_id, "alice@example.org");
+  EXPECT_NE(auth.reason.find("its authority may not assert \"alice@example.org\": rule spki:"),
+            std::string::npos)
+      << auth.reason;
+  EXPECT_NE(Assert(Spki(twin) + " => *", {root})
+                .reason.find("server_identities has no rule for its authorities"),
+            std::string::npos);
+}
+
+TEST(RuleI17, WhichAuthorityIssuedIsDecidedByItsKey) {
+  const auto& [root, twin, sub, posing] = TheAuthorities();
+  const std::string rules = Spki(root) + " => *@example.org ; " + Spki(twin) + " => *@example.net";
+  EXPECT_TRUE(MayAssert(rules, {root}));
+  EXPECT_FALSE(MayAssert(rules, {twin}));
+  // What is an authority by somebody's grace may choose its own subject: a rule by subject
+  // is about anchors.
+  const std::string by_subject = "subject:CN=Our CA => *@example.org ; * => *@example.net";
+  EXPECT_TRUE(MayAssert(by_subject, {root}));
+  const testing::Issued other = testing::MakeRoot("Other", testing::KeyType::kEcdsaP256, 54);
+  EXPECT_FALSE(MayAssert(by_subject, {posing, other}));
+}
+
+TEST(ServerIdentities, EveryRuleOfThePathCounts) {
+  const auto& [root, twin, sub, posing] = TheAuthorities();
+  const std::string of_root = Spki(root) + " => *@example.org", of_sub = Spki(sub) + " => ";
+  EXPECT_TRUE(MayAssert(of_root, {sub, root}));
+  EXPECT_TRUE(MayAssert(of_root + " ; " + of_sub + "alice@example.org", {sub, root}));
+  EXPECT_FALSE(MayAssert(of_root + " ; " + of_sub + "bob@example.org", {sub, root}));
+  EXPECT_FALSE(MayAssert(Spki(root) + " => *@example.net ; " + of_sub + "*", {sub, root}));
+}
+
+TEST(ServerIdentities, EveryMailboxOfTheCertificateCountsAndTheIdentity) {
+  const auto& [root, twin, sub, posing] = TheAuthorities();
+  const std::string rule = Spki(root) + " => *@example.org";
+  const std::string mine = MailName("alice@example.org");
+  EXPECT_FALSE(MayAssert(rule, {root}, {mine}, "alice@example.net"));
+  EXPECT_FALSE(MayAssert(rule, {root}, {mine}, "alice"));
+  EXPECT_TRUE(MayAssert(rule + " : ^alice\\$", {root}, {mine}, "alice"));
+  EXPECT_TRUE(MayAssert(rule, {root}, {}));
+  EXPECT_FALSE(MayAssert(rule, {root}, {mine, MailName("bob@example.net")}));
+  EXPECT_FALSE(MayAssert(
+      rule, {root},
+      {mine, testing::OtherName("1.3.6.1.4.1.311.20.2.3", testing::Utf8("bob@example.net"))}));
+  EXPECT_FALSE(MayAssert(
+      rule, {root},
+      {mine, testing::OtherName("1.3.6.1.5.5.7.8.9", testing::Utf8("b\xc3\xb6@example.net"))}));
+  EXPECT_TRUE(MayAssert(rule, {root}, {mine, testing::DnsName("example.net")}));
+}
+
+TEST(RuleI14, AListOfServerIdentitiesThatCannotBeLookedUpDefers) {
+  const testing::Issued& root = TheAuthorities().root;
+  Attempt attempt(
+      "  server_identities = * => ${lookup ldap{ldap:///dc=down?x}}\n  server_set_id = a@b\n", {});
+  attempt.services.answers["ldap:///dc=down?x"] = {expand::LookupAnswer::kDeferred, "timed out"};
+  attempt.session.tls.path = {attempt.session.tls.peer, Parsed(root)};
+  EXPECT_EQ(attempt.Run().result, AuthResult::kDeferred);
+  EXPECT_EQ(attempt.auth.id, "");
+  EXPECT_EQ(attempt.auth.deferred_class, "directory not available");
+  EXPECT_NE(attempt.auth.reason.find("server_identities: "), std::string::npos)
+      << attempt.auth.reason;
+}
+
 TEST(RuleC3, WhatCannotBeKnownToBeRevokedIsDeferredAndNotEvaluated) {
   Attempt attempt("  server_condition = yes\n  server_set_id = root\n");
   attempt.session.tls.verified = false;
