@@ -223,10 +223,19 @@ signet_verdict Step(const signet_host* host, signet_call* call, void** state,
 
 void End(const signet_host*, void* state) noexcept { delete static_cast<Exchange*>(state); }
 
+// Before TLS 1.3 a client that can bind would take tls-unique (RFC 9266 section 4), which there is
+// not here.
+bool IsTls13(const signet_host* host, signet_call* call) {
+  const signet_value* version = nullptr;
+  return host->variable(call, SIGNET_TEXT("tls_in_ver"), &version) == SIGNET_EXPANDED &&
+         View(host->value_text(version)) == "TLS1.3";
+}
+
 int Offered(const signet_host* host, signet_call* call) noexcept {
+  if (!IsBound(host, call)) return View(host->public_name(call)) == kUnbound ? 1 : 0;
   signet_text octets{};
-  if (IsBound(host, call)) return host->channel_binding(call, SIGNET_TEXT("tls-exporter"), &octets);
-  return View(host->public_name(call)) == kUnbound ? 1 : 0;
+  return IsTls13(host, call) &&
+         host->channel_binding(call, SIGNET_TEXT("tls-exporter"), &octets) != 0;
 }
 
 // clang-format off

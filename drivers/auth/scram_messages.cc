@@ -89,6 +89,7 @@ std::string_view ReadHeader(std::string_view message, std::string_view* rest, Cl
   read->gs2_header = message.substr(0, message.size() - rest->size());
   if (authorization->empty()) return "";
   if (authorization->substr(0, 2) != "a=") return "a bad authorization identity";
+  if (authorization->size() == 2) return "";  // as GNU SASL writes that there is none
   return ReadName(authorization->substr(2), &read->authorization);
 }
 

@@ -285,12 +285,16 @@ static void client_that_was_not_shown_plus_is_refused_where_it_was_offered(void*
 static void plus_is_offered_where_a_channel_can_be_bound(void** state) {
   const struct signet_auth_driver* driver = signet_driver_scram()->auths[0];
   struct signet_call bound = bound_account(), nothing = bound_account(), plain = ACCOUNT(STORED);
-  struct signet_call unknown = ACCOUNT(STORED);
+  struct signet_call unknown = ACCOUNT(STORED), old = bound_account();
   (void)state;
+  bound.variable[0] = nothing.variable[0] = old.variable[0] = "tls_in_ver";
+  bound.variable[1] = nothing.variable[1] = "TLS1.3";
+  old.variable[1] = "TLS1.2"; /* clients would bind it in another way */
   nothing.binding.size = 0;
   unknown.public_name = "SCRAM-SHA-1";
   assert_int_equal(driver->offered(&fake_host, &bound), 1);
   assert_int_equal(driver->offered(&fake_host, &nothing), 0);
+  assert_int_equal(driver->offered(&fake_host, &old), 0);
   assert_int_equal(driver->offered(&fake_host, &plain), 1);
   assert_int_equal(driver->offered(&fake_host, &unknown), 0);
 }

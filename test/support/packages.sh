@@ -34,6 +34,8 @@ test  swaks                 SMTP client
 test  libnet-ssleay-perl    TLS for swaks
 test  msmtp                 SMTP client
 test  curl                  SMTP client
+test  gsasl                 SMTP client of SASL mechanisms, bound to TLS too
+test  libcmocka-dev         the tests of the driver ABI against the real cmocka
 test  python3               SMTP client, with its own smtplib
 test  ldap-utils            ldapsearch and ldapmodify
 test  tinycdb               cdb, which makes constant databases

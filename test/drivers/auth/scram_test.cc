@@ -103,6 +103,10 @@ TEST(Scram, FirstMessages) {
   EXPECT_EQ(read.name, "a,b=c");
   EXPECT_EQ(read.nonce, "x");
   EXPECT_EQ(Why("y,,n=user,r=x"), "");
+  ClientFirst empty;
+  ASSERT_EQ(ReadClientFirst("n,a=,n=user,r=x", &empty), "");
+  EXPECT_EQ(empty.authorization, "");
+  EXPECT_EQ(empty.gs2_header, "n,a=,");
 }
 
 TEST(Scram, BadFirstMessages) {
@@ -114,7 +118,7 @@ TEST(Scram, BadFirstMessages) {
                                      "p=,,n=u,r=x"s,
                                      "p,,n=u,r=x"s,
                                      "n,b=z,n=u,r=x"s,
-                                     "n,a=,n=u,r=x"s,
+                                     "n,a,n=u,r=x"s,
                                      "n,,n=u"s,
                                      "n,,n=u,"s,
                                      "n,,n=u,r="s,
