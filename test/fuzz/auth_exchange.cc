@@ -1,6 +1,8 @@
 // Any responses to any mechanism: nobody is authenticated without the secret, no text of the
 // client decides anything, and nothing of an exchange is left behind.
 //
+// Secrets are digests that nothing has: the fuzzer reads what octets are compared with.
+//
 // The first octet chooses the mechanism; then each line is a response: base64, or "-" for
 // none, or "+" with octets as they are.
 #include <cstdint>
@@ -26,23 +28,23 @@ plain:
   driver = plaintext
   public_name = PLAIN
   server_prompts = :
-  server_condition = ${if and{{eq{$auth2}{alice}}{eq{$auth3}{correct horse battery staple}}}}
+  server_condition = ${if and{{eq{$auth2}{alice}}{eq{${sha256:$auth3}}{0000000000000000000000000000000000000000000000000000000000000000}}}}
   server_set_id = $auth2
 login:
   driver = plaintext
   public_name = LOGIN
   server_prompts = User Name : Password
-  server_condition = ${if eq{$2}{correct horse battery staple}}
+  server_condition = ${if eq{${sha256:$2}}{0000000000000000000000000000000000000000000000000000000000000000}}
   server_set_id = $1
 free:
   driver = plaintext
   server_prompts = a : b : c
-  server_condition = ${if eq{$auth1$auth2$auth3$auth4}{correct horse battery staple}}
+  server_condition = ${if eq{${sha256:$auth1$auth2$auth3$auth4}}{0000000000000000000000000000000000000000000000000000000000000000}}
   server_set_id = $auth1
 external:
   driver = external
   server_param2 = alice
-  server_condition = ${if and{{eq{$auth2}{alice}}{eq{$auth1}{correct horse battery staple}}}}
+  server_condition = ${if and{{eq{$auth2}{alice}}{eq{${sha256:$auth1}}{0000000000000000000000000000000000000000000000000000000000000000}}}}
   server_set_id = $auth2
 cram:
   driver = cram_md5
@@ -53,7 +55,7 @@ steps:
   driver = sasl
   server_step1 = reply $auth1
   server_step2 = $auth1
-  server_step3 = ${if eq{$auth1}{correct horse battery staple}{accept alice}{reply ${sg{$auth1}{x}{accept}}}}
+  server_step3 = ${if eq{${sha256:$auth1}}{0000000000000000000000000000000000000000000000000000000000000000}{accept alice}{reply ${sg{$auth1}{x}{accept}}}}
   server_step4 = $auth_challenge$auth1
 )";
 
