@@ -573,5 +573,81 @@ TEST_F(Examples, PasswordsAndCertificates) {
   site().slapd.Start();
 }
 
+// As the openssl program makes them: self-signed, and calling themselves an authority.
+CertificateSpec SelfMade(const std::string& common_name) {
+  CertificateSpec spec;
+  spec.subject = testing::CommonName(common_name);
+  spec.ca = true;
+  spec.purposes = {std::string(testing::kClientAuth)};
+  return spec;
+}
+
+TEST_F(Examples, PostfixRelayClientcerts) {
+  const auto print = [](const std::string& name) {
+    return HexDigest("SHA256", authority().issued(name).der, ':');
+  };
+  authority().IssueSelfSigned("lutzpc", SelfMade("lutzpc"));
+  authority().IssueSelfSigned("neighbour", SelfMade("lutzpc"));
+  CertificateSpec old = SelfMade("old");
+  old.not_after = testing::kYear2020 + 86'400;
+  authority().IssueSelfSigned("expired", old);
+  Make("bought", Named("bought", {}));
+  authority().Issue("bought-renewed", Named("bought", {}), authority().issued("bought").key);
+  // Postfix's table, made into ours as the example's head says.
+  const std::string postfix = "# who may relay\n" + print("lutzpc") + "  lutzpc\n" +
+                              print("bought") + "\tbought\n" + print("expired") + " old\n";
+  TempDir directory;
+  WriteFile(directory / "relay_clientcerts", postfix);
+  const Finished made = test::Run({"awk", "!/^#/ && NF > 1 { print $2 \": fingerprint=\" $1 }",
+                                   directory / "relay_clientcerts"});
+  Start("postfix-relay-clientcerts.conf", {.files = {{"relay_clientcerts", made.output}}});
+  EXPECT_EQ(example_->complaints(), "");
+
+  const std::string anybody = "anybody@example.com";
+  ExpectAccepted({Program::kSwaks, "lutzpc", anybody}, "clientcert:lutzpc");
+  ExpectAccepted(Visit{Program::kOpenssl, "lutzpc", anybody}.OnConnect(), "clientcert:lutzpc");
+  ExpectAccepted({Program::kPython, "bought", anybody}, "clientcert:bought");
+  EXPECT_THAT(example_->Log(), HasSubstr(PublicKeyPin(authority().issued("bought").key)));
+  for (const char* name : {"", "neighbour", "expired", "bought-renewed"}) {
+    ExpectRefused({Program::kCurl, name, anybody}, "550", "relay access denied");
+  }
+}
+
+TEST_F(Examples, SpkiPins) {
+  for (const char* name : {"printer-2", "backup", "backup-next", "contractor", "stranger"})
+    authority().IssueSelfSigned(name, SelfMade(name));
+  const auto pin = [](const std::string& name) {
+    return PublicKeyPin(authority().issued(name).key);
+  };
+  const std::string pins = "printer-2:  pin=" + pin("printer-2") +
+                           "\nbackup:     pin=" + pin("backup") + " next=" + pin("backup-next") +
+                           "\n";
+  Start(
+      "spki-pins.conf",
+      {.files = {{"pins", pins + "contractor: pin=" + pin("contractor") + " until=2025-06-30\n"}}});
+  EXPECT_EQ(example_->complaints(), "");
+
+  const std::string printer = "printer-2@devices.example.org";
+  const std::string backup = "backup@devices.example.org";
+  ExpectAccepted({Program::kCurl, "printer-2", printer}, "pinned:printer-2");
+  ExpectAccepted({Program::kMsmtp, "backup", backup}, "pinned:backup");
+  ExpectAccepted({Program::kGnutlsCli, "backup-next", backup}, "pinned:backup");
+  // Renewed with the same key, by somebody else even.
+  authority().Issue("renewed", Named("printer", {}), authority().issued("printer-2").key);
+  ExpectAccepted({Program::kPython, "renewed", printer}, "pinned:printer-2");
+  ExpectRefused({Program::kSwaks, "printer-2", backup},
+                "550 5.7.1 printer-2 may not send as backup@devices.example.org", "rejected MAIL");
+  const std::string refusal = "this host knows its clients by their keys";
+  for (const char* name : {"", "stranger", "contractor"}) {
+    ExpectRefused({Program::kOpenssl, name, printer}, refusal, "rejected MAIL");
+  }
+  // The next client sees a change of the file: a key that was stolen is out, a new one in.
+  example_->Write(
+      "pins", "printer-2: pin=" + pin("stranger") + "\nbackup: pin=" + pin("backup-next") + "\n");
+  ExpectAccepted({Program::kOpenssl, "stranger", printer}, "pinned:printer-2");
+  ExpectRefused({Program::kSwaks, "printer-2", printer}, refusal, "rejected MAIL");
+  ExpectRefused({Program::kSwaks, "backup", backup}, refusal, "rejected MAIL");
+}
+
 }  // namespace
 }  // namespace signet::test
