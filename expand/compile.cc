@@ -261,7 +261,7 @@ class Emitter {
     context_.diagnostics = &found;
     context_.late = &late;
     rep_.sources.emplace_back(std::move(name), std::move(text), pieces);
-    AstPtr tree = Parse(rep_.sources.back().whole(), holes, depth, &of_form);
+    AstPtr tree = Parse(rep_.sources.back().whole(), holes, depth, context_.names, &of_form);
     NodeId root = EmitWhole(*tree, of_form);
     context_.diagnostics = outer;
     context_.late = outer_late;
@@ -544,7 +544,7 @@ ProgramPtr CompileNested(SourceSpan part, facts::Phase used_at, const Names& nam
   rep->names = &names;
   rep->used_at = used_at;
   Diagnostics of_form, found, late;
-  AstPtr tree = Parse(part, {}, depth, &of_form);
+  AstPtr tree = Parse(part, {}, depth, names, &of_form);
   CompileContext context{*rep, names, used_at, &found, &late};
   rep->root = EmitProgram(*tree, of_form, context);
   const Node& root = rep->node(rep->root);

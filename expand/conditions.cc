@@ -295,19 +295,24 @@ bool RunAclCondition(Evaluation& e, const Node& node, bool* holds) {
   return CallAcl(e, node, holds, &e.value);
 }
 
-// --- directories ---------------------------------------------------------------------
+// --- credentials, tested elsewhere ----------------------------------------------------
 
-void CheckLdapAuth(CompileContext& context, Node* node) {
-  const LookupType* type = context.names.FindLookup("ldap");
-  if (type == nullptr)
-    return context.Error(node->name, "\"ldapauth\" needs the lookup type \"ldap\"");
+// The condition has the name of the lookup type that tests them.
+void CheckCredentials(CompileContext& context, Node* node) {
+  const std::string_view name = node->name.view();
+  const LookupType* type = context.names.FindLookup(name);
+  if (type == nullptr || !type->credentials)
+    return context.Error(node->name, InQuotes(name) + " needs the lookup type " + InQuotes(name));
   node->lookup = context.KeepLookup(*type);
 }
 
-bool RunLdapAuth(Evaluation& e, const Node& node, bool* holds) {
+bool RunCredentials(Evaluation& e, const Node& node, bool* holds) {
   Datum query;
   *holds = false;
   if (!e.Child(node, 0, &query)) return false;
+  if (query.text.size() > limits::kQueryBytes)
+    return e.FailTemporarily(
+        node, "the query is longer than " + std::to_string(limits::kQueryBytes) + " octets");
   std::string unquoted = FindUnquoted(query, *node.lookup);
   if (!unquoted.empty()) return e.FailTemporarily(node, std::move(unquoted));
   if (query.text.empty()) return true;
@@ -353,7 +358,7 @@ constexpr ConditionRow kConditions[] = {
   {"isip",     kTexts,        1, &RunText<&IsAnyIp>,             nullptr, "a text is an IP address"},
   {"isip4",    kTexts,        1, &RunText<&IsIpv4>,              nullptr, "a text is an IPv4 address"},
   {"isip6",    kTexts,        1, &RunText<&IsIpv6WithZone>,      nullptr, "a text is an IPv6 address"},
-  {"ldapauth", kTexts,        1, &RunLdapAuth,            &CheckLdapAuth, "a directory accepts a DN and a password"},
+  {"ldapauth", kTexts,        1, &RunCredentials,      &CheckCredentials, "a directory accepts a DN and a password"},
   {"le",       kTexts,        2, &RunCompare<&Compare, &IsLessOrEqual>,          nullptr, "the first text does not sort behind the second"},
   {"lei",      kTexts,        2, &RunCompare<&CompareFolded, &IsLessOrEqual>,    nullptr, "the same, without the case of ASCII letters"},
   {"lt",       kTexts,        2, &RunCompare<&Compare, &IsLess>,                 nullptr, "the first text sorts before the second"},
@@ -369,9 +374,17 @@ constexpr ConditionRow kConditions[] = {
 static_assert(SortedAndUnique(kConditions), "keep kConditions in order of name");
 static_assert(Named(kConditions), "a row needs a name and a manual line");
 
+constexpr ConditionRow kCredentials = {"credentials",
+                                       kTexts,
+                                       1,
+                                       &RunCredentials,
+                                       &CheckCredentials,
+                                       "a driver accepts the credentials in a query"};
+
 }  // namespace
 
 std::span<const ConditionRow> Conditions() { return kConditions; }
+const ConditionRow& CredentialsCondition() { return kCredentials; }
 
 // --- truth ---------------------------------------------------------------------------
 

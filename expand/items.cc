@@ -205,7 +205,7 @@ bool MayUse(Evaluation& e, const Node& node, const Datum& source) {
 bool Defer(Evaluation& e, const Node& node, std::string_view asked, const LookupAnswer& answer) {
   constexpr std::size_t kReasonShown = 2000;
   if (answer.opening) return e.FailDeferred(node, answer.text);
-  return e.FailDeferred(node, "lookup of " + InQuotes(WithoutPasswords(asked)) +
+  return e.FailDeferred(node, "lookup of " + InQuotes(WithoutPasswords(asked, *node.lookup)) +
                                   " gave DEFER: " + InQuotes(answer.text, kReasonShown));
 }
 

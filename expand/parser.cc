@@ -34,8 +34,8 @@ std::size_t ExtractCount(std::string_view key) {
 class Parser {
  public:
   Parser(SourceSpan part, std::span<const std::uint32_t> holes, std::size_t depth,
-         Diagnostics* diagnostics)
-      : lex_(part, holes), part_(part), diagnostics_(diagnostics), depth_(depth) {}
+         const Names& names, Diagnostics* diagnostics)
+      : lex_(part, holes), part_(part), names_(names), diagnostics_(diagnostics), depth_(depth) {}
 
   AstPtr Whole() {
     AstPtr tree = NewNode(AstKind::kSequence, 0);
@@ -133,6 +133,7 @@ class Parser {
 
   Lexer lex_;
   SourceSpan part_;
+  const Names& names_;
   Diagnostics* diagnostics_;
   std::size_t depth_;
   std::size_t nodes_ = 0;
@@ -502,6 +503,10 @@ bool Parser::ConditionName(AstNode* node) {
     return ErrorHere("condition name expected, but found " + InQuotes(lex_.Rest(16)));
   node->condition = FindRow(Conditions(), name);
   if (node->condition != nullptr) return true;
+  if (const LookupType* type = names_.FindLookup(name); type != nullptr && type->credentials) {
+    node->condition = &CredentialsCondition();
+    return true;
+  }
   if (const ElsewhereRow* row = FindElsewhere("condition", name))
     return Error(node->name, "condition " + InQuotes(name) + " " + std::string(row->reason));
   return Error(node->name, "unknown condition " + InQuotes(name), DidYouMean(name, Conditions()));
@@ -569,8 +574,8 @@ bool Parser::DefName(AstNode* node) {
 }  // namespace
 
 AstPtr Parse(SourceSpan part, std::span<const std::uint32_t> holes, std::size_t depth,
-             Diagnostics* diagnostics) {
-  return Parser(part, holes, depth, diagnostics).Whole();
+             const Names& names, Diagnostics* diagnostics) {
+  return Parser(part, holes, depth, names, diagnostics).Whole();
 }
 
 }  // namespace signet::expand

@@ -129,6 +129,78 @@ class SqlPlace {
   char last_ = '\0';
 };
 
+// A query of settings and a URL, read octet by octet: where does the next one stand?
+class SettingsPlace {
+ public:
+  void Take(std::string_view text) {
+    for (const char c : text) Take(c);
+  }
+  // The setting's name, "/" in the URL behind its host, "" elsewhere.
+  std::string_view name() const {
+    if (state_ == State::kBare || state_ == State::kQuoted) return name_;
+    return state_ == State::kUrlPath ? "/" : "";
+  }
+  bool quoted() const { return state_ == State::kQuoted; }
+  // What `c`, the next octet, is: a part of a value, or of how the query is put together.
+  bool EndsValue(char c) const {
+    return state_ == State::kQuoted ? c == '"' : state_ == State::kBare && IsSpace(c);
+  }
+
+ private:
+  enum class State : std::uint8_t { kWord, kBare, kQuoted, kUrl, kUrlPath };
+
+  void Take(char c) {
+    switch (state_) {
+      case State::kQuoted:
+        if (c == '"') Begin();
+        return;
+      case State::kBare:
+        if (IsSpace(c)) return Begin();
+        if (c == '"' && first_) state_ = State::kQuoted;
+        first_ = false;
+        return;
+      case State::kWord:
+        return TakeOfWord(c);
+      case State::kUrl:
+        slashes_ = c == '/' ? slashes_ + 1 : slashes_;
+        if (slashes_ == 3 || c == '?' || c == '#') state_ = State::kUrlPath;
+        return;
+      case State::kUrlPath:
+        return;
+    }
+  }
+  void TakeOfWord(char c) {
+    if (IsSpace(c)) return Begin();
+    if (c == ':') {
+      state_ = State::kUrl;
+    } else if (c == '=') {
+      name_ = Lower(word_);
+      state_ = State::kBare;
+      first_ = true;
+    } else {
+      word_ += c;
+    }
+  }
+  void Begin() {
+    word_.clear();
+    state_ = State::kWord;
+  }
+
+  State state_ = State::kWord;
+  std::string word_, name_;
+  bool first_ = false;  // of a value
+  int slashes_ = 0;
+};
+
+bool IsIn(std::string_view words, std::string_view word) {
+  while (!words.empty()) {
+    const std::size_t blank = std::min(words.find(' '), words.size());
+    if (words.substr(0, blank) == word) return true;
+    words.remove_prefix(std::min(blank + 1, words.size()));
+  }
+  return false;
+}
+
 bool InFirstWord(std::string_view form, std::size_t at) {
   std::size_t begin = 0;
   while (begin < at && IsSpace(form[begin])) ++begin;
@@ -139,6 +211,7 @@ bool InFirstWord(std::string_view form, std::size_t at) {
 // What is wrong in a query of a type with a quoting of its own, or with none.
 std::string FindUnquotedPlain(const Text& query, const LookupType& type, std::string_view form) {
   SqlPlace place;
+  SettingsPlace setting;
   bool in_first_word = true;
   std::size_t begin = 0;
   for (const Segment& run : query.segments) {
@@ -147,8 +220,11 @@ std::string FindUnquotedPlain(const Text& query, const LookupType& type, std::st
     const std::string_view octets = form.substr(at, begin - at);
     if ((run.origins & kOutsiders) == 0) {
       place.Take(octets);
+      if (type.outsiders) setting.Take(octets);
       continue;
     }
+    if (type.outsiders && !IsIn(*type.outsiders, setting.name()))
+      return Unfit(run, type.name, "stands where no text from outside may be");
     if (!Accepts(type, run.quote))
       return Unfit(run, type.name,
                    type.accepts.empty() ? "cannot be made fit for it"
@@ -158,8 +234,25 @@ std::string FindUnquotedPlain(const Text& query, const LookupType& type, std::st
     if (type.in_string && !place.in_string())
       return Unfit(run, type.name, "stands outside of a string: put it between single quotes");
     place.Take(octets);
+    if (type.outsiders) setting.Take(octets);
   }
   return "";
+}
+
+// Every octet where outsiders may have a part gives way to one "***".
+std::string WithoutOutsiders(std::string_view query, std::string_view outsiders) {
+  std::string shown;
+  SettingsPlace place;
+  bool hidden = false;
+  for (const char c : query) {
+    const bool hide = !place.EndsValue(c) && !(c == '"' && !place.quoted() && !hidden) &&
+                      IsIn(outsiders, place.name());
+    if (hide && !hidden) shown += "***";
+    if (!hide) shown += c;
+    hidden = hide;
+    place.Take(std::string_view(&c, 1));
+  }
+  return shown;
 }
 
 }  // namespace
@@ -239,7 +332,8 @@ std::size_t EndOfPassword(std::string_view query, std::size_t begin) {
 
 }  // namespace
 
-std::string WithoutPasswords(std::string_view query) {
+std::string WithoutPasswords(std::string_view query, const LookupType& type) {
+  if (type.outsiders) return WithoutOutsiders(query, *type.outsiders);
   std::string shown;
   for (std::size_t i = 0; i < query.size();) {
     bool begins =

@@ -24,13 +24,17 @@ struct LookupType {
   // The quote operators that make outsider text fit for a query of this type; empty
   // where none does.
   std::vector<Quote> accepts;
-  bool any_text = false;    // a query is one value, whatever is in it: none is needed
-  bool in_string = false;   // what is quoted is fit only between two ' of SQL
-  bool first_word = false;  // of a query: outsiders have no part in it
-  bool file_names = false;  // answers are names of files that exist
-  bool list_key = false;    // the key is a list: asked for as its elements, NUL between
+  bool any_text = false;     // a query is one value, whatever is in it: none is needed
+  bool in_string = false;    // what is quoted is fit only between two ' of SQL
+  bool first_word = false;   // of a query: outsiders have no part in it
+  bool file_names = false;   // answers are names of files that exist
+  bool list_key = false;     // the key is a list: asked for as its elements, NUL between
+  bool credentials = false;  // ${if NAME{query}} tests the credentials in a query
   // Options behind a comma that the type knows, as in signet/driver.h; nullopt: unknown.
   std::optional<std::string> options;
+  // Where in a query of settings and a URL outsiders may have a part, as in signet/driver.h;
+  // nullopt: queries have another form.
+  std::optional<std::string> outsiders;
   // ${quote_NAME:text} and ${quote_NAME_option:text} where the type has a quoting of its
   // own; empty otherwise. Returns false where the option is unknown.
   std::function<bool(std::string_view option, std::string_view text, std::string* quoted)> quote;
@@ -119,7 +123,7 @@ class Services {
   //   Requires  `path` is the administrator's text, all of it.
   virtual FileText ReadFile(const std::string& path);
   virtual LookupAnswer Lookup(const LookupRequest& request) = 0;
-  // ${if ldapauth{…}}: kFound = the bind succeeded, kNotFound = refused.
+  // ${if NAME{…}} of a type that tests credentials: kFound = they are good, kNotFound = refused.
   virtual LookupAnswer AuthenticateBy(int lookup_handle, std::string_view query) = 0;
   // ${acl{name}{arg}…}. `name` may be the text of an ACL. Evaluates within `budget`.
   virtual AclOutcome CallAcl(std::string_view name, std::vector<Value> arguments, Budget& budget) {

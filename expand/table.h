@@ -131,6 +131,8 @@ struct CertFieldRow {
 
 std::span<const OperatorRow> Operators();
 std::span<const ConditionRow> Conditions();
+// What a lookup type that tests credentials brings, under the type's name.
+const ConditionRow& CredentialsCondition();
 std::span<const ItemRow> Items();
 std::span<const VariableRow> Variables();
 // $h_name: and its kin, which have no name of their own: always empty.

@@ -233,6 +233,8 @@ Result<std::unique_ptr<LookupDriver>, std::string> MakeType(const signet_lookup_
   if (!GoodName(entry->name)) return Err{std::string("a type without a proper name")};
   if ((type.accepts & SIGNET_QUOTE_OWN) != 0 && driver.quote == nullptr)
     return Err{"type \"" + entry->name + "\" has no `quote`"};
+  if ((type.flags & SIGNET_LOOKUP_CREDENTIALS) != 0 && driver.authenticate == nullptr)
+    return Err{"type \"" + entry->name + "\" tests credentials but has no `authenticate`"};
   entry->abi = &driver;
   entry->type_index = index;
   entry->blocking = (type.flags & SIGNET_LOOKUP_BLOCKING) != 0;
@@ -246,7 +248,9 @@ Result<std::unique_ptr<LookupDriver>, std::string> MakeType(const signet_lookup_
   entry->type.accepts = QuotesOf(type.accepts, own);
   entry->type.in_string = (type.accepts & SIGNET_QUOTE_IN_STRING) != 0;
   entry->type.any_text = (type.accepts & SIGNET_QUOTE_NOT_NEEDED) != 0;
+  entry->type.credentials = (type.flags & SIGNET_LOOKUP_CREDENTIALS) != 0;
   if (type.options.data != nullptr) entry->type.options = Copy(type.options);
+  if (type.outsiders.data != nullptr) entry->type.outsiders = Copy(type.outsiders);
   if ((type.accepts & SIGNET_QUOTE_OWN) != 0)
     entry->type.quote = [&driver, index](std::string_view option, std::string_view text,
                                          std::string* quoted) {

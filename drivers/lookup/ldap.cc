@@ -93,7 +93,7 @@ const signet_lookup_type kTypes[] = {
     {SIGNET_TEXT("ldap"), 0, kQuotes, SIGNET_TEXT("attributes of one entry of an LDAP directory")},
     {SIGNET_TEXT("ldapm"), 0, kQuotes, SIGNET_TEXT("attributes of several entries, one a line")},
     {SIGNET_TEXT("ldapdn"), 0, kQuotes, SIGNET_TEXT("the distinguished name of one entry")},
-    {SIGNET_TEXT("ldapauth"), SIGNET_LOOKUP_NOT_KEPT, kQuotes,
+    {SIGNET_TEXT("ldapauth"), SIGNET_LOOKUP_NOT_KEPT | SIGNET_LOOKUP_CREDENTIALS, kQuotes,
      SIGNET_TEXT("empty, where a directory accepts the USER and PASS of the query")},
 };
 

@@ -99,12 +99,17 @@ SearchRequest MakeRequest(const Query& query, Form form, std::int64_t left_ms) {
   return request;
 }
 
-// Rule L6: a bind without a password, or with one but no name, proves nothing.
+// Rule L6: a bind without a password, or with one but no name, proves nothing. A name of
+// blanks is one of no components. A password with a NUL may be an empty one to a server
+// that ends texts there.
+bool MayBind(const Query& query) {
+  return query.user.find_first_not_of(" \t\r\n") != std::string::npos && !query.password.empty() &&
+         query.password.find('\0') == std::string::npos;
+}
+
 std::string CheckCredentials(const Query& query) {
-  if (!query.has_user && !query.has_password) return "";
-  if (query.user.empty() || query.password.empty())
-    return "LDAP lookups with USER or PASS need both, and neither empty";
-  return "";
+  if ((!query.has_user && !query.has_password) || MayBind(query)) return "";
+  return "LDAP lookups with USER or PASS need both, neither empty, and no NUL in them";
 }
 
 SearchEnd Stopping() {
@@ -361,7 +366,7 @@ signet_verdict Directory::Authenticate(std::string_view text, std::int64_t deadl
     *why = "ldapauth lookups must specify the username and password";
     return SIGNET_DEFER;
   }
-  if (query.user.empty() || query.password.empty()) return SIGNET_REJECT;  // rule L6
+  if (!MayBind(query)) return SIGNET_REJECT;
   std::vector<Server> servers;
   if (*why = ServersOf(query, &servers); !why->empty()) return SIGNET_DEFER;
   *why = "no LDAP server answered";

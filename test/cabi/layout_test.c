@@ -99,6 +99,7 @@ AT(signet_lookup_type, flags, 16);
 AT(signet_lookup_type, accepts, 20);
 AT(signet_lookup_type, manual, 24);
 AT(signet_lookup_type, options, 40);
+AT(signet_lookup_type, outsiders, 56);
 AT(signet_lookup_call, size, 0);
 AT(signet_lookup_call, type, 8);
 AT(signet_lookup_call, reserved, 12);

@@ -34,8 +34,9 @@ FakeNames::FakeNames() {
     types_.push_back(lsearch);
   }
   int handle = 0;
-  for (std::string_view name : {"ldap", "ldapm", "ldapdn"})
+  for (std::string_view name : {"ldap", "ldapm", "ldapdn", "ldapauth"})
     types_.push_back(QueryType(++handle, name, {Quote::kLdapFilter, Quote::kLdapDn}));
+  types_.back().credentials = true;
   types_.push_back(QueryType(++handle, "passwd", {}));
   types_.back().any_text = true;
   expand::LookupType sqlish = QueryType(++handle, "sqlish", {Quote::kFirstOfDrivers});
@@ -53,6 +54,14 @@ FakeNames::FakeNames() {
     return option.empty();
   };
   types_.push_back(redisish);
+  expand::LookupType webbish = QueryType(++handle, "webbish", {Quote(18)});
+  webbish.credentials = true;
+  webbish.outsiders = "pass post /";
+  webbish.quote = [](std::string_view option, std::string_view text, std::string* quoted) {
+    for (char c : text) *quoted += c == ' ' || c == '"' ? '_' : c;
+    return option.empty();
+  };
+  types_.push_back(webbish);
   for (std::string_view name : {"names", "listed"}) {
     expand::LookupType type = lsearch;
     type.name = name;

@@ -394,6 +394,9 @@ struct signet_auth_driver {
   32u                              /* KEY is a list: `key` has its elements with NUL between \
                                       them, split as lists are in the language */
 #define SIGNET_LOOKUP_NOT_KEPT 64u /* ask each time: answers are not remembered */
+#define SIGNET_LOOKUP_CREDENTIALS                                                        \
+  128u /* the type's name is a condition too, which tests credentials: ${if NAME{QUERY}} \
+          by `authenticate` */
 
 /* Quoting that makes text of an outsider fit for a query of this type. */
 #define SIGNET_QUOTE_LDAP_FILTER 1u /* ${quote_ldap:...} */
@@ -414,6 +417,11 @@ struct signet_lookup_type {
    * the options it knows itself (cache=, and ret=key with SIGNET_LOOKUP_SINGLE_KEY). NULL
    * data: it cannot tell. */
   struct signet_text options;
+  /* Of a query NAME=VALUE NAME="VALUE" ... URL, without escapes in the values: the names, in
+   * lower case with blanks between them, of the settings that text from outside may be in,
+   * and "/" where it may be in the URL, behind its host. What stands there is shown in no
+   * message. NULL data: queries have another form. */
+  struct signet_text outsiders;
 };
 
 /* One lookup. Made by the host; drivers read it. */
@@ -449,8 +457,8 @@ struct signet_lookup_driver {
   /* Looks something up (waits). */
   enum signet_found (*find)(const struct signet_host* host, void* state,
                             struct signet_lookup_call* call);
-  /* Tests the credentials in the query: ${if ldapauth{...}} (waits). The reason of
-   * SIGNET_DEFER goes through `answer`. NULL where the driver has no such test. */
+  /* Tests the credentials in the query of a type with SIGNET_LOOKUP_CREDENTIALS (waits). The
+   * reason of SIGNET_DEFER goes through `answer`. NULL where the driver has no such test. */
   enum signet_verdict (*authenticate)(const struct signet_host* host, void* state,
                                       struct signet_lookup_call* call);
   /* ${quote_NAME:text}, ${quote_NAME_option:text}: gives the result to `add`, piece by

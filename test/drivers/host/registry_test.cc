@@ -139,6 +139,29 @@ TEST(Registry, EachDriversQuotingIsItsOwn) {
   EXPECT_FALSE(a.quote("none", "", &quoted));
 }
 
+TEST(Registry, ATypeThatTestsCredentialsNeedsAFunctionThatDoes) {
+  const signet_lookup_type rows[] = {{SIGNET_TEXT("a"),
+                                      SIGNET_LOOKUP_CREDENTIALS,
+                                      SIGNET_QUOTE_OWN,
+                                      {},
+                                      {},
+                                      SIGNET_TEXT("user pass /")}};
+  auto driver = MakeLookup();
+  driver.types = rows;
+  driver.type_count = 1;
+  driver.quote = QuoteWithIndex;
+  const auto registry = Registry::MakeEmpty();
+  const auto refused = registry->Add(&driver);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_NE(refused.error().find("has no `authenticate`"), std::string::npos);
+  driver.authenticate = [](const signet_host*, void*, signet_lookup_call*) {
+    return SIGNET_REJECT;
+  };
+  ASSERT_TRUE(registry->Add(&driver).ok());
+  EXPECT_TRUE(registry->FindLookup("a")->type.credentials);
+  EXPECT_EQ(registry->FindLookup("a")->type.outsiders, "user pass /");
+}
+
 TEST(Registry, TypesOfAnOlderDriverHaveShorterRows) {
   struct Old {
     signet_text name;

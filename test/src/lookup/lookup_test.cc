@@ -463,6 +463,14 @@ TEST(RuleL6, AnEmptyPasswordOrNameNeverReachesTheNetwork) {
     EXPECT_EQ(site.Bind("user=cn=a ldap:///"),
               "deferred ldapauth lookups must specify the username and password");
     EXPECT_EQ(site.Bind(""), "not found");
+    EXPECT_EQ(site.Bind("user=\"  \" pass=x ldap:///"), "not found");
+    EXPECT_EQ(site.Bind("user=%20 pass=x ldap:///"), "not found");
+    EXPECT_EQ(site.Bind("user=cn=a pass=\"\\000\" ldap:///"), "not found");
+    EXPECT_EQ(site.Bind("user=cn=a pass=\"\\x00\\x00\" ldap:///"), "not found");
+    EXPECT_EQ(site.Bind("user=cn=a pass=\"\\000real\" ldap:///"), "not found");
+    EXPECT_EQ(site.Bind(std::string("user=cn=a pass=\0 ldap:///", 26)), "not found");
+    EXPECT_EQ(site.Ask("ldap", "user=\" \" pass=x ldap:///dc=x?mail").find("deferred "), 0u);
+    EXPECT_EQ(site.Ask("ldap", "user=cn=a pass=\"\\000\" ldap:///dc=x?mail").find("deferred "), 0u);
     EXPECT_EQ(site.Ask("ldap", "user=cn=a pass=\"\" ldap:///dc=x?mail").find("deferred "), 0u);
     EXPECT_EQ(site.Ask("ldap", "user=cn=a ldap:///dc=x?mail").find("deferred "), 0u);
     EXPECT_EQ(site.Ask("ldap", "pass=x ldap:///dc=x?mail").find("deferred "), 0u);

@@ -393,6 +393,11 @@ TEST(SlapdLookup, LdapauthIsALookupTypeThatIsAskedEachTime) {
     const std::string bob = "user=\"cn=Bob,ou=people,dc=example,dc=org\" pass=";
     EXPECT_EQ(site.AskRaw(bob + "bobpw ldap:///", "ldapauth"), "found ");
     EXPECT_EQ(site.AskRaw(bob + "wrong ldap:///", "ldapauth"), "not found");
+    // Rule L6: blanks are a password like any other, and no NUL goes on the wire.
+    EXPECT_EQ(site.AskRaw(bob + "\"   \" ldap:///", "ldapauth"), "not found");
+    EXPECT_EQ(site.AskRaw(bob + "\"\\000\" ldap:///", "ldapauth"), "not found");
+    EXPECT_EQ(site.AskRaw(bob + "\"bobpw\\000\" ldap:///", "ldapauth"), "not found");
+    EXPECT_EQ(site.AskRaw("user=\" \" pass=bobpw ldap:///", "ldapauth"), "not found");
     EXPECT_EQ(site.AskRaw("ldap:///", "ldapauth"),
               "deferred ldapauth lookups must specify the username and password");
     // The password changes while a session has the old answer.
