@@ -75,6 +75,19 @@ inline constexpr std::size_t kLdapReferrals = 10;    // followed for one lookup,
 inline constexpr std::size_t kLdapReferralHops = 5;  // one behind the other
 inline constexpr std::size_t kPinFileMaxBytes = 4 * 1024 * 1024;  // some 30,000 devices
 inline constexpr std::size_t kLookupFileMaxBytes = 64 * 1024 * 1024;
+inline constexpr std::size_t kHttpAnswerBytes = 256 * 1024;  // body: parsed by expressions
+inline constexpr std::size_t kHttpHeaderBytes = 64 * 1024;   // status lines and headers
+inline constexpr std::size_t kHttpAtOnce = 8;  // of kBlockingThreads: half stays for the rest
+inline constexpr std::size_t kHttpRedirects = 5;
+
+// Credentials checked by other servers.
+inline constexpr std::size_t kSmtpAuthReplyLines = 100;
+inline constexpr std::size_t kSmtpAuthReplyLineBytes = 2048;
+inline constexpr seconds kSmtpAuthConnect{5};           // one server: TCP only
+inline constexpr std::size_t kDovecotLineBytes = 8192;  // as Dovecot has it
+inline constexpr std::size_t kDovecotGreetingLines = 100;
+inline constexpr seconds kDovecotConnect{5};  // connection and greeting
+inline constexpr seconds kDovecotAnswer{30};  // Dovecot holds refusals back for seconds
 
 // SMTP, client side of us.
 inline constexpr std::size_t kCommandLineMaxBytes = 2048;     // without CRLF

@@ -1,0 +1,34 @@
+#ifndef SIGNET_TEST_SUPPORT_DOVECOT_H_
+#define SIGNET_TEST_SUPPORT_DOVECOT_H_
+
+#include <memory>
+#include <string>
+
+#include "test/support/process.h"
+
+namespace signet::test {
+
+// Debian's Dovecot, unpacked, as a server of authentication alone: accounts from a file,
+// PLAIN, LOGIN, CRAM-MD5 and SCRAM-SHA-256. Runs as root or as anybody else, from a
+// directory of its own.
+class Dovecot {
+ public:
+  // `users`: a passwd-file, "ann:{PLAIN}sesame" a line. `extra` goes into its configuration.
+  explicit Dovecot(const std::string& users, const std::string& extra = "");
+  // The socket for authentication clients, and the one that is not for them.
+  std::string socket() const { return directory_ / "run/auth-client"; }
+  std::string master_socket() const { return directory_ / "run/auth-master"; }
+  std::string Log() const { return ReadFile(directory_ / "log"); }
+  // Ends it; sockets stay, with nobody behind them.
+  void Stop() { process_.reset(); }
+
+ private:
+  void CopyProgram();
+  std::string program() const { return directory_ / "program"; }
+
+  TempDir directory_;
+  std::unique_ptr<Process> process_;
+};
+
+}  // namespace signet::test
+#endif
