@@ -3,7 +3,8 @@
 #   make            build the daemon and its shared drivers  (build/release)
 #   make run        demonstration on loopback, then a running gateway; ONCE=1 ends after it
 #   make test       build and run every test; last line "N passed, N failed"
-#   make check      test, check-layers, check-format, check-rules, installcheck
+#   make check      test, check-layers, check-format, check-rules, installcheck,
+#                   test-cabi CMOCKA=system
 #   make bench      measure beside Exim, print ratios
 #   make deps       install the Debian packages that are missing
 #   make install    to DESTDIR/PREFIX;  installcheck, uninstall
@@ -182,18 +183,19 @@ $(system_programs): $(B)/test/system/%: $(B)/test/system/%.o $(B)/lib/libsupport
 	@$(if $(V),,echo "  LD  $@")
 	$(Q)$(link) -o $@ $< -Wl,--start-group $(B)/lib/libsupport.a $(all_libs) -Wl,--end-group $(test_libs) $(libs)
 
-# C tests of the driver ABI. CMOCKA=system builds them against the installed libcmocka. Sources
-# there that are no tests are linked into each.
-cabi_programs := $(patsubst %.c,$(B)/%,$(wildcard test/cabi/*_test.c))
-cabi_helpers := $(patsubst %.c,$(B)/%.o,$(filter-out %_test.c,$(wildcard test/cabi/*.c)))
-driver_libs := $(foreach l,drivers/auth drivers/lookup,$(call libname,$(l)))
+# C tests of the driver ABI. CMOCKA=system builds them against the installed libcmocka, beside the
+# others. Sources there that are no tests are linked into each.
 CMOCKA ?= ours
-# Which cmocka objects were made for; changing it makes them again.
-$(B)/cmocka-%:
-	@mkdir -p $(@D); rm -f $(B)/cmocka-*; touch $@
-$(patsubst %.c,$(B)/%.o,$(wildcard test/cabi/*.c)): $(B)/cmocka-$(CMOCKA)
-$(B)/test/cabi/%.o: our_cflags += -I. $(if $(filter system,$(CMOCKA)),,-Itest/support/cmocka)
-$(cabi_programs): $(B)/test/cabi/%: $(B)/test/cabi/%.o $(cabi_helpers) $(driver_libs)
+cabi := $(B)/test/cabi$(if $(filter system,$(CMOCKA)),-system)
+cabi_programs := $(patsubst test/cabi/%.c,$(cabi)/%,$(wildcard test/cabi/*_test.c))
+cabi_helpers := $(patsubst test/cabi/%.c,$(cabi)/%.o,$(filter-out %_test.c,$(wildcard test/cabi/*.c)))
+driver_libs := $(foreach l,drivers/auth drivers/lookup,$(call libname,$(l)))
+$(cabi)/%.o: our_cflags += -I. $(if $(filter system,$(CMOCKA)),,-Itest/support/cmocka)
+$(cabi)/%.o: test/cabi/%.c $(B)/flags | $(have_build)
+	@mkdir -p $(@D)
+	@$(if $(V),,echo "  CC  $<")
+	$(Q)$(compile_c) -c -o $@ $<
+$(cabi_programs): $(cabi)/%: $(cabi)/%.o $(cabi_helpers) $(driver_libs)
 	@$(if $(V),,echo "  LD  $@")
 	$(Q)$(link) -o $@ $< $(cabi_helpers) -Wl,--start-group $(driver_libs) -Wl,--end-group $(if $(filter system,$(CMOCKA)),-lcmocka) $(libs)
 
@@ -207,9 +209,9 @@ run_tests := SIGNET_VARIANT=$(VARIANT) test/support/run_tests.sh $(B)/test/log
 test: deps
 	$(submake) all test-programs
 	@$(run_tests) $(cabi_programs) $(test_programs) $(system_programs)
-test-cabi:
+test-cabi: deps
 	$(submake) $(cabi_programs)
-	@$(run_tests) $(cabi_programs)
+	@SIGNET_VARIANT=$(VARIANT) test/support/run_tests.sh $(B)/test/log-cabi $(cabi_programs)
 
 # --- checks ---------------------------------------------------------------------------------
 # Third-party headers, and the only sources that may include them.
@@ -230,6 +232,7 @@ third_party.histedit.h := src/cli/line_reader.cc
 check:
 	$(submake) test
 	$(submake) -k check-layers check-format check-rules installcheck
+	$(submake) test-cabi CMOCKA=system
 check-layers:
 	@{ $(foreach l,$(LAYERS),echo "layer $(l) $(uses.$(l))";) \
 	   $(foreach v,$(filter third_party.%,$(.VARIABLES)),echo "header $(v:third_party.%=%) $($(v))";) } \
@@ -302,10 +305,10 @@ uninstall:
 	rm -rf $(DESTDIR)$(PREFIX)/include/signet
 	rm -f $(foreach m,$(wildcard doc/*.5 doc/*.8),$(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $(m)))/$(notdir $(m)))
 	-rmdir $(DESTDIR)$(DRIVER_DIR)
-# Installs under build/, then builds a driver from the installed header alone and loads it.
-installcheck:
+# Installs under build/, then builds drivers from the installed header alone and uses them.
+installcheck: $(B)/test/support/make_certificates
 	+@$(MAKE) --no-print-directory install DESTDIR= PREFIX=$(CURDIR)/$(B)/installed DRIVER_DIR=$(CURDIR)/$(B)/installed/lib/signet >/dev/null
-	@test/support/installcheck.sh $(CURDIR)/$(B)/installed
+	@test/support/installcheck.sh $(CURDIR)/$(B)/installed $(CURDIR)/$(B)/test/support/make_certificates
 format: deps-style
 	@git ls-files -- '*.cc' '*.h' '*.c' | xargs -r -P $$(nproc) -n 10 clang-format-14 -i
 .PHONY: format
