@@ -24,6 +24,7 @@ int RunVerb(const cli::Arguments& arguments) {
   if (arguments.verb == "serve") return cli::RunServe(arguments);
   if (arguments.verb == "check") return cli::RunCheck(arguments);
   if (arguments.verb == "expand") return cli::RunExpand(arguments);
+  if (arguments.verb == "pins") return cli::RunPins(arguments);
   if (arguments.verb == "version") {
     std::printf("signet %s\n", std::string(cli::kVersion).c_str());
     return cli::kGood;

@@ -37,6 +37,18 @@ constexpr VerbRow kVerbs[] = {
    "be, for $tls_in_certificate_verified. Status 1 where anything failed.\n"},
   {"help", "signet help [VERB]",
    "explain the verbs", "Prints what there is.\n"},
+  {"pins", "signet pins add FILE NAME CERTIFICATE [--from DATE] [--until DATE]\n"
+   "       signet pins check FILE CERTIFICATE…\n"
+   "       signet pins list FILE\n"
+   "       signet pins rotate FILE NAME\n"
+   "       signet pins show CERTIFICATE…",
+   "keep a file of pinned keys, for server_pins",
+   "A pin is the SHA-256 of a certificate's public key, and outlives its renewal. \"add\" makes a\n"
+   "line for NAME, or gives an existing one the certificate's key as its next pin; \"rotate\" makes\n"
+   "the next pin the current one. Comments, owner and mode of the file stay as they are. \"list\"\n"
+   "shows how long each line holds. \"check\" says of each certificate (PEM, the first of the file)\n"
+   "under which name it is known, and warns of one that is known by its fingerprint only; status 1\n"
+   "where any is not good. \"show\" prints the pins of certificates, of authorities too.\n"},
   {"serve", "signet serve [-C FILE] [-D NAME=VALUE] [-oX LIST] [-oP FILE] [-tls-on-connect] [-d]",
    "run the gateway, in the foreground",
    "Serves until SIGTERM or SIGINT. SIGHUP loads the configuration again: if it is good, new\n"
@@ -77,6 +89,9 @@ constexpr OptionRow kOptions[] = {
    "the certificate that $tls_in_peercert is"},
   {"--config", Takes::kValue, "check expand serve", "", "FILE",
    [](Arguments& a, std::string_view v) { a.config_file = v; }, "same as -C"},
+  {"--from", Takes::kValue, "pins", "", "DATE",
+   [](Arguments& a, std::string_view v) { a.from = v; },
+   "add: when the line begins to hold, as 2027-06-30 or 2027-06-30T12:00:00Z"},
   {"--print", Takes::kNothing, "check", "", "",
    [](Arguments& a, std::string_view) { a.print_options = true; }, "same as -bP"},
   {"--set", Takes::kValue, "expand", "", "NAME=VALUE",
@@ -85,6 +100,9 @@ constexpr OptionRow kOptions[] = {
   {"--table", Takes::kNothing, "check", "", "",
    [](Arguments& a, std::string_view) { a.print_table = true; },
    "print every option there is: scope, name, type, default, meaning"},
+  {"--until", Takes::kValue, "pins", "", "DATE",
+   [](Arguments& a, std::string_view v) { a.until = v; },
+   "add: the last day or second for which the line holds"},
   {"-C", Takes::kValue, "check expand serve", "", "FILE",
    [](Arguments& a, std::string_view v) { a.config_file = v; },
    "configuration file; default /etc/signet/signet.conf"},
@@ -279,7 +297,8 @@ class Parser {
 
   Wrong CheckOperands() {
     const Arguments& a = arguments_;
-    const bool takes_names = a.verb == "expand" || a.verb == "help" || a.print_options;
+    const bool takes_names =
+        a.verb == "expand" || a.verb == "help" || a.verb == "pins" || a.print_options;
     if (takes_names || a.operands.empty()) return {};
     return UsageError{"unexpected word " + Quoted(a.operands[0]) + " after \"" + a.verb + "\""};
   }

@@ -46,6 +46,9 @@ struct Arguments {
   // expand (also explain and cert, when they come)
   std::string certificate_file;                               // --cert PEM: $tls_in_peercert
   std::vector<std::pair<std::string, std::string>> settings;  // --set NAME=VALUE, in order
+
+  // pins
+  std::string from, until;  // --from DATE, --until DATE
 };
 
 // What is wrong with a command line: a sentence for standard error, possibly with a
@@ -65,6 +68,7 @@ std::string HelpText(std::string_view verb);
 int RunServe(const Arguments& arguments);
 int RunCheck(const Arguments& arguments);
 int RunExpand(const Arguments& arguments);
+int RunPins(const Arguments& arguments);
 
 }  // namespace signet::cli
 #endif

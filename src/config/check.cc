@@ -445,7 +445,7 @@ class Checker {
       if (!digest)
         return reader_.Error(rule.span,
                              "SHA-256 in base64 or hexadecimal digits expected behind \"spki:\"",
-                             "\"signet pins add\" shows it for a certificate");
+                             "\"signet pins show\" prints it");
       rule.who = IdentityRule::Who::kKey;
       rule.text = *std::move(digest);
     } else if (who.starts_with("subject:") && !Trim(who.substr(8)).empty()) {
