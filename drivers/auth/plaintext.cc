@@ -15,6 +15,7 @@ using namespace signet::driver;
 enum Option : std::uint32_t { kPrompts };
 
 constexpr std::size_t kMaxStrings = 20;  // of one exchange; more than anybody has use for
+constexpr std::size_t kMaxPrompts = 19;  // one step asks the first, and the host has 20 of them
 constexpr std::size_t kVariables = 4;
 
 // One exchange. The strings may be passwords: they stay where they are and are wiped.
@@ -72,11 +73,11 @@ bool ReadPrompts(const signet_host* host, signet_call* call, Exchange* exchange)
   if (expanded == SIGNET_UNSET) return true;
   const signet_value* list = expanded == SIGNET_EXPANDED ? host->value_list(call, value) : nullptr;
   if (list == nullptr) return false;
-  const std::size_t count = std::min(host->value_count(list), kMaxStrings + 1);
+  const std::size_t count = std::min(host->value_count(list), kMaxPrompts + 1);
   for (std::size_t i = 0; i < count; ++i)
     exchange->prompts.emplace_back(View(host->value_element(list, i)));
-  if (count <= kMaxStrings) return true;
-  host->reason(call, SIGNET_TEXT("server_prompts has more than 20 elements"));
+  if (count <= kMaxPrompts) return true;
+  host->reason(call, SIGNET_TEXT("server_prompts has more than 19 elements"));
   return false;
 }
 
