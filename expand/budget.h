@@ -21,6 +21,8 @@ struct Budget {
   std::size_t list_depth = limits::kNamedListDepth;
   std::size_t nesting = limits::kExpandDepth;  // of what an ACL evaluates that is called
   std::chrono::nanoseconds regex_time = limits::kRegexTotal;
+  // Not spent but noted: what is in the client's certificate has been read.
+  bool peer_certificate_read = false;
   Deadline deadline = Deadline::After(limits::kLookupTotal * 2);
 };
 

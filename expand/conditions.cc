@@ -70,7 +70,9 @@ bool RunGroup(Evaluation& e, const Node& node, bool* holds) {
 
 bool RunDef(Evaluation& e, const Node& node, bool* holds) {
   Datum value;
+  const bool read = e.budget.peer_certificate_read;  // asking whether there is one is no reading
   if (!e.Child(node, 0, &value)) return false;
+  e.budget.peer_certificate_read = read;
   return *holds = value.of_certificate_kind ? value.certificate != nullptr : !value.text.empty(),
          true;
 }

@@ -122,6 +122,7 @@ Datum CertificateDatum(const crypto::Certificate* certificate) {
 }
 
 bool GetPeerCert(Evaluation& e, const Node&, Datum* out) {
+  e.budget.peer_certificate_read = true;
   return *out = CertificateDatum(e.session.tls.peer.get()), true;
 }
 
@@ -135,6 +136,7 @@ bool GetLdapDn(Evaluation& e, const Node&, Datum* out) {
 
 bool GetPeerDn(Evaluation& e, const Node&, Datum* out) {
   const crypto::Certificate* peer = e.session.tls.peer.get();
+  e.budget.peer_certificate_read = true;
   *out = peer != nullptr ? e.From(peer->subject_text(), kFromCertificate) : Datum();
   return true;
 }

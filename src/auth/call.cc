@@ -255,6 +255,11 @@ signet_verdict Call::Step(void** state, signet_text response) {
   return Narrow(verdict);
 }
 
+bool Call::ReadUnprovedCertificate() const {
+  const facts::Tls& tls = session_.tls;
+  return world_.budget.peer_certificate_read && tls.peer != nullptr && !tls.verified;
+}
+
 bool Call::Offered() {
   const auto offered = instance_.driver->abi->offered;
   return offered == nullptr || offered(drivers::HostTable(), this) != 0;
@@ -294,9 +299,28 @@ void Succeed(facts::Auth* auth, const config::Authenticator& instance, const Val
 
 }  // namespace
 
+namespace {
+
+// Whoever shows a certificate of his own making can put any name into it: a mechanism whose
+// expressions read it authenticates nobody, whatever they say of it (rule I1).
+void RefuseUnproved(facts::Auth* auth, const facts::Tls& tls) {
+  const std::string why = "the certificate that was looked at did not verify: " + tls.verify_reason;
+  if (tls.verify_deferred)
+    Defer(auth, why, false);
+  else
+    Fail(auth, why);
+}
+
+}  // namespace
+
 facts::Auth Conclude(const config::Authenticator& instance, Call& call, signet_verdict verdict) {
   facts::Auth auth;
   const std::optional<expand::Outcome> identity = call.Identity();
+  const bool unproved = instance.driver->advertised && call.ReadUnprovedCertificate();
+  if (verdict == SIGNET_ACCEPT && unproved) {
+    RefuseUnproved(&auth, call.tls());
+    return auth;
+  }
   if (verdict == SIGNET_ACCEPT) {
     if (!identity)
       Fail(&auth, "server_set_id is not set, so that there is no identity");

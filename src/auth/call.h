@@ -76,12 +76,15 @@ class Call final : public signet_call {
   const std::string& reason() const { return reason_; }
   const std::string& challenge() const { return challenge_; }
   bool lookup_deferred() const { return lookup_deferred_; }
+  const facts::Tls& tls() const { return session_.tls; }
   // What server_condition gave where it was neither yes nor no, if no outsider has a part in
   // it: the client is told.
   const std::string& told() const { return told_; }
   expand::Outcome Evaluate(const config::Expanded& option) {
     return expand::Evaluate(*option.program, session_, world_.services, world_.budget);
   }
+  // Whether an expression of this run has read a certificate that is no proof of anything.
+  bool ReadUnprovedCertificate() const;
   // server_set_id, or what the mechanism gave where the option is not set; nullopt where
   // there is neither.
   std::optional<expand::Outcome> Identity();
