@@ -267,6 +267,11 @@ bool NameConstraints::AllowName(const Candidate& name) const {
   return std::any_of(permitted_.begin(), permitted_.end(), permits);
 }
 
+bool NameConstraints::ExcludesDirectoryNames() const {
+  return std::any_of(excluded_.begin(), excluded_.end(),
+                     [](const Subtree& subtree) { return subtree.kind == Kind::kDirectory; });
+}
+
 bool NameConstraints::Allow(const Certificate& certificate) const {
   const auto names = NamesOf(certificate);
   return std::all_of(names.begin(), names.end(),

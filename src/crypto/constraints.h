@@ -26,6 +26,7 @@ class NameConstraints {
 
   // Whether every name of the certificate is permitted and none is excluded.
   bool Allow(const Certificate& certificate) const;
+  bool ExcludesDirectoryNames() const;
   std::size_t size() const { return permitted_.size() + excluded_.size(); }
 
  private:

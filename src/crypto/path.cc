@@ -281,6 +281,16 @@ bool HasPurposeThroughout(const Path& path, Purpose purpose) {
                      [purpose](const Certificate* issuer) { return HasPurpose(*issuer, purpose); });
 }
 
+bool IsBeyondTheLibrary(const Path& path) {
+  for (const Certificate* issuer : IssuersOf(path)) {
+    if (issuer != path.anchor.get() && IsSelfIssued(*issuer)) return true;
+    const auto value = issuer->ExtensionView(kOidNameConstraints);
+    const auto constraints = value ? NameConstraints::Parse(*value) : std::nullopt;
+    if (constraints && constraints->ExcludesDirectoryNames()) return true;
+  }
+  return false;
+}
+
 std::string FlawOf(const Path& path, Purpose purpose, std::int64_t now) {
   std::string flaw = FlawOfLeaf(*path.below.front(), purpose);
   const auto check = [&](const Certificate& certificate) {

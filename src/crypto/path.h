@@ -39,6 +39,10 @@ bool HasPurposeThroughout(const Path& path, Purpose purpose);
 // extensions, a client that is a CA (rules I3, I4, I18, I19).
 std::string FlawOf(const Path& path, Purpose purpose, std::int64_t now);
 
+// Whether GnuTLS refuses such a path for its constraints whatever they say: it has no word for
+// an exclusion of directory names, and counts self-issued authorities for the path length.
+bool IsBeyondTheLibrary(const Path& path);
+
 // What is wrong with a certificate that is trusted by itself and not for its issuer:
 // everything of the above that is about the leaf. One that is signed with its own key may
 // call itself an authority, as makers of self-signed certificates do by default.

@@ -368,11 +368,37 @@ TEST(TrustStore, RuleI3NameConstraintsAreKept) {
   }
 }
 
-// Stricter than the standard, and too rare to be worth going round it.
-TEST(TrustStore, GnutlsRefusesEveryChainWithAnExclusionOfDirectoryNames) {
+// The library refuses all of these chains, so that each signature is looked at by itself.
+TEST(TrustStore, AnExclusionOfDirectoryNamesThatIsNotAboutTheClientIsNoFlaw) {
+  Chain chain;
+  chain.intermediate_spec.excluded = {GeneralName("o:Org"), MailName("example.com")};
+  EXPECT_EQ(ReasonOf(chain), "");
+  Chain root;
+  root.root_spec.excluded = {GeneralName("o:Org")};
+  EXPECT_EQ(ReasonOf(root), "");
+  Chain mail;
+  mail.intermediate_spec.excluded = {GeneralName("o:Org"), MailName("example.org")};
+  EXPECT_EQ(ReasonOf(mail), "name not allowed by its issuer's constraints");
+}
+
+TEST(TrustStore, RuleI3ABrokenSignatureIsFoundBesideAnExclusionOfDirectoryNames) {
+  Chain leaf;
+  leaf.intermediate_spec.excluded = {GeneralName("o:Org")};
+  leaf.client_spec.break_signature = true;
+  EXPECT_EQ(ReasonOf(leaf), "bad signature");
+  Chain issuer;
+  issuer.intermediate_spec.excluded = {GeneralName("o:Org")};
+  issuer.intermediate_spec.break_signature = true;
+  EXPECT_EQ(ReasonOf(issuer), "bad signature");
+  // Somebody else's authority of the same name.
   Chain chain;
   chain.intermediate_spec.excluded = {GeneralName("o:Org")};
-  EXPECT_EQ(ReasonOf(chain), "constraints of an issuer not met");
+  chain.intermediate_spec.key_identifiers = chain.client_spec.key_identifiers = false;
+  Chain other = chain;
+  other.intermediate_type = KeyType::kEcdsaP384;
+  const auto status =
+      VerifyWith(*StoreOf(chain.Root().Pem()), {other.Client().der, chain.Intermediate().der});
+  EXPECT_EQ(status.reason, "bad signature");
 }
 
 TEST(TrustStore, RuleI3EveryNameHasToBeAllowed) {
@@ -668,6 +694,20 @@ TEST(GoodButOdd, AnyPurpose) {
 
 // A CA that signs its next key: the certificate is self-issued and exempt from the name
 // constraints. (For the path length GnuTLS counts it, though the standard does not.)
+TEST(GoodButOdd, ASelfIssuedAuthorityDoesNotCountForThePathLength) {
+  for (const bool too_many : {false, true}) {
+    Chain chain;  // whose intermediate has a path length of 0
+    const Issued intermediate = chain.Intermediate();
+    CertificateSpec spec = chain.intermediate_spec;
+    if (too_many) spec.subject = CommonName("Another");
+    const Issued next = Issue(spec, SharedKey(KeyType::kEcdsaP256, 4), &intermediate);
+    const Issued client = Issue(chain.client_spec, chain.client_key, &next);
+    const auto status =
+        VerifyWith(*StoreOf(chain.Root().Pem()), {client.der, next.der, intermediate.der});
+    EXPECT_EQ(status.reason, too_many ? "path length of a certificate authority exceeded" : "");
+  }
+}
+
 TEST(GoodButOdd, ASelfIssuedKeyRollover) {
   Chain chain;
   chain.intermediate_spec.path_length.reset();
