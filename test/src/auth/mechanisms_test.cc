@@ -1,0 +1,201 @@
+// The mechanisms that come with Signet, in exchanges of the real host: what expressions see, and
+// whose words count.
+#include <gtest/gtest.h>
+
+#include "src/auth/sasl.h"
+#include "test/support/fake_world.h"
+
+namespace signet::auth {
+namespace {
+
+using namespace std::string_literals;
+using facts::AuthResult;
+
+struct Site {
+  explicit Site(const std::string& options) : registry(drivers::Registry::MakeBuiltin()) {
+    auto loaded =
+        config::LoadText("test.conf", "begin authenticators\nmech:\n" + options, {}, *registry);
+    for (const Diagnostic& diagnostic : loaded.diagnostics)
+      if (diagnostic.severity == Severity::kError) ADD_FAILURE() << Render(diagnostic);
+    config = loaded.config;
+    session.primary_hostname = "mx.example.org";
+  }
+  Exchange Begin() { return {config->authenticators[0], {session, services, budget}}; }
+
+  // How an exchange in which the client says this ends: the id, "rejected", "deferred", or
+  // "asked CHALLENGE" where it has not ended.
+  std::string Say(const std::vector<std::string>& responses) {
+    Exchange exchange = Begin();
+    Exchange::Step step;
+    step.done = false;
+    for (const std::string& response : responses)
+      if (!step.done) step = exchange.Respond(response);
+    return Told(step);
+  }
+  std::string Told(const Exchange::Step& step) {
+    if (!step.done) return "asked " + step.challenge;
+    reason = step.auth.reason;
+    if (step.auth.result == AuthResult::kAuthenticated) return step.auth.id;
+    return step.auth.result == AuthResult::kFailed ? "rejected" : "deferred";
+  }
+
+  std::unique_ptr<drivers::Registry> registry;
+  config::ConfigPtr config;
+  facts::Session session;
+  test::FakeServices services;
+  expand::Budget budget;
+  std::string reason;
+};
+
+Site Sasl(const std::string& steps) {
+  return Site("  driver = sasl\n  server_initial = yes\n" + steps);
+}
+
+// --- sasl ------------------------------------------------------------------------------------
+
+TEST(SaslMechanism, IdentityBehindAcceptIsTheClients) {
+  EXPECT_EQ(Sasl("  server_step1 = accept $auth1\n").Say({"alice"}), "alice");
+  EXPECT_EQ(Sasl("  server_step1 = accept $auth1\n  server_set_id = id-$auth1\n").Say({"alice"}),
+            "id-alice");
+  EXPECT_EQ(Sasl("  server_step1 = accept\n").Say({"alice"}), "rejected");        // nobody
+  EXPECT_EQ(Sasl("  server_step1 = accept $auth1\n").Say({""}), "rejected");      // nobody
+  EXPECT_EQ(Sasl("  server_step1 = accept $auth1\n").Say({"a\nb"}), "rejected");  // I11
+}
+
+TEST(SaslMechanism, ConditionHasTheLastWord) {
+  const std::string step = "  server_step1 = accept $auth1\n  server_condition = ";
+  EXPECT_EQ(Sasl(step + "no\n").Say({"alice"}), "rejected");
+  EXPECT_EQ(Sasl(step + "${if eq{$auth1}{alice}}\n").Say({"alice"}), "alice");
+  EXPECT_EQ(Sasl(step + "maybe\n").Say({"alice"}), "deferred");
+}
+
+// Each would be "accept alice" if words of outsiders counted.
+TEST(SaslMechanism, RuleE2ClientsCannotWriteTheWordThatDecides) {
+  EXPECT_EQ(Sasl("  server_step1 = $auth1\n").Say({"accept alice"}), "deferred");
+  EXPECT_EQ(Sasl("  server_step1 = acc$auth1\n").Say({"ept alice"}), "deferred");
+  EXPECT_EQ(Sasl("  server_step1 = accept$auth1\n").Say({" alice"}), "deferred");
+  EXPECT_EQ(Sasl("  server_step1 = ${lc:$auth1}\n").Say({"ACCEPT alice"}), "deferred");
+  EXPECT_EQ(Sasl("  server_step1 = ${base64d:$auth1}\n").Say({"YWNjZXB0IGFsaWNl"}), "deferred");
+  EXPECT_EQ(Sasl("  server_step1 = ${extract{2}{:}{$auth1}}\n").Say({"x:accept alice"}),
+            "deferred");
+  EXPECT_EQ(Sasl("  server_step1 = ${if match{$auth1}{(.*)}{$1}}\n").Say({"accept alice"}),
+            "deferred");
+  EXPECT_EQ(Sasl("  server_step1 = ${map{<; $auth1}{$item}}\n").Say({"accept alice"}), "deferred");
+  EXPECT_EQ(Sasl("  server_step1 = reply x\n  server_step2 = $auth_challenge\n").Say({"", ""}),
+            "deferred");
+  EXPECT_EQ(Sasl("  server_step1 = reply x\n  server_state = $auth1\n"
+                 "  server_step2 = $auth_state\n")
+                .Say({"accept alice", ""}),
+            "deferred");
+}
+
+TEST(SaslMechanism, RuleE2LookupsCannotWriteTheWordThatDecides) {
+  Site site = Sasl("  server_step1 = ${lookup{$auth1}lsearch{/etc/verdicts}{$value}fail}\n");
+  site.services.answers["alice /etc/verdicts"] = {expand::LookupAnswer::Kind::kFound,
+                                                  "accept alice"};
+  EXPECT_EQ(site.Say({"alice"}), "deferred");
+  EXPECT_NE(site.reason.find("the word that decides came from outside"), std::string::npos)
+      << site.reason;
+  EXPECT_EQ(site.Say({"bob"}), "rejected");
+}
+
+TEST(SaslMechanism, WordsMayBeComputedByTheAdministrator) {
+  EXPECT_EQ(Sasl("  server_step1 = ${if eq{$auth2}{secret}{accept}{reject}} $auth1\n")
+                .Say({"alice\0secret"s}),
+            "alice");
+  EXPECT_EQ(Sasl("  server_step1 = ${if eq{$auth2}{secret}{accept}{reject}} $auth1\n")
+                .Say({"alice\0Secret"s}),
+            "rejected");
+  EXPECT_EQ(Sasl("  server_step1 = ${lc:ACCEPT} $auth1\n").Say({"alice"}), "alice");
+}
+
+TEST(SaslMechanism, StateAndChallengeAreThereInTheNextStep) {
+  const std::string steps =
+      "  server_step1 = reply nonce-$auth1\n  server_state = $auth1 in step $auth_step\n"
+      "  server_step2 = ${if eq{$auth1}{$auth_challenge}{accept $auth_state}{reject}}\n";
+  EXPECT_EQ(Sasl(steps).Say({"alice"}), "asked nonce-alice");
+  EXPECT_EQ(Sasl(steps).Say({"alice", "nonce-alice"}), "alice in step 1");
+  EXPECT_EQ(Sasl(steps).Say({"alice", "nonce-bob"}), "rejected");
+}
+
+TEST(SaslMechanism, VariablesAreGoneWhenTheExchangeIs) {
+  Site site =
+      Sasl("  server_step1 = reply x\n  server_state = y\n  server_step2 = accept $auth1\n");
+  EXPECT_EQ(site.Say({"alice", "bob"}), "bob");
+  for (const Value& value : site.session.auth_vars) EXPECT_EQ(value.text, "");
+  EXPECT_EQ(site.session.auth_state.text, "");
+  EXPECT_EQ(site.session.auth_challenge, "");
+  EXPECT_EQ(site.Say({"carol"}), "asked x");
+  EXPECT_EQ(Sasl("  server_step1 = reply <$auth_state>\n").Say({""}), "asked <>");
+}
+
+// --- the others ------------------------------------------------------------------------------
+
+TEST(PlaintextMechanism, NumbersAreTheStringsToo) {
+  const std::string options =
+      "  driver = plaintext\n  server_condition = ${if eq{$1/$2/$3/$4}{a/b/c/d}}\n"
+      "  server_set_id = $2\n";
+  EXPECT_EQ(Site(options).Say({"a\0b\0c\0d"s}), "b");
+  EXPECT_EQ(Site(options).Say({"a\0b\0c"s}), "rejected");
+}
+
+TEST(PlaintextMechanism, PromptsAreAListOfTheLanguage) {
+  const auto first = [](const std::string& prompts) {
+    Site site(
+        "  driver = plaintext\n  server_condition = yes\n  server_set_id = $auth1\n"
+        "  server_prompts = " +
+        prompts + "\n");
+    Exchange exchange = site.Begin();
+    const std::string asked = site.Told(exchange.Respond(std::nullopt));
+    return asked + " | " + site.Told(exchange.Respond("x"));
+  };
+  EXPECT_EQ(first(":"), "asked  | x");
+  EXPECT_EQ(first("User:: : Password::"), "asked User: | asked Password:");
+  EXPECT_EQ(first("\"<; User: ; Password:\""), "asked User: | asked Password:");
+  EXPECT_EQ(first("${if eq{1}{1}{One:Two}}"), "asked One | asked Two");
+}
+
+TEST(PlaintextMechanism, NineteenPromptsAreAnsweredOneByOne) {
+  std::string prompts = "1";
+  for (int i = 2; i <= 19; ++i) prompts += ":" + std::to_string(i);
+  Site site(
+      "  driver = plaintext\n  server_condition = yes\n  server_set_id = $auth1\n"
+      "  server_prompts = " +
+      prompts + "\n");
+  Exchange exchange = site.Begin();
+  Exchange::Step step = exchange.Respond(std::nullopt);
+  for (int i = 1; i <= 19; ++i) {
+    ASSERT_EQ(site.Told(step), "asked " + std::to_string(i));
+    step = exchange.Respond("alice");
+  }
+  EXPECT_EQ(site.Told(step), "alice");
+}
+
+TEST(ExternalMechanism, ParametersSeeWhomTheClientWantsToBe) {
+  const std::string options =
+      "  driver = external\n  server_param2 = <$auth1>\n  server_param3 = ${if def:auth2{$auth2}}\n"
+      "  server_condition = ${if eq{$3}{<alice>}}\n  server_set_id = $auth1\n";
+  EXPECT_EQ(Site(options).Say({"alice"}), "alice");
+  EXPECT_EQ(Site(options).Say({"bob"}), "rejected");
+}
+
+TEST(CramMd5Mechanism, RuleA4ForcedFailureIsAnAnswerLikeAnyOther) {
+  Site site(
+      "  driver = cram_md5\n  server_set_id = $auth1\n"
+      "  server_secret = ${lookup{$auth1}lsearch{/etc/secrets}{$value}fail}\n");
+  Exchange exchange = site.Begin();
+  EXPECT_TRUE(site.Told(exchange.Respond(std::nullopt)).ends_with("@mx.example.org>"));
+  EXPECT_EQ(site.Told(exchange.Respond("bob 0123456789abcdef0123456789abcdef")), "rejected");
+  EXPECT_EQ(site.services.asked.size(), 1u);
+}
+
+TEST(ScramMechanism, RuleA4ForcedFailureHasASecondStepAndAcceptsNobody) {
+  Site site(
+      "  driver = scram\n  public_name = SCRAM-SHA-256\n  server_set_id = $auth1\n"
+      "  server_secret = ${lookup{$auth1}lsearch{/etc/scram}{$value}fail}\n");
+  EXPECT_TRUE(site.Say({"n,,n=bob,r=abc"}).starts_with("asked r=abc"));
+  EXPECT_EQ(site.Say({"n,,n=bob,r=abc", "c=biws,r=abc,p=AAAA"}), "rejected");
+}
+
+}  // namespace
+}  // namespace signet::auth
