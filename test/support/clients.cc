@@ -32,7 +32,9 @@ Finished Swaks(const Submission& s) {
                  "--data",
                  "-"};
   if (!s.mechanism.empty()) {
-    Append(&words, {"--auth", s.mechanism, "--auth-user", s.user, "--auth-password", s.password});
+    words.push_back("--auth");
+    if (s.mechanism != "ANY") words.push_back(s.mechanism);
+    Append(&words, {"--auth-user", s.user, "--auth-password", s.password});
   }
   // It reads one certificate from a file; OpenSSL completes the chain from what it trusts.
   if (!s.certificate.empty()) {
@@ -63,13 +65,19 @@ Finished Curl(const Submission& s) {
                  "-"};
   if (!s.certificate.empty()) Append(&words, {"--cert", s.certificate, "--key", s.key});
   if (!s.mechanism.empty()) {
-    Append(&words, {"--login-options", "AUTH=" + s.mechanism, "--user", s.user + ":" + s.password});
+    Append(&words, {"--user", s.user + ":" + s.password});
+    if (s.mechanism != "ANY") Append(&words, {"--login-options", "AUTH=" + s.mechanism});
   }
   return Run(words, {.input = s.content});
 }
 
 std::string GnutlsPriority(const Submission& s) {
   return std::string("NORMAL:-VERS-ALL:+VERS-TLS") + s.version;
+}
+
+std::string MsmtpAuth(const std::string& mechanism) {
+  if (mechanism.empty()) return "off";
+  return mechanism == "ANY" ? "on" : Lower(mechanism);
 }
 
 Finished Msmtp(const Submission& s) {
@@ -79,7 +87,7 @@ Finished Msmtp(const Submission& s) {
                  "--tls=on",
                  s.tls_on_connect ? "--tls-starttls=off" : "--tls-starttls=on",
                  "--tls-trust-file=" + s.ca,
-                 "--auth=" + (s.mechanism.empty() ? "off" : Lower(s.mechanism)),
+                 "--auth=" + MsmtpAuth(s.mechanism),
                  "--domain=client.example.org",
                  "--tls-priorities=" + GnutlsPriority(s),
                  "--from=" + s.sender,

@@ -21,7 +21,8 @@ struct Submission {
   std::string sender = "alice@example.org", recipient = "someone@example.net";
   std::string content;  // lines with CRLF
   // What the client does with AUTH: "" leaves it alone, else EXTERNAL, PLAIN, LOGIN,
-  // CRAM-MD5. With EXTERNAL, `user` is the identity that it asks for ("": its own).
+  // CRAM-MD5, or ANY for what the program itself chooses. With EXTERNAL, `user` is the
+  // identity that it asks for ("": its own).
   std::string mechanism, user, password;
 };
 
