@@ -619,12 +619,21 @@ TEST_F(Examples, SpkiPins) {
   const auto pin = [](const std::string& name) {
     return PublicKeyPin(authority().issued(name).key);
   };
-  const std::string pins = "printer-2:  pin=" + pin("printer-2") +
-                           "\nbackup:     pin=" + pin("backup") + " next=" + pin("backup-next") +
-                           "\n";
-  Start(
-      "spki-pins.conf",
-      {.files = {{"pins", pins + "contractor: pin=" + pin("contractor") + " until=2025-06-30\n"}}});
+  TempDir directory;
+  const std::string pins = directory / "pins";
+  const auto add = [&](const std::string& name, const std::string& certificate,
+                       std::vector<std::string> more = {}) {
+    std::vector<std::string> words = {
+        SignetProgram(), "pins", "add", pins, name, authority().pem(certificate)};
+    words.insert(words.end(), more.begin(), more.end());
+    const Finished added = test::Run(words);
+    EXPECT_EQ(added.status, 0) << added.output;
+  };
+  add("printer-2", "printer-2");
+  add("backup", "backup");
+  add("backup", "backup-next");
+  add("contractor", "contractor", {"--from", "2024-01-01", "--until", "2025-06-30"});
+  Start("spki-pins.conf", {.files = {{"pins", ReadFile(pins)}}});
   EXPECT_EQ(example_->complaints(), "");
 
   const std::string printer = "printer-2@devices.example.org";
@@ -647,6 +656,7 @@ TEST_F(Examples, SpkiPins) {
   ExpectAccepted({Program::kOpenssl, "stranger", printer}, "pinned:printer-2");
   ExpectRefused({Program::kSwaks, "printer-2", printer}, refusal, "rejected MAIL");
   ExpectRefused({Program::kSwaks, "backup", backup}, refusal, "rejected MAIL");
+  ExpectAccepted({Program::kSwaks, "backup-next", backup}, "pinned:backup");
 }
 
 }  // namespace
