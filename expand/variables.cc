@@ -319,7 +319,7 @@ constexpr VariableRow kVariables[] = {
   {"tls_in_certificate_verified", kNumber,      Phase::kConnect, kFromAdministrator, &GetNumber<&TlsVerified>, "1 where the client's certificate was verified, else 0"},
   {"tls_in_cipher",               kText,        Phase::kConnect, kFromAdministrator, &GetText<&TlsCipher>, "version, suite and bits; empty without TLS"},
   {"tls_in_cipher_std",           kText,        Phase::kConnect, kFromAdministrator, &GetText<&TlsCipherStd>, "the suite's standard name"},
-  {"tls_in_ocsp",                 kNumber,      Phase::kConnect, kFromAdministrator, &GetNumber<&TlsOcsp>, "how far OCSP went: 0 not asked for"},
+  {"tls_in_ocsp",                 kNumber,      Phase::kConnect, kFromAdministrator, &GetNumber<&TlsOcsp>, "what the client was stapled: 0 not asked for, 1 nothing, 4 a good OCSP response"},
   {"tls_in_ourcert",              kCertificate, Phase::kConnect, kFromAdministrator, &GetOurCert,     "the certificate that we sent"},
   {"tls_in_peercert",             kCertificate, Phase::kConnect, kFromAdministrator, &GetPeerCert,    "the certificate that the client sent"},
   {"tls_in_peerdn",               kText,        Phase::kConnect, kFromCertificate,   &GetPeerDn,      "the subject of the client's certificate"},

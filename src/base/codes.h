@@ -22,6 +22,7 @@ inline constexpr std::string_view kNeverRuns = "never-runs";
 inline constexpr std::string_view kNeverSet = "never-set";
 inline constexpr std::string_view kNoEffect = "no-effect";
 inline constexpr std::string_view kNoMeaning = "no-meaning";
+inline constexpr std::string_view kNoStaple = "no-staple";
 inline constexpr std::string_view kNoTls = "no-tls";
 inline constexpr std::string_view kOddField = "odd-field";
 inline constexpr std::string_view kTooEarly = "too-early";

@@ -10,6 +10,7 @@
 #include "src/auth/authenticate.h"
 #include "src/crypto/trust.h"
 #include "src/engine/engine.h"
+#include "src/smtp/site.h"
 
 namespace signet::cli {
 namespace {
@@ -65,7 +66,8 @@ Pem Verify(const std::vector<crypto::CertificatePtr>& chain, const config::Confi
   Pem crls = ReadOption(config.main.tls_crl, session, services);
   if (!crls) return crls;
   if (anchors.value().empty()) return std::string("tls_verify_certificates is not set");
-  auto store = crypto::TrustStore::Make({anchors.value(), crls.value()});
+  auto store =
+      crypto::TrustStore::Make({anchors.value(), crls.value(), smtp::OnStaleOf(config.main)});
   if (!store) return Err{store.error()};
   std::vector<std::string_view> ders;
   for (const crypto::CertificatePtr& certificate : chain) ders.push_back(certificate->der());

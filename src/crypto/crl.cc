@@ -228,15 +228,16 @@ Revocation CrlIndex::Check(const Certificate& certificate, const Certificate& is
     // A namesake of the issuer, with another key, has lists of its own.
     const std::string_view id = SubjectKeyIdOf(issuer);
     if (!list->authority_key_id.empty() && !id.empty() && list->authority_key_id != id) continue;
-    const bool current = list->this_update <= now && now <= list->next_update;
-    if (!list->understood || !current || !MaySignLists(issuer) || !list->SignedBy(issuer)) {
+    if (!list->understood || !MaySignLists(issuer) || !list->SignedBy(issuer)) {
       if (answer == Revocation::kNoList) answer = Revocation::kNoUsableList;
       continue;
     }
-    *fresh_until = std::min(*fresh_until, list->next_update);
+    // What was revoked stays so, however old the list is.
     if (!serial || std::binary_search(list->serials.begin(), list->serials.end(), Normal(*serial)))
       return Revocation::kRevoked;
-    answer = Revocation::kGood;
+    const bool current = list->this_update <= now && now <= list->next_update;
+    if (current) *fresh_until = std::min(*fresh_until, list->next_update);
+    if (answer != Revocation::kGood) answer = current ? Revocation::kGood : Revocation::kStaleList;
   }
   return answer;
 }

@@ -18,7 +18,8 @@ enum class Revocation : std::uint8_t {
   kNoList,  // nobody gave us a list of this issuer: it does not use them
   kGood,
   kRevoked,
-  kNoUsableList,  // there are lists, but stale, not signed by the issuer, or not understood
+  kStaleList,     // not on the issuer's list, which is out of date
+  kNoUsableList,  // there are lists, but not signed by the issuer, or not understood
 };
 
 // CrlIndex holds certificate revocation lists, looked up by issuer and serial number.

@@ -111,6 +111,7 @@ struct TrustStore::Rep {
   std::vector<CertificatePtr> anchors;
   std::vector<LibraryCertificate> library_anchors;  // same order
   std::unique_ptr<CrlIndex> crls;
+  OnStale on_stale = OnStale::kDefer;
   std::uint64_t generation = next_generation.fetch_add(1);
   mutable ChainCache cache{limits::kChainCacheEntries, kBadChains};
 
@@ -203,8 +204,11 @@ std::string TrustStore::Rep::FlawOfRevocation(const Path& path, std::int64_t now
       case Revocation::kRevoked:
         status->revoked = true;
         return "certificate revoked";
+      case Revocation::kStaleList:
+        if (on_stale == OnStale::kAccept) break;
+        [[fallthrough]];
       case Revocation::kNoUsableList:
-        status->temporary = true;
+        status->temporary = on_stale != OnStale::kReject;
         return "revocation list is out of date or not usable";
     }
   }
@@ -258,6 +262,7 @@ Result<TrustStorePtr, std::string> TrustStore::Make(const Sources& sources) {
   if (crls.value()->lists() == 0 && !sources.crls_pem.empty())
     return Err{std::string("no PEM revocation list found")};
   rep->crls = std::move(crls).value();
+  rep->on_stale = sources.on_stale;
   if (!sources.anchors_pem.empty()) {
     const auto anchors = Certificate::ChainFromPem(sources.anchors_pem);
     if (!anchors.ok()) return Err{anchors.error()};

@@ -46,6 +46,13 @@ struct ChainStatus {
 // signature says nothing and is not looked at.
 std::string FlawOfPinned(const Certificate& certificate, Purpose purpose, std::int64_t now);
 
+// What becomes of clients whose issuer's revocation list cannot be used (rule C3).
+enum class OnStale : std::uint8_t {
+  kDefer,   // their identities are deferred
+  kReject,  // they do not verify
+  kAccept,  // as kDefer, but a list that is only out of date refuses just whom it lists
+};
+
 // TrustStore holds trust anchors and CRLs and verifies chains against them: rule I3 and
 // I4, algorithm floor T7. Immutable; a reload makes a new one with a new generation.
 // An empty store verifies nobody (T11).
@@ -57,6 +64,7 @@ class TrustStore {
   struct Sources {
     std::string anchors_pem;  // certificates
     std::string crls_pem;     // may be empty
+    OnStale on_stale = OnStale::kDefer;
   };
   // Errors: a text that is not empty and holds no certificate, or something malformed.
   // Anchors that are there twice count once.

@@ -27,11 +27,13 @@ constexpr SourceOption kSourceOptions[] = {
     {&config::Main::tls_privatekey, &Sources::key_file, "tls_privatekey"},
     {&config::Main::tls_verify_certificates, &Sources::verify_file, "tls_verify_certificates"},
     {&config::Main::tls_crl, &Sources::crl_file, "tls_crl"},
+    {&config::Main::tls_ocsp_file, &Sources::ocsp_file, "tls_ocsp_file"},
     {&config::Main::tls_require_ciphers, &Sources::priority, "tls_require_ciphers"},
 };
 
-// What the authenticator that runs after TLS has to say: not expanded.
-void AddAuthenticator(const config::Config& config, Sources* sources) {
+// What is not expanded.
+void AddConstants(const config::Config& config, Sources* sources) {
+  sources->on_stale = OnStaleOf(config.main);
   sources->purpose = auth::PurposeOfClients(config);
   const config::Authenticator* instance = auth::FindAfterTls(config);
   if (instance != nullptr && instance->server_ca_names.text != "none")
@@ -40,7 +42,7 @@ void AddAuthenticator(const config::Config& config, Sources* sources) {
 
 // Of sources of one configuration.
 std::string KeyOf(const Sources& sources) {
-  std::string key = sources.resumption ? "resume" : "";
+  std::string key;
   for (const SourceOption& option : kSourceOptions) key += '\n' + sources.*option.member;
   return key;
 }
@@ -92,16 +94,41 @@ void LoadPolicy(Site& site, Diagnostics* diagnostics) {
   }
   Sources sources;
   if (!ConstantSources(main, &sources)) return;
-  AddAuthenticator(*site.config, &sources);
-  auto policy = tls::ServerPolicy::Make(sources);
-  if (policy)
-    site.policies.emplace(KeyOf(sources), std::move(policy).value());
-  else
+  AddConstants(*site.config, &sources);
+  auto policy = tls::LivePolicy::Make(sources);
+  if (!policy) {
     diagnostics->push_back({Severity::kError,
                             PlaceOfTrouble(*site.config, sources, policy.error()),
                             policy.error(),
                             "",
                             {}});
+    return;
+  }
+  for (const std::string& warning : policy.value()->warnings())
+    diagnostics->push_back(
+        {Severity::kWarning, main.tls_ocsp_file.span, warning, "", {}, code::kNoStaple});
+  site.policies.emplace(KeyOf(sources), std::move(policy).value());
+}
+
+// What the options are in this session.
+Result<Sources, std::string> SourcesFor(const config::Config& config, const facts::Session& session,
+                                        expand::Services& services, expand::Budget& budget) {
+  Sources sources;
+  for (const SourceOption& row : kSourceOptions) {
+    const config::Expanded& option = config.main.*row.option;
+    if (!option) continue;
+    auto outcome = expand::Evaluate(*option.program, session, services, budget);
+    if (!outcome) return Err{std::string(row.name) + ": " + outcome.error().text};
+    // Names of files, and strings that steer a library, are the administrator's, or what a
+    // lookup has made of an outsider's words (rules E2, T9).
+    if (outcome.value().origins() & ~kFromDirectory)
+      return Err{std::string(row.name) + ": \"" + Printable(outcome.value().text) +
+                 "\" is made of text from outside; look it up instead"};
+    sources.*row.member = outcome.value().text;
+  }
+  AddConstants(config, &sources);
+  if (sources.certificate_file.empty()) return Err{std::string("tls_certificate is empty")};
+  return sources;
 }
 
 std::uint64_t NextGeneration() {
@@ -111,39 +138,49 @@ std::uint64_t NextGeneration() {
 
 }  // namespace
 
-Result<tls::ServerPolicyPtr, std::string> Site::PolicyFor(const facts::Session& session,
-                                                          expand::Services& services) const {
-  const config::Main& main = config->main;
-  expand::Budget budget;
-  Sources sources;
-  for (const SourceOption& row : kSourceOptions) {
-    const config::Expanded& option = main.*row.option;
-    if (!option) continue;
-    auto outcome = expand::Evaluate(*option.program, session, services, budget);
-    if (!outcome) return Err{std::string(row.name) + ": " + outcome.error().text};
-    sources.*row.member = outcome.value().text;
-  }
-  AddAuthenticator(*config, &sources);
-  if (sources.certificate_file.empty()) return Err{std::string("tls_certificate is empty")};
-  if (main.tls_resumption_hosts) {
-    config::MatchContext context{*config, session, services, budget};
-    auto match = config::MatchList(main.tls_resumption_hosts, config::ListKind::kHost,
-                                   session.connection.client_ip, context);
-    if (!match) return Err{"tls_resumption_hosts: " + match.error().text};
-    sources.resumption = match.value();
-  }
+crypto::OnStale OnStaleOf(const config::Main& main) {
+  const std::string& word = main.tls_crl_on_stale.text;
+  if (word == "reject") return crypto::OnStale::kReject;
+  return word == "accept" ? crypto::OnStale::kAccept : crypto::OnStale::kDefer;
+}
+
+Result<LivePolicyPtr, std::string> Site::LivePolicyFor(const tls::ServerPolicy::Sources& sources,
+                                                       Log* log) const {
   const std::string key = KeyOf(sources);
   {
     std::lock_guard lock(policies_mutex);
     if (auto found = policies.find(key); found != policies.end()) return found->second;
   }
   // Reads files; without the lock, because it waits. Two sessions may do it at once.
-  Result<tls::ServerPolicyPtr, std::string> policy = Err{std::string()};
-  engine::Blocking([&] { policy = tls::ServerPolicy::Make(sources); });
+  Result<LivePolicyPtr, std::string> policy = Err{std::string()};
+  engine::Blocking([&] { policy = tls::LivePolicy::Make(sources); });
   if (!policy) return policy;
+  for (const std::string& warning : policy.value()->warnings()) log->Panic("TLS: " + warning);
   std::lock_guard lock(policies_mutex);
   if (policies.size() >= kPoliciesMax) policies.clear();
   return policies.emplace(key, policy.value()).first->second;
+}
+
+Result<tls::ServerPolicyPtr, std::string> Site::PolicyFor(const facts::Session& session,
+                                                          expand::Services& services,
+                                                          Log* log) const {
+  expand::Budget budget;
+  const auto sources = SourcesFor(*config, session, services, budget);
+  if (!sources) return Err{sources.error()};
+  config::MatchContext context{*config, session, services, budget};
+  const auto resumption =
+      config->main.tls_resumption_hosts
+          ? config::MatchList(config->main.tls_resumption_hosts, config::ListKind::kHost,
+                              session.connection.client_ip, context)
+          : Result<bool, Failure>(false);
+  if (!resumption) return Err{"tls_resumption_hosts: " + resumption.error().text};
+  const auto policy = LivePolicyFor(sources.value(), log);
+  if (!policy) return Err{policy.error()};
+  return policy.value()->Current(
+      resumption.value(), [log](tls::LivePolicy::Event event, std::string_view text) {
+        const std::string line = "TLS: " + std::string(text);
+        event == tls::LivePolicy::Event::kTrouble ? log->Panic(line) : log->Main(line);
+      });
 }
 
 LoadedSite LoadSite(const std::string& path, const std::vector<config::Macro>& macros,

@@ -13,9 +13,12 @@
 #include "src/base/log.h"
 #include "src/config/config.h"
 #include "src/relay/relay.h"
+#include "src/tls/live.h"
 #include "src/tls/tls.h"
 
 namespace signet::smtp {
+
+using LivePolicyPtr = std::shared_ptr<tls::LivePolicy>;
 
 // Site is one generation of everything that a configuration means: compiled ACLs,
 // routes, TLS policy. Immutable but for the cache of TLS policies; a reload makes a new
@@ -29,11 +32,16 @@ struct Site {
 
   // The TLS policy for the option values as they expand for this session. Where the
   // options are constant this is the policy that was loaded with the configuration.
+  // Files that have changed are read again; `log` is told.
   Result<tls::ServerPolicyPtr, std::string> PolicyFor(const facts::Session& session,
-                                                      expand::Services& services) const;
+                                                      expand::Services& services, Log* log) const;
 
   mutable std::mutex policies_mutex;
-  mutable std::map<std::string, tls::ServerPolicyPtr> policies;  // bounded; by expanded sources
+  mutable std::map<std::string, LivePolicyPtr> policies;  // bounded; by expanded sources
+
+ private:
+  Result<LivePolicyPtr, std::string> LivePolicyFor(const tls::ServerPolicy::Sources& sources,
+                                                   Log* log) const;
 };
 using SitePtr = std::shared_ptr<const Site>;
 
@@ -42,6 +50,8 @@ struct LoadedSite {
   SitePtr draft;          // the same or an unusable one: keeps what the diagnostics point into
   config::Loaded loaded;  // diagnostics of all stages, in source order; owns the texts
 };
+
+crypto::OnStale OnStaleOf(const config::Main& main);
 
 enum class LoadTls : std::uint8_t { kYes, kNo };  // kNo: offline tools that read no keys
 

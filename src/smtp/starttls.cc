@@ -81,7 +81,7 @@ Result<TlsPlan, std::string> PlanTls(Dialogue& dialogue) {
   Result<tls::ClientCertificate, std::string> mode = CertificateMode(dialogue);
   if (!mode) return Err{std::move(mode).error()};
   Result<tls::ServerPolicyPtr, std::string> policy =
-      dialogue.context.site->PolicyFor(dialogue.session(), dialogue.services);
+      dialogue.context.site->PolicyFor(dialogue.session(), dialogue.services, dialogue.context.log);
   if (!policy) return Err{std::move(policy).error()};
   return TlsPlan{std::move(policy).value(), mode.value()};
 }

@@ -1,10 +1,9 @@
 #include <gnutls/gnutls.h>
 
-#include "src/base/limits.h"
 #include "src/base/log.h"
 #include "src/base/text.h"
 #include "src/crypto/digest.h"
-#include "src/tls/files.h"
+#include "src/tls/material.h"
 #include "src/tls/policy.h"
 #include "src/tls/tls.h"
 
@@ -27,82 +26,27 @@ gnutls_datum_t Datum(std::string_view octets) {
           static_cast<unsigned>(octets.size())};
 }
 
-struct Pair {
-  std::string certificate_file, key_file;
-};
-
-Result<std::vector<Pair>, std::string> PairsOf(const ServerPolicy::Sources& sources) {
-  const auto certificates = SplitAdministratorList(sources.certificate_file);
-  const auto keys = SplitAdministratorList(sources.key_file);
-  if (certificates.empty()) return Err{std::string("no certificate file is configured")};
-  if (!keys.empty() && keys.size() != certificates.size())
-    return Err{"as many private keys as certificates are expected (" +
-               std::to_string(certificates.size()) + "), found " + std::to_string(keys.size())};
-  std::vector<Pair> pairs;
-  for (std::size_t i = 0; i < certificates.size(); ++i)
-    pairs.push_back({certificates[i], keys.empty() ? certificates[i] : keys[i]});
-  return pairs;
-}
-
-// Loads one pair into `*rep`. "" or what is wrong.
-std::string LoadPair(const Pair& pair, PolicyParts* rep) {
-  const auto pem = ReadTlsFile(pair.certificate_file);
-  if (!pem.ok()) return pem.error();
-  const auto chain = crypto::Certificate::ChainFromPem(pem.value());
-  if (!chain.ok()) return "\"" + pair.certificate_file + "\": " + chain.error();
-  const auto key = ReadKeyFile(pair.key_file);
-  if (!key.ok()) return key.error();
-  if (std::string wrong = rep->credentials.Add(pem.value(), key.value()); !wrong.empty())
-    return "\"" + pair.certificate_file + "\" with key \"" + pair.key_file + "\": " + wrong;
-  rep->own.push_back(chain.value().front());
-  return "";
-}
-
-Result<crypto::TrustStorePtr, std::string> LoadTrust(const ServerPolicy::Sources& sources) {
-  crypto::TrustStore::Sources texts;
-  for (const auto& [file, text] : {std::pair(&sources.verify_file, &texts.anchors_pem),
-                                   std::pair(&sources.crl_file, &texts.crls_pem)}) {
-    if (file->empty()) continue;
-    auto read = ReadTrust(*file);
-    if (!read.ok()) return Err{read.error()};
-    *text = std::move(read).value();
-  }
-  auto store = crypto::TrustStore::Make(texts);
-  if (store.ok()) return store;
-  return Err{"\"" + sources.verify_file +
-             (sources.crl_file.empty() ? std::string("\"") : "\", \"" + sources.crl_file + "\"") +
-             ": " + store.error()};
-}
-
-// Authorities whose names go to clients; none where there are none to send.
-Result<std::vector<crypto::CertificatePtr>, std::string> NamedAuthorities(
-    const ServerPolicy::Sources& sources, const crypto::TrustStore& trust) {
-  std::vector<crypto::CertificatePtr> authorities;
-  if (sources.ca_names.empty()) return authorities;
-  if (sources.ca_names == "all") {
-    authorities = trust.anchor_certificates();
-  } else {
-    const auto pem = ReadTlsFile(sources.ca_names);
-    if (!pem.ok()) return Err{pem.error()};
-    auto chain = crypto::Certificate::ChainFromPem(pem.value());
-    if (!chain.ok()) return Err{"\"" + sources.ca_names + "\": " + chain.error()};
-    authorities = std::move(chain).value();
-  }
-  if (authorities.size() <= limits::kCaNamesMax) return authorities;
-  return Err{"\"" + sources.ca_names + "\" are " + std::to_string(authorities.size()) +
-             " authorities; clients are sent the names of at most " +
-             std::to_string(limits::kCaNamesMax)};
-}
-
 }  // namespace
 
-Credentials::Credentials() { SIGNET_CHECK(gnutls_certificate_allocate_credentials(&handle_) >= 0); }
+Credentials::Credentials() {
+  SIGNET_CHECK(gnutls_certificate_allocate_credentials(&handle_) >= 0);
+  gnutls_certificate_set_flags(handle_, GNUTLS_CERTIFICATE_API_V2);  // pairs have numbers
+}
 Credentials::~Credentials() { gnutls_certificate_free_credentials(handle_); }
 
 std::string Credentials::Add(const std::string& chain_pem, const SecretText& key_pem) {
   const gnutls_datum_t chain = Datum(chain_pem), key = Datum(key_pem.Reveal());
   const int rc =
       gnutls_certificate_set_x509_key_mem2(handle_, &chain, &key, GNUTLS_X509_FMT_PEM, nullptr, 0);
+  if (rc < 0) return gnutls_strerror(rc);
+  last_ = static_cast<unsigned>(rc);
+  return "";
+}
+
+std::string Credentials::Staple(const std::string& response_der) {
+  const gnutls_datum_t der = Datum(response_der);
+  const int rc =
+      gnutls_certificate_set_ocsp_status_request_mem(handle_, &der, last_, GNUTLS_X509_FMT_DER);
   return rc < 0 ? gnutls_strerror(rc) : "";
 }
 
@@ -137,26 +81,40 @@ ServerPolicy::ServerPolicy(std::unique_ptr<Rep> rep) : rep_(std::move(rep)) {}
 ServerPolicy::~ServerPolicy() = default;
 const crypto::TrustStorePtr& ServerPolicy::trust() const { return rep_->trust; }
 
-Result<ServerPolicyPtr, std::string> ServerPolicy::Make(const Sources& sources) {
-  auto rep = std::make_unique<Rep>();
-  const auto pairs = PairsOf(sources);
-  if (!pairs.ok()) return Err{pairs.error()};
-  for (const Pair& pair : pairs.value())
-    if (std::string wrong = LoadPair(pair, rep.get()); !wrong.empty()) return Err{wrong};
+Result<ServerPolicyPtr, std::string> MakePolicy(const ServerPolicy::Sources& sources,
+                                                const Material& material) {
+  auto rep = std::make_unique<TlsInternals::Rep>();
+  for (std::size_t i = 0; i < material.pairs->size(); ++i) {
+    const Pair& pair = (*material.pairs)[i];
+    std::string wrong = rep->credentials.Add(pair.chain_pem, pair.key_pem);
+    rep->stapled_until.push_back(0);
+    for (const Staple& staple : material.staples) {
+      if (!wrong.empty() || staple.pair != i) continue;
+      wrong = rep->credentials.Staple(staple.der);
+      rep->stapled_until.back() = staple.until;
+    }
+    if (!wrong.empty()) return Err{"\"" + pair.certificate_file + "\": " + wrong};
+    rep->own.push_back(pair.leaf);
+  }
   if (std::string wrong = rep->priority.Set(sources.priority, kServerPriority); !wrong.empty())
     return Err{wrong};
-  auto trust = LoadTrust(sources);
-  if (!trust.ok()) return Err{trust.error()};
-  rep->trust = std::move(trust).value();
-  rep->purpose = sources.purpose;
-  const auto names = NamedAuthorities(sources, *rep->trust);
+  const auto names = NamedAuthorities(sources, material);
   if (!names.ok()) return Err{names.error()};
   if (std::string wrong = rep->credentials.SetNames(names.value()); !wrong.empty())
     return Err{"\"" + sources.ca_names + "\": " + wrong};
   rep->sends_names = !names.value().empty();
+  rep->trust = material.trust;
+  rep->purpose = sources.purpose;
   rep->resumption = sources.resumption;
   if (rep->resumption) rep->ticket_secret = SecretText(crypto::RandomOctets(32));
-  return ServerPolicyPtr(new ServerPolicy(std::move(rep)));
+  return TlsInternals::Wrap(std::move(rep));
+}
+
+Result<ServerPolicyPtr, std::string> ServerPolicy::Make(const Sources& sources) {
+  Material material;
+  for (const Part part : kParts)
+    if (std::string wrong = Load(part, sources, &material); !wrong.empty()) return Err{wrong};
+  return MakePolicy(sources, material);
 }
 
 }  // namespace signet::tls

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <ctime>
 #include <vector>
 
 #include "src/base/limits.h"
@@ -57,7 +58,7 @@ int Open(const std::string& path) {
   return open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 }
 
-Result<std::string, std::string> ReadDirectory(const std::string& path) {
+Result<std::vector<std::string>, std::string> NamesIn(const std::string& path) {
   DIR* directory = opendir(path.c_str());
   if (directory == nullptr) return Err{Why(path, errno)};
   std::vector<std::string> names;
@@ -65,8 +66,14 @@ Result<std::string, std::string> ReadDirectory(const std::string& path) {
     if (entry->d_name[0] != '.') names.push_back(entry->d_name);
   closedir(directory);
   std::sort(names.begin(), names.end());
+  return names;
+}
+
+Result<std::string, std::string> ReadDirectory(const std::string& path) {
+  const auto names = NamesIn(path);
+  if (!names.ok()) return Err{names.error()};
   std::string all;
-  for (const std::string& name : names) {
+  for (const std::string& name : names.value()) {
     struct stat status {};
     const std::string file = path + "/" + name;
     if (stat(file.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) continue;
@@ -98,6 +105,43 @@ Result<SecretText, std::string> ReadKeyFile(const std::string& path) {
   auto text = ReadAll(fd.get(), path);
   if (!text.ok()) return Err{text.error()};
   return SecretText(std::move(text).value());
+}
+
+Stamp Stamp::Of(const std::vector<std::string>& paths) {
+  Stamp stamp;
+  for (const std::string& path : paths) stamp.Add(path);
+  return stamp;
+}
+
+void Stamp::Add(const std::string& path) {
+  struct stat status {};
+  text_ += path + '\0';
+  if (stat(path.c_str(), &status) != 0) {
+    text_ += "error " + std::to_string(errno) + '\n';
+    return;
+  }
+  for (const auto number :
+       {static_cast<std::int64_t>(status.st_dev), static_cast<std::int64_t>(status.st_ino),
+        static_cast<std::int64_t>(status.st_mode), static_cast<std::int64_t>(status.st_size),
+        static_cast<std::int64_t>(status.st_mtim.tv_sec),
+        static_cast<std::int64_t>(status.st_mtim.tv_nsec),
+        static_cast<std::int64_t>(status.st_ctim.tv_sec),
+        static_cast<std::int64_t>(status.st_ctim.tv_nsec)})
+    text_ += std::to_string(number) + ' ';
+  text_ += '\n';
+  constexpr std::time_t kTick = 2;  // seconds: as coarse as any file system counts
+  if (std::time(nullptr) - status.st_ctim.tv_sec <= kTick) settled_ = false;
+  if (S_ISDIR(status.st_mode)) AddDirectory(path);
+}
+
+void Stamp::AddDirectory(const std::string& path) {
+  const auto names = NamesIn(path);
+  if (!names.ok()) return;
+  for (const std::string& name : names.value()) {
+    struct stat status {};
+    const std::string file = path + "/" + name;
+    if (stat(file.c_str(), &status) != 0 || S_ISREG(status.st_mode)) Add(file);
+  }
 }
 
 Result<std::string, std::string> ReadTrust(const std::string& path) {

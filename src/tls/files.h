@@ -2,6 +2,7 @@
 #define SIGNET_SRC_TLS_FILES_H_
 
 #include <string>
+#include <vector>
 
 #include "src/base/result.h"
 #include "src/base/secret.h"
@@ -18,6 +19,23 @@ Result<SecretText, std::string> ReadKeyFile(const std::string& path);
 
 // A PEM file, or all PEM certificates of a directory's files, in the order of their names.
 Result<std::string, std::string> ReadTrust(const std::string& path);
+
+// What tells whether files, and directories' files, have changed since they were read.
+// Taken before reading, so that a change meanwhile is seen the next time.
+class Stamp {
+ public:
+  Stamp() = default;
+  static Stamp Of(const std::vector<std::string>& paths);
+  // Whether the files are surely as they were when `then` was taken: what was changed only a
+  // moment before may have been changed again within the same tick of the file system's clock.
+  bool SameAs(const Stamp& then) const { return then.settled_ && text_ == then.text_; }
+
+ private:
+  void Add(const std::string& path);
+  void AddDirectory(const std::string& path);
+  std::string text_;
+  bool settled_ = true;
+};
 
 }  // namespace signet::tls
 #endif

@@ -206,6 +206,16 @@ std::string Exporter(gnutls_session_t session) {
   return std::string(octets.data(), octets.size());
 }
 
+// As $tls_in_ocsp. What is stapled was verified when it was read.
+int OcspOf(gnutls_session_t session, const PolicyParts& policy, const facts::Tls& facts) {
+  enum { kNotAsked = 0, kNoResponse = 1, kSent = 4 };
+  if ((gnutls_session_get_flags(session) & GNUTLS_SFLAGS_CLI_REQUESTED_OCSP) == 0) return kNotAsked;
+  for (std::size_t i = 0; i < policy.own.size(); ++i)
+    if (policy.own[i] == facts.own)
+      return std::time(nullptr) < policy.stapled_until[i] ? kSent : kNoResponse;
+  return kNoResponse;
+}
+
 void Fill(gnutls_session_t session, const PolicyParts& policy, ClientCertificate mode,
           const Hello& hello, facts::Tls* facts) {
   facts->active = true;
@@ -215,6 +225,7 @@ void Fill(gnutls_session_t session, const PolicyParts& policy, ClientCertificate
   facts->sni = ServerNameOf(session);
   facts->own = OwnCertificate(session, policy);
   facts->exporter = Exporter(session);
+  facts->ocsp = OcspOf(session, policy, *facts);
   facts->resumption = hello.resumption;
   if (gnutls_session_is_resumed(session) != 0)
     facts->resumption |= kClientOfferedSession | kResumed;

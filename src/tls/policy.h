@@ -24,11 +24,14 @@ class Credentials {
   gnutls_certificate_credentials_st* get() const { return handle_; }
   // A PEM chain with its key, checked as a pair (C2). "" or what is wrong.
   std::string Add(const std::string& chain_pem, const SecretText& key_pem);
+  // An OCSP response to send with the pair that was added last. "" or what is wrong.
+  std::string Staple(const std::string& response_der);
   // Asks clients for certificates of these authorities. "" or what is wrong.
   std::string SetNames(const std::vector<crypto::CertificatePtr>& authorities);
 
  private:
   gnutls_certificate_credentials_st* handle_ = nullptr;
+  unsigned last_ = 0;  // the pair added last
 };
 
 class Priority {
@@ -55,6 +58,7 @@ struct PolicyParts {
   crypto::TrustStorePtr trust;
   crypto::Purpose purpose = crypto::Purpose::kTlsClient;
   std::vector<crypto::CertificatePtr> own;  // leaf of each pair
+  std::vector<std::int64_t> stapled_until;  // of each pair; 0: nothing is stapled
   bool sends_names = false;
   bool resumption = false;
   SecretText ticket_secret;  // of this policy object, so that a reload ends all tickets
@@ -62,7 +66,16 @@ struct PolicyParts {
 
 struct ServerPolicy::Rep : PolicyParts {};
 
+struct Material;
+// A policy of what has been read; of `sources` only what is no file counts.
+Result<ServerPolicyPtr, std::string> MakePolicy(const ServerPolicy::Sources& sources,
+                                                const Material& material);
+
 struct TlsInternals {
+  using Rep = ServerPolicy::Rep;
+  static ServerPolicyPtr Wrap(std::unique_ptr<ServerPolicy::Rep> rep) {
+    return ServerPolicyPtr(new ServerPolicy(std::move(rep)));
+  }
   static const PolicyParts& Of(const ServerPolicy& policy) { return *policy.rep_; }
 };
 

@@ -38,8 +38,10 @@ class ServerPolicy {
     std::string certificate_file;  // PEM, chain included; several: colon list
     std::string key_file;          // "" = same file
     std::string verify_file;       // PEM of client CAs, file or directory; "" = nobody verifies
-    std::string crl_file;
-    std::string priority;  // "" = the built-in priority string
+    std::string crl_file;          // PEM, file or directory
+    crypto::OnStale on_stale = crypto::OnStale::kDefer;
+    std::string ocsp_file;  // responses to staple, in the order of certificate_file
+    std::string priority;   // "" = the built-in priority string
     // Whose names clients are sent: "" nobody's, "all" those of verify_file, or a PEM file.
     std::string ca_names;
     crypto::Purpose purpose = crypto::Purpose::kTlsClient;  // that chains are verified for

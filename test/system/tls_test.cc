@@ -1,6 +1,8 @@
 // The TLS policy as openssl's client sees it from outside.
 #include <gmock/gmock.h>
+#include <sys/stat.h>
 
+#include "test/support/responder.h"
 #include "test/system/world.h"
 
 namespace signet::test {
@@ -132,6 +134,114 @@ TEST(ServerTlsVersionMin, AnOlderSessionGoesOnWithoutIdentity) {
               StartsWith("550 5.7.1 relaying needs a client certificate"));
   EXPECT_TRUE(world->gateway->WaitForLog("TLS1.2 is older than server_tls_version_min"));
   EXPECT_THAT(world->RcptReply("alice", "alice@example.org"), StartsWith("250"));
+}
+
+// --- tls_crl ------------------------------------------------------------------------------------
+
+TEST(RevocationLists, ANewListIsInUseWithoutASignal) {
+  TempDir lists;
+  const std::string file = lists / "crl.pem";
+  WriteFile(file, ReadFile(Certificates::Get().pem("crl-stale")));
+  const auto world = WorldWith("tls_crl = " + file + "\n");
+  EXPECT_THAT(world->RcptReply("alice", "alice@example.org"), StartsWith("451 4.7.0"));
+  WriteFile(file, ReadFile(Certificates::Get().pem("crl")));
+  EXPECT_TRUE(WaitUntil([&] {
+    return world->RcptReply("alice", "alice@example.org").substr(0, 3) == "250";
+  })) << world->gateway->Log();
+  EXPECT_THAT(world->RcptReply("revoked", "alice@example.org"), StartsWith("550 5.7.1"));
+  EXPECT_TRUE(world->gateway->WaitForLog("TLS: read again: "));
+}
+
+TEST(RevocationLists, RuleC2ABrokenOneLeavesTheOldOneInUse) {
+  TempDir lists;
+  const std::string file = lists / "crl.pem";
+  WriteFile(file, ReadFile(Certificates::Get().pem("crl")));
+  const auto world = WorldWith("tls_crl = " + file + "\n");
+  WriteFile(file, "nothing of that kind\n");
+  EXPECT_TRUE(WaitUntil([&] {
+    EXPECT_THAT(world->RcptReply("revoked", "alice@example.org"), StartsWith("550 5.7.1"));
+    return world->gateway->Log().find("stays in use") != std::string::npos;
+  })) << world->gateway->Log();
+  EXPECT_THAT(world->RcptReply("alice", "alice@example.org"), StartsWith("250"));
+}
+
+TEST(RevocationLists, RuleC3WhatBecomesOfStaleOnesIsAChoice) {
+  const std::string stale = "tls_crl = " + Certificates::Get().pem("crl-stale") + "\n";
+  const auto rejecting = WorldWith(stale + "tls_crl_on_stale = reject\n");
+  EXPECT_THAT(rejecting->RcptReply("alice", "alice@example.org"), StartsWith("550 5.7.1"));
+  const auto accepting = WorldWith(stale + "tls_crl_on_stale = accept\n");
+  EXPECT_THAT(accepting->RcptReply("alice", "alice@example.org"), StartsWith("250"));
+  EXPECT_THAT(accepting->RcptReply("revoked", "alice@example.org"), StartsWith("550 5.7.1"));
+  EXPECT_THAT(accepting->gateway->Log(), HasSubstr("tls_crl_on_stale is \"accept\""));
+}
+
+TEST(OurCertificate, ANewPairIsInUseWithoutASignal) {
+  TempDir files;
+  const std::string pem = files / "server.pem", key = files / "server.key";
+  const auto put = [&](const std::string& name) {
+    WriteFile(pem, ReadFile(Certificates::Get().pem(name)));
+    WriteFile(key, ReadFile(Certificates::Get().key(name)));
+    chmod(key.c_str(), 0600);
+  };
+  put("server");
+  const Certificates& certificates = Certificates::Get();
+  const auto world =
+      WorldWith("", {{certificates.pem("server"), pem}, {certificates.key("server"), key}});
+  const auto shown = [&] {
+    return test::Run({"openssl", "s_client", "-starttls", "smtp", "-connect",
+                      "127.0.0.1:" + std::to_string(world->gateway->starttls_port())})
+        .output;
+  };
+  EXPECT_THAT(shown(), HasSubstr("id-ecPublicKey, 256"));
+  put("server-rsa");
+  EXPECT_TRUE(WaitUntil([&] { return shown().find("rsaEncryption, 2048") != std::string::npos; }))
+      << world->gateway->Log();
+}
+
+// --- tls_ocsp_file ------------------------------------------------------------------------------
+
+std::unique_ptr<World> WorldOf(const Responder& responder) {
+  const Certificates& certificates = Certificates::Get();
+  return WorldWith("tls_ocsp_file = " + responder.response() + "\n",
+                   {{certificates.pem("server"), responder.certificate()},
+                    {certificates.key("server"), responder.key()}});
+}
+
+std::string StatusShown(const World& world, const std::string& version = "-tls1_3") {
+  return Run({"openssl", "s_client", "-status", version, "-starttls", "smtp", "-connect",
+              "127.0.0.1:" + std::to_string(world.gateway->starttls_port())})
+      .output;
+}
+
+TEST(Stapling, AGoodResponseIsSentToWhoAsks) {
+  const Responder responder;
+  responder.Respond("good", {"-ndays", "1"});
+  const auto world = WorldOf(responder);
+  for (const char* version : {"-tls1_2", "-tls1_3"})
+    EXPECT_THAT(StatusShown(*world, version), HasSubstr("Cert Status: good"));
+}
+
+TEST(Stapling, WhatIsNotGoodIsNotSentAndSaidAndANewOneIs) {
+  const Responder responder;
+  responder.Respond("revoked", {"-ndays", "1"});
+  const auto world = WorldOf(responder);
+  EXPECT_THAT(StatusShown(*world), HasSubstr("OCSP response: no response sent"));
+  EXPECT_TRUE(world->gateway->WaitForLog("does not say that the certificate is good"));
+  EXPECT_THAT(world->gateway->Log(), HasSubstr("[no-staple]"));
+  responder.Respond("good", {"-ndays", "1"});
+  EXPECT_TRUE(WaitUntil([&] {
+    return StatusShown(*world).find("Cert Status: good") != std::string::npos;
+  })) << world->gateway->Log();
+  const Responder another;
+  another.Respond("good", {"-ndays", "1"});
+  WriteFile(responder.response(), ReadFile(another.response()));
+  EXPECT_TRUE(WaitUntil([&] {
+    return StatusShown(*world).find("no response sent") != std::string::npos;
+  })) << world->gateway->Log();
+  EXPECT_TRUE(WaitUntil([&] {
+    StatusShown(*world);
+    return world->gateway->Log().find("is for another certificate") != std::string::npos;
+  })) << world->gateway->Log();
 }
 
 }  // namespace

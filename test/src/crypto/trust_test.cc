@@ -761,6 +761,31 @@ TEST(Revocation, RuleI3ARevokedIntermediateIsRefused) {
   EXPECT_EQ(VerifyWithCrl(chain, CrlPem(crl, chain.Root())).reason, "certificate revoked");
 }
 
+TEST(Revocation, RuleC3WhatBecomesOfStaleListsIsAChoice) {
+  Chain chain;
+  chain.client_spec.serial = "\x07";
+  const auto ask = [&](OnStale on_stale, const CrlSpec& spec) {
+    const auto store = TrustStore::Make({.anchors_pem = chain.Root().Pem(),
+                                         .crls_pem = CrlPem(spec, chain.Intermediate()),
+                                         .on_stale = on_stale});
+    return VerifyWith(*store.value(), {chain.Client().der, chain.Intermediate().der});
+  };
+  CrlSpec stale, partial;
+  stale.next_update = kNow - 1;
+  partial.extra = {{"2.5.29.28", true, Sequence({Tlv(0x81, "\xff")})}};
+  EXPECT_TRUE(ask(OnStale::kDefer, stale).temporary);
+  for (const CrlSpec& spec : {stale, partial}) {
+    const ChainStatus rejected = ask(OnStale::kReject, spec);
+    EXPECT_FALSE(rejected.verified || rejected.temporary);
+    EXPECT_EQ(rejected.reason, "revocation list is out of date or not usable");
+  }
+  EXPECT_TRUE(ask(OnStale::kAccept, stale).verified);
+  EXPECT_TRUE(ask(OnStale::kAccept, partial).temporary) << "it was never usable";
+  stale.serials = {"\x07"};
+  for (const OnStale on_stale : {OnStale::kDefer, OnStale::kReject, OnStale::kAccept})
+    EXPECT_EQ(ask(on_stale, stale).reason, "certificate revoked");
+}
+
 TEST(Revocation, RuleC3AListOfOneCaDoesNotFailOthers) {
   Chain chain;
   const Issued other = MakeRoot("Other Root", KeyType::kEcdsaP384, 9);

@@ -61,11 +61,12 @@ class SiteTest : public ::testing::Test {
   Result<tls::ServerPolicyPtr, std::string> PolicyOf(const Site& site, const std::string& ip) {
     facts::Session session;
     session.connection.local_ip = ip;
-    return site.PolicyFor(session, services_);
+    return site.PolicyFor(session, services_, &log_);
   }
 
   std::unique_ptr<drivers::Registry> registry_ = drivers::Registry::MakeBuiltin();
   test::FakeServices services_;
+  Log log_{{"/dev/null", "/dev/null", "/dev/null"}};
   std::map<std::string, std::string> files_;
 };
 

@@ -1,0 +1,58 @@
+#ifndef SIGNET_SRC_TLS_MATERIAL_H_
+#define SIGNET_SRC_TLS_MATERIAL_H_
+
+#include <array>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "src/base/secret.h"
+#include "src/tls/tls.h"
+
+// Inside of src/tls only: what server policies are made of, part by part, so that one part
+// can be read again when its files change while the others stay (rule C2).
+namespace signet::tls {
+
+enum class Part : std::uint8_t { kPairs, kTrust, kNames, kStaples };
+inline constexpr std::array kParts = {Part::kPairs, Part::kTrust, Part::kNames, Part::kStaples};
+
+struct Pair {
+  std::string certificate_file;
+  std::string chain_pem;
+  SecretText key_pem;
+  crypto::CertificatePtr leaf, issuer;  // issuer: as it stands in the chain, or nullptr
+};
+
+// An OCSP response for one of the pairs.
+struct Staple {
+  std::size_t pair = 0;
+  std::string der;
+  std::int64_t until = 0;  // seconds; it is stale then
+};
+
+struct Material {
+  std::shared_ptr<const std::vector<Pair>> pairs;
+  crypto::TrustStorePtr trust;
+  std::vector<crypto::CertificatePtr> names;  // of server_ca_names, where that is a file
+  std::vector<Staple> staples;
+  std::vector<std::string> warnings;  // about staples: what is wrong with those not there
+  // SHA-256 of what was read, by part.
+  std::array<std::string, kParts.size()> digests;
+};
+
+std::vector<std::string> FilesOf(Part part, const ServerPolicy::Sources& sources);
+
+// Reads the part into `*material`. Staples need the pairs. "" or what is wrong; then nothing
+// of it has changed.
+std::string Load(Part part, const ServerPolicy::Sources& sources, Material* material);
+
+// An OCSP response for `pair` out of a file: DER, or PEM where the name has "PEM " before
+// it. Errors: not readable, not for this certificate, not good, stale.
+Result<Staple, std::string> ReadStaple(const std::string& file, const Pair& pair, std::int64_t now);
+
+// What clients are told to choose from. Errors: more than limits::kCaNamesMax.
+Result<std::vector<crypto::CertificatePtr>, std::string> NamedAuthorities(
+    const ServerPolicy::Sources& sources, const Material& material);
+
+}  // namespace signet::tls
+#endif
