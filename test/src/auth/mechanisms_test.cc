@@ -1,9 +1,11 @@
 // The mechanisms that come with Signet, in exchanges of the real host: what expressions see, and
 // whose words count.
 #include <gtest/gtest.h>
+#include <time.h>
 
 #include "src/auth/sasl.h"
 #include "test/support/fake_world.h"
+#include "test/support/process.h"
 
 namespace signet::auth {
 namespace {
@@ -169,6 +171,38 @@ TEST(PlaintextMechanism, NineteenPromptsAreAnsweredOneByOne) {
     step = exchange.Respond("alice");
   }
   EXPECT_EQ(site.Told(step), "alice");
+}
+
+double CpuSeconds() {
+  timespec now;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) / 1e9;
+}
+
+// The options of the manual's PLAIN, which compares with a hash in any case.
+TEST(PlaintextMechanism, RuleA4ManualsPlainTakesAsLongForNamesThatDoNotExist) {
+  const std::string manual = test::ReadFile("doc/configuration.md");
+  const auto part = [&](const std::string& from, const std::string& to) {
+    const std::size_t begin = manual.find(from);
+    return manual.substr(begin, manual.find(to, begin) - begin);
+  };
+  const std::string nobody = part("\\N$6$", "\n"), conditions = part("### plaintext", "    login:");
+  const std::size_t at = conditions.find("      server_prompts = :");
+  Site site("  driver = plaintext\n" + test::Replace(conditions.substr(at), "NOBODY", nobody));
+  site.services.answers["alice /etc/signet/passwd"] = {expand::LookupAnswer::Kind::kFound,
+                                                       nobody.substr(2, nobody.size() - 4)};
+  const auto least = [&](const std::string& name) {
+    double least = 1e9;
+    for (int i = 0; i < 7; ++i) {
+      const double begin = CpuSeconds();
+      EXPECT_EQ(site.Say({"\0"s + name + "\0wrong"s}), "rejected");
+      least = std::min(least, CpuSeconds() - begin);
+    }
+    return least;
+  };
+  const double known = least("alice"), unknown = least("bob");
+  EXPECT_GT(unknown, known * 0.7);
+  EXPECT_LT(unknown, known * 1.4);
 }
 
 TEST(ExternalMechanism, ParametersSeeWhomTheClientWantsToBe) {
