@@ -1,12 +1,14 @@
 #include "test/support/smtp_client.h"
 
 #include <arpa/inet.h>
+#include <gnutls/abstract.h>
 #include <gnutls/gnutls.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <stdexcept>
 
@@ -22,10 +24,14 @@ struct SmtpClient::Rep {
   gnutls_session_t session = nullptr;
   gnutls_certificate_credentials_t credentials = nullptr;
   std::string buffer, reply;
+  std::vector<gnutls_pcert_st> certificates;  // of StartTlsWithDer, with the key
+  gnutls_privkey_t key = nullptr;
 
   ~Rep() {
     if (session != nullptr) gnutls_deinit(session);
     if (credentials != nullptr) gnutls_certificate_free_credentials(credentials);
+    for (gnutls_pcert_st& certificate : certificates) gnutls_pcert_deinit(&certificate);
+    if (key != nullptr) gnutls_privkey_deinit(key);
     close(fd);
   }
 
@@ -123,12 +129,60 @@ bool SmtpClient::StartTls(const std::string& certificate, const std::string& key
                                            GNUTLS_X509_FMT_PEM) != 0) {
     throw std::runtime_error("cannot use " + certificate);
   }
+  return Handshake(priority);
+}
+
+namespace {
+
+gnutls_datum_t Datum(std::string_view octets) {
+  return {reinterpret_cast<unsigned char*>(const_cast<char*>(octets.data())),
+          static_cast<unsigned>(octets.size())};
+}
+
+// A certificate that no library has looked at.
+void SetOctets(std::string_view der, gnutls_privkey_t key, gnutls_pcert_st* out) {
+  gnutls_pubkey_init(&out->pubkey);
+  gnutls_pubkey_import_privkey(out->pubkey, key, 0, 0);
+  out->type = GNUTLS_CRT_X509;
+  out->cert.data = static_cast<unsigned char*>(gnutls_malloc(der.size() + 1));
+  out->cert.size = static_cast<unsigned>(der.size());
+  std::copy(der.begin(), der.end(), out->cert.data);
+}
+
+}  // namespace
+
+bool SmtpClient::StartTlsWithDer(const std::vector<std::string>& chain,
+                                 const std::string& key_pem) {
+  gnutls_certificate_allocate_credentials(&rep_->credentials);
+  gnutls_privkey_init(&rep_->key);
+  const gnutls_datum_t text = Datum(key_pem);
+  if (gnutls_privkey_import_x509_raw(rep_->key, &text, GNUTLS_X509_FMT_PEM, nullptr, 0) != 0)
+    throw std::runtime_error("cannot use the key");
+  rep_->certificates.resize(chain.size());
+  for (std::size_t i = 0; i < chain.size(); ++i)
+    SetOctets(chain[i], rep_->key, &rep_->certificates[i]);
+  // What is asked for in the handshake is not parsed first, as what is set before would be.
+  gnutls_certificate_set_retrieve_function2(
+      rep_->credentials,
+      [](gnutls_session_t session, const gnutls_datum_t*, int, const gnutls_pk_algorithm_t*, int,
+         gnutls_pcert_st** certificates, unsigned* count, gnutls_privkey_t* key) {
+        auto* rep = static_cast<Rep*>(gnutls_session_get_ptr(session));
+        *certificates = rep->certificates.data();
+        *count = static_cast<unsigned>(rep->certificates.size());
+        *key = rep->key;
+        return 0;
+      });
+  return Handshake("NORMAL");
+}
+
+bool SmtpClient::Handshake(const std::string& priority) {
   gnutls_session_t session = nullptr;
   // Our certificate is sent whatever issuers the server names: what it makes of it is
   // what tests are about.
   gnutls_init(&session, GNUTLS_CLIENT | GNUTLS_FORCE_CLIENT_CERT);
   gnutls_priority_set_direct(session, priority.c_str(), nullptr);
   gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, rep_->credentials);
+  gnutls_session_set_ptr(session, rep_.get());
   gnutls_transport_set_int(session, rep_->fd);
   gnutls_handshake_set_timeout(session, kReplyMs);
   int result;

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "test/support/process.h"
 
@@ -32,6 +33,10 @@ class SmtpClient {
   bool StartTls(const std::string& certificate = "", const std::string& key = "",
                 const std::string& priority = "NORMAL");
 
+  // The handshake with these octets as the chain, whatever they are, and a key that need not
+  // be the certificate's.
+  bool StartTlsWithDer(const std::vector<std::string>& chain, const std::string& key_pem);
+
   // EHLO, STARTTLS, handshake and EHLO again; returns the second EHLO's reply.
   const std::string& Begin(const std::string& certificate = "", const std::string& key = "");
   // MAIL, RCPT, DATA and a message; the reply to the first command that is refused, or to
@@ -39,6 +44,8 @@ class SmtpClient {
   std::string Submit(const std::string& from, const std::string& to, std::string_view content);
 
  private:
+  bool Handshake(const std::string& priority);
+
   struct Rep;
   std::unique_ptr<Rep> rep_;
 };
