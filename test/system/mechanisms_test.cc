@@ -17,6 +17,7 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 
 constexpr char kUser[] = "alice@example.org", kPassword[] = "pencil";
+constexpr char kOther[] = "dora@example.org";
 constexpr char kStored[] =
     "{SCRAM-SHA-256}4096,W22ZaJ0SNY7soEsUEjb6gQ==,"
     "WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=,wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=";
@@ -119,7 +120,10 @@ class Site {
     WriteFile(directory_ / "server.pem", ReadFile(authority.pem("server")));
     WriteFile(directory_ / "client-ca.pem", ReadFile(authority.root()));
     WriteFile(directory_ / "passwords", std::string(kUser) + ": " + kPassword + "\n");
-    WriteFile(directory_ / "scram", std::string(kUser) + ": " + kStored + "\n");
+    const Finished stored = Run({"gsasl", "--mkpasswd", "--mechanism=SCRAM-SHA-256",
+                                 "--iteration-count=10000", "--password=a pen, not a pencil"});
+    WriteFile(directory_ / "scram",
+              std::string(kUser) + ": " + kStored + "\n" + kOther + ": " + stored.output + "\n");
     std::string text = Replace(kConfig, "DIRECTORY", directory_.path());
     text = Replace(text, "KEY", authority.key("server"));
     text = Replace(text, "UPSTREAM", std::to_string(upstream_.port()));
@@ -271,6 +275,12 @@ TEST_P(GsaslMechanisms, RuleA6NoPasswordIsInTheLog) {
   EXPECT_THAT(log, Not(HasSubstr(kPassword)));
   EXPECT_THAT(log, Not(HasSubstr(EncodeBase64(kPassword))));
   EXPECT_THAT(log, Not(HasSubstr("WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=")));
+}
+
+TEST(GsaslStored, WhatMkpasswdPrintsIsAStoredForm) {
+  constexpr char kMechanism[] = "SCRAM-SHA-256-PLUS";
+  EXPECT_THAT(Gsasl(kMechanism, kOther, "a pen, not a pencil").output, HasSubstr(kDone));
+  EXPECT_THAT(Gsasl(kMechanism, kOther, "a pen").output, HasSubstr("535 5.7.8"));
 }
 
 TEST_P(GsaslMechanisms, Tls12HasAllButTheBoundOne) {
