@@ -96,6 +96,7 @@ bool SetSalt(const signet_host* host, signet_call* call, std::string_view name, 
   if (size < kLeastSalt || size > kMostSalt) return false;
   keys->iterations = static_cast<std::uint32_t>(iterations);
   std::string key = SaltKey(host, call);
+  if (key.empty()) return false;
   keys->salt = HmacSha256(key, "salt of " + std::string(name)).substr(0, size);
   Wipe(&key);
   return static_cast<std::int64_t>(keys->salt.size()) == size;
