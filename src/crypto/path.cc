@@ -5,6 +5,7 @@
 #include "src/base/limits.h"
 #include "src/crypto/constraints.h"
 #include "src/crypto/der.h"
+#include "src/crypto/policy.h"
 
 namespace signet::crypto {
 namespace {
@@ -14,17 +15,15 @@ constexpr std::string_view kOidKeyUsage = "2.5.29.15";
 constexpr std::string_view kOidBasicConstraints = "2.5.29.19";
 constexpr std::string_view kOidNameConstraints = "2.5.29.30";
 constexpr std::string_view kOidAuthorityKeyId = "2.5.29.35";
-constexpr std::string_view kOidPolicyConstraints = "2.5.29.36";
 constexpr std::string_view kOidPurposes = "2.5.29.37";
 constexpr std::string_view kPurposeAny = "2.5.29.37.0";
 constexpr std::string_view kPurposeServer = "1.3.6.1.5.5.7.3.1";
 constexpr std::string_view kPurposeClient = "1.3.6.1.5.5.7.3.2";
 
-// Understood where critical: evaluated below, or without meaning for us. Certificate
-// policies only limit something where policy constraints ask for it, which we refuse.
+// Understood where critical: evaluated below, in policy.cc, or without meaning for us.
 constexpr std::string_view kUnderstood[] = {
-    "2.5.29.14", "2.5.29.15", "2.5.29.17", "2.5.29.19", "2.5.29.30",
-    "2.5.29.32", "2.5.29.33", "2.5.29.35", "2.5.29.37", "2.5.29.54",
+    "2.5.29.14", "2.5.29.15", "2.5.29.17", "2.5.29.19", "2.5.29.30", "2.5.29.32",
+    "2.5.29.33", "2.5.29.35", "2.5.29.36", "2.5.29.37", "2.5.29.54",
 };
 
 constexpr std::uint32_t kUsageDigitalSignature = 1u << 0;
@@ -177,7 +176,6 @@ std::string FlawOfValidity(const Certificate& certificate, std::int64_t now) {
 
 std::string FlawOfExtensions(const Certificate& certificate) {
   for (const Extension& extension : certificate.extensions()) {
-    if (extension.oid == kOidPolicyConstraints) return "policy constraints are not evaluated";
     if (!extension.critical) continue;
     if (std::find(std::begin(kUnderstood), std::end(kUnderstood), extension.oid) ==
         std::end(kUnderstood))
@@ -241,6 +239,14 @@ std::string FlawOfNames(const Path& path) {
   return "";
 }
 
+// Critical extensions that the library does not know, and we do.
+bool HasCriticalPolicies(const Certificate& certificate) {
+  for (const Extension& extension : certificate.extensions())
+    for (std::string_view oid : {"2.5.29.33", "2.5.29.36", "2.5.29.54"})
+      if (extension.critical && extension.oid == oid) return true;
+  return false;
+}
+
 }  // namespace
 
 std::string FlawOfPinnedLeaf(const Certificate& certificate, Purpose purpose, std::int64_t now) {
@@ -282,8 +288,10 @@ bool HasPurposeThroughout(const Path& path, Purpose purpose) {
 }
 
 bool IsBeyondTheLibrary(const Path& path) {
+  if (HasCriticalPolicies(*path.below.front())) return true;
   for (const Certificate* issuer : IssuersOf(path)) {
     if (issuer != path.anchor.get() && IsSelfIssued(*issuer)) return true;
+    if (HasCriticalPolicies(*issuer)) return true;
     const auto value = issuer->ExtensionView(kOidNameConstraints);
     const auto constraints = value ? NameConstraints::Parse(*value) : std::nullopt;
     if (constraints && constraints->ExcludesDirectoryNames()) return true;
@@ -303,6 +311,7 @@ std::string FlawOf(const Path& path, Purpose purpose, std::int64_t now) {
   if (flaw.empty()) flaw = FlawOfIssuers(path, purpose);
   if (flaw.empty() && !NameConstraintWorkFits(path)) flaw = "too many names and name constraints";
   if (flaw.empty()) flaw = FlawOfNames(path);
+  if (flaw.empty()) flaw = FlawOfPolicies(path);
   return flaw;
 }
 

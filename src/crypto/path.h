@@ -39,8 +39,9 @@ bool HasPurposeThroughout(const Path& path, Purpose purpose);
 // extensions, a client that is a CA (rules I3, I4, I18, I19).
 std::string FlawOf(const Path& path, Purpose purpose, std::int64_t now);
 
-// Whether GnuTLS refuses such a path for its constraints whatever they say: it has no word for
-// an exclusion of directory names, and counts self-issued authorities for the path length.
+// Whether GnuTLS refuses such a path for its constraints or critical extensions whatever they
+// say: it has no word for an exclusion of directory names, counts self-issued authorities for
+// the path length, and knows no policy constraints.
 bool IsBeyondTheLibrary(const Path& path);
 
 // What is wrong with a certificate that is trusted by itself and not for its issuer:

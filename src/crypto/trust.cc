@@ -186,7 +186,8 @@ std::string TrustStore::Rep::FlawOfSignatures(const Path& path, Purpose purpose)
                                             &data, simple ? 1 : 0, kFlags, &status, nullptr);
   gnutls_x509_trust_list_deinit(list, 0);  // 0: the anchor stays ours
   if (rc < 0) return gnutls_strerror(rc);
-  constexpr unsigned kJudgedByUs = GNUTLS_CERT_INVALID | GNUTLS_CERT_SIGNER_CONSTRAINTS_FAILURE;
+  constexpr unsigned kJudgedByUs = GNUTLS_CERT_INVALID | GNUTLS_CERT_SIGNER_CONSTRAINTS_FAILURE |
+                                   GNUTLS_CERT_UNKNOWN_CRIT_EXTENSIONS;
   if (status != 0 && (status & ~kJudgedByUs) == 0 && IsBeyondTheLibrary(path))
     return FlawOfEachSignature(path, chain, anchor);
   return status == 0 ? std::string() : Describe(status);

@@ -847,6 +847,15 @@ std::vector<Odd> OddChains() {
       {"IssuerForManyPurposes", under([](Spec& s) {
          s.purposes = {std::string(kServerAuth), std::string(kClientAuth)};
        })},
+      {"PolicyThatIsRequired",
+       under(
+           [](Spec& s) {
+             s.extra = {{"2.5.29.32", false, Sequence({Sequence({Oid("1.2.3.4")})})},
+                        {"2.5.29.36", true, Sequence({Tlv(0x80, "\0"s)})}};
+           },
+           [](Spec& s) {
+             s.extra = {{"2.5.29.32", false, Sequence({Sequence({Oid("1.2.3.4")})})}};
+           })},
       {"IssuerWithCriticalPolicies", under([](Spec& s) {
          s.extra = {{"2.5.29.32", true, Sequence({Sequence({Oid("2.5.29.32.0")})})}};
        })},

@@ -444,11 +444,97 @@ TEST(TrustStore, RuleI4ConstraintsWithAMinimumOrMaximumMakeTheChainUnusable) {
   EXPECT_EQ(ReasonOf(chain), "name constraints of a kind that is not evaluated");
 }
 
-TEST(TrustStore, RuleI4PolicyConstraintsMakeTheChainUnusable) {
-  Chain chain;
-  chain.intermediate_spec.extra = {
-      {"2.5.29.36", true, Sequence({Tlv(0x80, std::string_view("\0", 1))})}};
-  EXPECT_EQ(ReasonOf(chain), "policy constraints are not evaluated");
+// --- certificate policies ----------------------------------------------------------------
+
+constexpr char kOne[] = "1.2.3.1", kTwo[] = "1.2.3.2", kAnyPolicy[] = "2.5.29.32.0";
+
+RawExtension PoliciesExtension(const std::vector<std::string>& policies) {
+  std::string content;
+  for (const std::string& policy : policies) content += Sequence({Oid(policy)});
+  return {"2.5.29.32", false, Tlv(0x30, content)};
+}
+std::string Count(std::uint8_t tag, int number) {
+  return Tlv(tag, std::string(1, static_cast<char>(number)));
+}
+RawExtension RequirePolicy(int skip) { return {"2.5.29.36", true, Sequence({Count(0x80, skip)})}; }
+RawExtension InhibitMapping(int skip) {
+  return {"2.5.29.36", true, Sequence({Count(0x80, 0), Count(0x81, skip)})};
+}
+RawExtension InhibitAny(int skip) { return {"2.5.29.54", true, Count(0x02, skip)}; }
+RawExtension Mapping(const char* from, const char* to) {
+  return {"2.5.29.33", true, Sequence({Sequence({Oid(from), Oid(to)})})};
+}
+
+TEST(TrustStore, RuleI3APolicyThatAnIssuerRequiresMustBeThere) {
+  const std::string missing = "no certificate policy, which an issuer requires";
+  const auto with = PoliciesExtension;
+  const struct {
+    const char* what;
+    std::vector<RawExtension> root, intermediate, client;
+    bool good;
+  } kRows[] = {
+      {"nothing required", {}, {with({kOne})}, {with({kTwo})}, true},
+      {"required and there", {}, {with({kOne}), RequirePolicy(0)}, {with({kOne})}, true},
+      {"required and absent", {}, {with({kOne}), RequirePolicy(0)}, {}, false},
+      {"required and another", {}, {with({kOne}), RequirePolicy(0)}, {with({kTwo})}, false},
+      {"one of several", {}, {with({kTwo, kOne}), RequirePolicy(0)}, {with({kOne})}, true},
+      {"issuer has none", {}, {RequirePolicy(0)}, {with({kOne})}, false},
+      {"any of the issuer", {}, {with({kAnyPolicy}), RequirePolicy(0)}, {with({kOne})}, true},
+      {"any of the client", {}, {with({kOne}), RequirePolicy(0)}, {with({kAnyPolicy})}, true},
+      {"any that is inhibited",
+       {},
+       {with({kOne}), RequirePolicy(0), InhibitAny(0)},
+       {with({kAnyPolicy})},
+       false},
+      {"any that is inhibited one further down",
+       {},
+       {with({kOne}), RequirePolicy(0), InhibitAny(1)},
+       {with({kAnyPolicy})},
+       true},
+      {"the client does not count", {}, {with({kOne}), RequirePolicy(1)}, {}, false},
+      {"nor one behind it", {}, {with({kOne}), RequirePolicy(2)}, {}, true},
+      {"required by the root", {RequirePolicy(0)}, {with({kOne})}, {with({kOne})}, true},
+      {"by the root, and absent", {RequirePolicy(0)}, {with({kOne})}, {}, false},
+      {"by the root, for the second", {RequirePolicy(1)}, {}, {}, false},
+      {"by the client itself", {}, {with({kOne})}, {RequirePolicy(0)}, false},
+      {"by the client itself, later", {}, {with({kOne})}, {RequirePolicy(1)}, true},
+      {"mapped", {}, {with({kOne}), RequirePolicy(0), Mapping(kOne, kTwo)}, {with({kTwo})}, true},
+      {"mapped away",
+       {},
+       {with({kOne}), RequirePolicy(0), Mapping(kOne, kTwo)},
+       {with({kOne})},
+       false},
+      {"mapping of what is not there",
+       {},
+       {with({kOne}), RequirePolicy(0), Mapping("1.2.3.9", kTwo)},
+       {with({kTwo})},
+       false},
+      {"mapping that is inhibited",
+       {InhibitMapping(0)},
+       {with({kOne}), Mapping(kOne, kTwo)},
+       {with({kTwo})},
+       false},
+  };
+  for (const auto& row : kRows) {
+    Chain chain;
+    chain.root_spec.extra = row.root;
+    chain.intermediate_spec.extra = row.intermediate;
+    chain.client_spec.extra = row.client;
+    EXPECT_EQ(ReasonOf(chain), row.good ? "" : missing) << row.what;
+  }
+}
+
+TEST(TrustStore, RuleI4PoliciesThatAreMalformedMakeTheChainUnusable) {
+  for (const RawExtension& extension :
+       {RawExtension{"2.5.29.36", true, Sequence({})}, RawExtension{"2.5.29.36", true, Utf8("x")},
+        RawExtension{"2.5.29.36", true, Sequence({Tlv(0x80, "")})},
+        RawExtension{"2.5.29.36", true, Sequence({Tlv(0x82, "\1")})},
+        RawExtension{"2.5.29.54", true, Utf8("x")}, RawExtension{"2.5.29.32", true, Utf8("x")},
+        RawExtension{"2.5.29.33", true, Sequence({Oid(kOne)})}, Mapping(kAnyPolicy, kOne)}) {
+    Chain chain;
+    chain.intermediate_spec.extra = {extension};
+    EXPECT_EQ(ReasonOf(chain), "malformed certificate policies") << extension.oid;
+  }
 }
 
 // --- rules I2, I17, I18, I19, T7, T11 ------------------------------------------------------
