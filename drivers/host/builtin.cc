@@ -19,6 +19,8 @@ const signet_module* signet_driver_passwd(void);
 const signet_module* signet_driver_sqlite(void);
 const signet_module* signet_driver_redis(void);
 const signet_module* signet_driver_ldap(void);
+const signet_module* signet_driver_http(void);
+const signet_module* signet_driver_smtpauth(void);
 }
 
 namespace signet::drivers {
@@ -43,6 +45,8 @@ std::vector<const signet_module*> BuiltinModules() {
       signet_driver_sqlite(),
       signet_driver_redis(),
       signet_driver_ldap(),
+      signet_driver_http(),
+      signet_driver_smtpauth(),
   };
 }
 // clang-format on

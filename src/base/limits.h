@@ -79,6 +79,7 @@ inline constexpr std::size_t kHttpAnswerBytes = 256 * 1024;  // body: parsed by 
 inline constexpr std::size_t kHttpHeaderBytes = 64 * 1024;   // status lines and headers
 inline constexpr std::size_t kHttpAtOnce = 8;  // of kBlockingThreads: half stays for the rest
 inline constexpr std::size_t kHttpRedirects = 5;
+inline constexpr std::size_t kHttpUrlBytes = 8 * 1024;  // servers take no longer ones
 
 // Credentials checked by other servers.
 inline constexpr std::size_t kSmtpAuthReplyLines = 100;

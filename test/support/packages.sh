@@ -24,6 +24,7 @@ build libcdb-dev            constant databases for lookups
 build libdb5.3-dev          Berkeley DB files for lookups
 build libjansson-dev        JSON for lookups
 build libsqlite3-dev        SQLite for lookups
+build libcurl4-gnutls-dev   HTTP for lookups
 build libedit-dev           editing of lines typed for `signet expand`
 build libboost-context-dev  switching between the stacks of coroutines
 test  libgtest-dev          test framework

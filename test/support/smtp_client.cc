@@ -194,6 +194,16 @@ bool SmtpClient::Handshake(const std::string& priority) {
   return result == 0;
 }
 
+std::string SmtpClient::ChannelBinding() const {
+  gnutls_datum_t octets{};
+  if (rep_->session == nullptr ||
+      gnutls_session_channel_binding(rep_->session, GNUTLS_CB_TLS_EXPORTER, &octets) != 0)
+    return "";
+  std::string binding(reinterpret_cast<const char*>(octets.data), octets.size);
+  gnutls_free(octets.data);
+  return binding;
+}
+
 const std::string& SmtpClient::Begin(const std::string& certificate, const std::string& key) {
   Say("EHLO client.example.org");
   if (Say("STARTTLS").substr(0, 3) != "220" || !StartTls(certificate, key)) {

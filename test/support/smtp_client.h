@@ -37,6 +37,9 @@ class SmtpClient {
   // be the certificate's.
   bool StartTlsWithDer(const std::vector<std::string>& chain, const std::string& key_pem);
 
+  // What this TLS session has on both sides (tls-exporter, RFC 9266); "" where there is none.
+  std::string ChannelBinding() const;
+
   // EHLO, STARTTLS, handshake and EHLO again; returns the second EHLO's reply.
   const std::string& Begin(const std::string& certificate = "", const std::string& key = "");
   // MAIL, RCPT, DATA and a message; the reply to the first command that is refused, or to

@@ -3,8 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include "drivers/lookup/http_query.h"
 #include "drivers/lookup/ldap_directory.h"
 #include "drivers/lookup/redis_protocol.h"
+#include "drivers/lookup/smtp_reply.h"
 
 namespace signet::ldap {
 namespace {
@@ -32,6 +34,20 @@ TEST(RedisLimits, AreThoseOfTheProgram) {
   EXPECT_EQ(redis::kReplyMaxBytes, limits::kLookupAnswerBytes);
   EXPECT_EQ(redis::kConnectMs, ms(limits::kDirectoryConnect));
   EXPECT_EQ(redis::kAnswerMs, ms(limits::kDirectoryAnswer));
+}
+
+TEST(HttpLimits, AreThoseOfTheProgram) {
+  EXPECT_EQ(http::kAnswerMaxBytes, limits::kHttpAnswerBytes);
+  EXPECT_EQ(http::kHeaderMaxBytes, limits::kHttpHeaderBytes);
+  EXPECT_EQ(http::kAtOnce, limits::kHttpAtOnce);
+  EXPECT_EQ(http::kRedirectsMax, limits::kHttpRedirects);
+  EXPECT_EQ(http::kUrlMaxBytes, limits::kHttpUrlBytes);
+}
+
+TEST(SmtpAuthLimits, AreThoseOfTheProgram) {
+  EXPECT_EQ(smtpauth::kReplyLinesMax, limits::kSmtpAuthReplyLines);
+  EXPECT_EQ(smtpauth::kReplyLineMaxBytes, limits::kSmtpAuthReplyLineBytes);
+  EXPECT_EQ(smtpauth::kConnectMs, std::chrono::milliseconds(limits::kSmtpAuthConnect).count());
 }
 
 }  // namespace
