@@ -6,6 +6,8 @@
 // always the same, as many steps as any other, and the same work in each.
 #include <signet/driver_cpp.h>
 
+#include <atomic>
+
 #include "drivers/auth/hash.h"
 #include "drivers/auth/scram_keys.h"
 #include "drivers/auth/scram_messages.h"
@@ -232,8 +234,18 @@ bool IsTls13(const signet_host* host, signet_call* call) {
          View(host->value_text(version)) == "TLS1.3";
 }
 
+// Clients would take another name for another mechanism. Said once, not to every client.
+int TellOfName(const signet_host* host, signet_call* call) {
+  static std::atomic<bool> said = false;
+  if (!said.exchange(true))
+    host->log(call, SIGNET_TEXT("not offered: public_name is neither SCRAM-SHA-256 nor "
+                                "SCRAM-SHA-256-PLUS"));
+  return 0;
+}
+
 int Offered(const signet_host* host, signet_call* call) noexcept {
-  if (!IsBound(host, call)) return View(host->public_name(call)) == kUnbound ? 1 : 0;
+  const std::string_view name = View(host->public_name(call));
+  if (name != kBound) return name == kUnbound ? 1 : TellOfName(host, call);
   signet_text octets{};
   return IsTls13(host, call) &&
          host->channel_binding(call, SIGNET_TEXT("tls-exporter"), &octets) != 0;

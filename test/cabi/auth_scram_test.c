@@ -297,6 +297,10 @@ static void plus_is_offered_where_a_channel_can_be_bound(void** state) {
   assert_int_equal(driver->offered(&fake_host, &old), 0);
   assert_int_equal(driver->offered(&fake_host, &plain), 1);
   assert_int_equal(driver->offered(&fake_host, &unknown), 0);
+  assert_non_null(strstr(unknown.logged, "public_name is neither"));
+  unknown.logged[0] = '\0';
+  assert_int_equal(driver->offered(&fake_host, &unknown), 0);
+  assert_string_equal(unknown.logged, ""); /* said once */
 }
 
 /* --- accounts that do not exist

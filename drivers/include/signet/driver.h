@@ -370,8 +370,8 @@ struct signet_auth_driver {
    * data: none. */
   struct signet_text needs;
   /* Whether the mechanism makes sense in this session, asked when EHLO is answered; may not
-   * wait and may use `variable`, `public_name`, `channel_binding` and the option functions.
-   * NULL: always. */
+   * wait and may use `variable`, `public_name`, `channel_binding`, `log` and the functions of
+   * options. NULL: always. */
   int (*offered)(const struct signet_host* host, struct signet_call* call);
 };
 

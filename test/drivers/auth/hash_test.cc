@@ -1,6 +1,7 @@
 #include "drivers/auth/hash.h"
 
 #include <gtest/gtest.h>
+#include <signet/driver_cpp.h>
 
 namespace signet::auth_drivers {
 namespace {
@@ -24,6 +25,18 @@ TEST(AuthHash, Rfc7914Pbkdf2) {
             "55ac046e56e3089fec1691c22544b605f94185216dde0465e68b9d57c20dacbc");
   EXPECT_EQ(Hex(Pbkdf2Sha256("Password", "NaCl", 80000)),
             "4ddcd8f60b98be21830cee5ef22701f9641a4418d04c0414aeff08876b34ab56");
+}
+
+TEST(SameSecret, RuleL12EveryOctetCounts) {
+  const std::string secret = "there is no such secret";
+  EXPECT_TRUE(driver::SameSecret(secret, secret));
+  EXPECT_TRUE(driver::SameSecret("", ""));
+  EXPECT_FALSE(driver::SameSecret(secret, secret.substr(1)));
+  for (std::size_t i = 0; i < secret.size(); ++i) {
+    std::string other = secret;
+    other[i] ^= 1;
+    EXPECT_FALSE(driver::SameSecret(secret, other)) << i;
+  }
 }
 
 TEST(AuthHash, RandomOctetsAreNotTheSameTwice) {
