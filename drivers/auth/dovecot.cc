@@ -238,40 +238,23 @@ signet_verdict Step(const signet_host* host, signet_call* call, void** state,
 void End(const signet_host*, void* state) noexcept { delete static_cast<Connection*>(state); }
 
 // clang-format off
-const signet_option kOptions[] = {
+constexpr signet_option kOptions[] = {
     {SIGNET_TEXT("server_socket"), SIGNET_OPTION_TEXT, 0, {}, {},
      SIGNET_TEXT("Dovecot's socket for authentication clients: an absolute path, or HOST PORT")},
 };
 
-const signet_auth_driver kDriver = {
-    .abi_version = SIGNET_ABI_VERSION,
-    .flags = SIGNET_AUTH_ADVERTISED,
-    .size = sizeof(signet_auth_driver),
-    .name = SIGNET_TEXT("dovecot"),
-    .manual = SIGNET_TEXT("lets a Dovecot server check the credentials"),
-    .options = kOptions,
-    .option_count = sizeof kOptions / sizeof kOptions[0],
-    .option_size = sizeof kOptions[0],
-    .authenticate = nullptr,
-    .step = Step,
-    .end = End,
-    .needs = SIGNET_TEXT("server_socket"),
-    .offered = nullptr,
-};
-const signet_auth_driver* const kAuths[] = {&kDriver};
-
-const signet_module kModule = {
-    .abi_version = SIGNET_ABI_VERSION,
-    .reserved = 0,
-    .size = sizeof(signet_module),
-    .name = SIGNET_TEXT("dovecot"),
-    .version = {},
-    .auths = kAuths,
-    .auth_count = 1,
-    .lookups = nullptr,
-    .lookup_count = 0,
-};
 // clang-format on
+
+constexpr signet_auth_driver MakeDriver() {
+  signet_auth_driver driver = signet::driver::Mechanism(
+      "dovecot", "lets a Dovecot server check the credentials", kOptions, Step, End);
+  driver.needs = SIGNET_TEXT("server_socket");
+  return driver;
+}
+
+constexpr signet_auth_driver kDriver = MakeDriver();
+constexpr const signet_auth_driver* kAuths[] = {&kDriver};
+constexpr signet_module kModule = signet::driver::AuthModule("dovecot", kAuths);
 
 }  // namespace
 

@@ -35,7 +35,7 @@ signet_verdict Authenticate(const signet_host* host, signet_call* call) noexcept
 }
 
 // clang-format off
-const signet_option kOptions[] = {
+constexpr signet_option kOptions[] = {
     {SIGNET_TEXT("server_param1"), SIGNET_OPTION_EXPANDED, 0, {}, {},
      SIGNET_TEXT("expanded after the handshake, becomes $auth1; forced failure rejects, any other defers")},
     {SIGNET_TEXT("server_param2"), SIGNET_OPTION_EXPANDED, 0, {}, {},
@@ -46,33 +46,26 @@ const signet_option kOptions[] = {
      SIGNET_TEXT("another name of server_param1")},
 };
 
-const signet_auth_driver kDriver = {
-    .abi_version = SIGNET_ABI_VERSION,
-    .flags = SIGNET_AUTH_AFTER_TLS | SIGNET_AUTH_SINGLE,
-    .size = sizeof(signet_auth_driver),
-    .name = SIGNET_TEXT("tls"),
-    .manual = SIGNET_TEXT("authenticates by the client's certificate, right after the TLS handshake"),
-    .options = kOptions,
-    .option_count = sizeof kOptions / sizeof kOptions[0],
-    .option_size = sizeof kOptions[0],
-    .authenticate = Authenticate,
-    .step = nullptr,
-    .end = nullptr,
-};
-const signet_auth_driver* const kAuths[] = {&kDriver};
-
-const signet_module kModule = {
-    .abi_version = SIGNET_ABI_VERSION,
-    .reserved = 0,
-    .size = sizeof(signet_module),
-    .name = SIGNET_TEXT("tls"),
-    .version = {},
-    .auths = kAuths,
-    .auth_count = 1,
-    .lookups = nullptr,
-    .lookup_count = 0,
-};
 // clang-format on
+
+constexpr signet_auth_driver MakeDriver() {
+  signet_auth_driver driver{};
+  driver.abi_version = SIGNET_ABI_VERSION;
+  driver.flags = SIGNET_AUTH_AFTER_TLS | SIGNET_AUTH_SINGLE;
+  driver.size = sizeof driver;
+  driver.name = SIGNET_TEXT("tls");
+  driver.manual =
+      SIGNET_TEXT("authenticates by the client's certificate, right after the TLS handshake");
+  driver.options = kOptions;
+  driver.option_count = sizeof kOptions / sizeof kOptions[0];
+  driver.option_size = sizeof kOptions[0];
+  driver.authenticate = Authenticate;
+  return driver;
+}
+
+constexpr signet_auth_driver kDriver = MakeDriver();
+constexpr const signet_auth_driver* kAuths[] = {&kDriver};
+constexpr signet_module kModule = signet::driver::AuthModule("tls", kAuths);
 
 }  // namespace
 

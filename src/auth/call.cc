@@ -108,13 +108,12 @@ bool Call::OptionNumber(std::uint32_t option, std::int64_t* number) {
   return true;
 }
 
-// server_match of one element. A word that is neither yes nor no tells nobody whether the
-// element counts.
-signet_verdict Call::Matches(const expand::ListElement& element) {
-  const expand::Outcome outcome = expand::EvaluateForItem(*instance_.server_match.program, element,
-                                                          session_, world_.services, world_.budget);
-  if (!outcome) return Refuse("server_match", outcome.error());
-  switch (expand::AclTruth(outcome.value().text)) {
+// A word that is neither yes nor no tells nobody anything.
+signet_verdict Call::Judge(std::string_view option, const expand::Outcome& outcome,
+                           expand::Truth (*truth)(std::string_view)) {
+  if (!outcome)
+    return Record(option, outcome.error()) == SIGNET_FORCED_FAIL ? SIGNET_REJECT : SIGNET_DEFER;
+  switch (truth(outcome.value().text)) {
     case expand::Truth::kTrue:
       return SIGNET_ACCEPT;
     case expand::Truth::kFalse:
@@ -123,9 +122,16 @@ signet_verdict Call::Matches(const expand::ListElement& element) {
       break;
   }
   failed_ = true;
-  reason_ =
-      "server_match gave \"" + Printable(outcome.value().text) + "\" where true or false is wanted";
+  reason_ = std::string(option) + " gave \"" + Printable(outcome.value().text) +
+            "\" where true or false is wanted";
   return SIGNET_DEFER;
+}
+
+signet_verdict Call::Matches(const expand::ListElement& element) {
+  return Judge("server_match",
+               expand::EvaluateForItem(*instance_.server_match.program, element, session_,
+                                       world_.services, world_.budget),
+               expand::AclTruth);
 }
 
 // Exactly one (rule I12): of two, nobody could say which is meant. All are asked, so that a
@@ -153,10 +159,6 @@ signet_verdict Call::FindMatch() {
   return SIGNET_ACCEPT;
 }
 
-signet_verdict Call::Refuse(std::string_view option, const Failure& failure) {
-  return Record(option, failure) == SIGNET_FORCED_FAIL ? SIGNET_REJECT : SIGNET_DEFER;
-}
-
 signet_verdict Call::Condition() {
   session_.auth_matched = {};
   if (instance_.server_match) {
@@ -165,20 +167,11 @@ signet_verdict Call::Condition() {
   }
   if (!instance_.server_condition) return SIGNET_ACCEPT;
   const expand::Outcome outcome = Evaluate(instance_.server_condition);
-  if (!outcome) return Refuse("server_condition", outcome.error());
-  switch (expand::AuthTruth(outcome.value().text)) {
-    case expand::Truth::kTrue:
-      return SIGNET_ACCEPT;
-    case expand::Truth::kFalse:
-      return SIGNET_REJECT;
-    case expand::Truth::kInvalid:
-      break;
-  }
-  failed_ = true;
-  if (outcome.value().origins() == kFromAdministrator) told_ = Printable(outcome.value().text);
-  reason_ = "server_condition gave \"" + Printable(outcome.value().text) +
-            "\" where true or false is wanted";
-  return SIGNET_DEFER;
+  const signet_verdict verdict = Judge("server_condition", outcome, expand::AuthTruth);
+  const bool tell = outcome && verdict == SIGNET_DEFER;
+  if (tell && outcome.value().origins() == kFromAdministrator)
+    told_ = Printable(outcome.value().text);
+  return verdict;
 }
 
 signet_verdict Call::CheckCondition() {

@@ -92,7 +92,8 @@ class Call final : public signet_call {
  private:
   std::string_view OptionName(std::uint32_t option) const;
   signet_expanded Record(std::string_view option, const Failure& failure);
-  signet_verdict Refuse(std::string_view option, const Failure& failure);
+  signet_verdict Judge(std::string_view option, const expand::Outcome& outcome,
+                       expand::Truth (*truth)(std::string_view));
   signet_verdict Matches(const expand::ListElement& element);
   signet_verdict FindMatch();
   signet_verdict Condition();

@@ -139,8 +139,8 @@ unsigned PurposesOf(const Certificate& certificate) {
     if (oid->tag != der::kOid) return 0;
     const auto text = der::OidText(oid->content);
     const bool any = text == kPurposeAny;
-    found |= any || text == kPurposeClient ? kForClients : 0;
-    found |= any || text == kPurposeServer ? kForServers : 0;
+    if (any || text == kPurposeClient) found |= kForClients;
+    if (any || text == kPurposeServer) found |= kForServers;
     found |= kForOthers;
   }
   return reader.done() ? found : 0;
