@@ -29,6 +29,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
             form = parse_qs(body.decode(), keep_blank_values=True)
             good = form.get("user") == ["ann"] and form.get("pass") == ["sesame & co"]
             return self.say(200 if good else 403, b"")
+        if kind == "introspect":  # RFC 7662, for the client signet
+            if self.headers.get("Authorization") != "Basic c2lnbmV0OnBlcHBlciAmIHNhbHQ=":
+                return self.say(401, b"")
+            token = parse_qs(body.decode(), keep_blank_values=True).get("token")
+            active = b'{"active": true, "scope": "mail", "username": "alice@example.org"}'
+            return self.say(200, active if token == ["good-token.1~x"] else b'{"active": false}')
         if kind == "basic":
             good = self.headers.get("Authorization") == "Basic YW5uOnNlc2FtZQ=="
             return self.say(204 if good else 401, b"")

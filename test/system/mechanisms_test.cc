@@ -7,6 +7,7 @@
 #include "src/base/text.h"
 #include "test/support/clients.h"
 #include "test/support/example.h"
+#include "test/support/http_server.h"
 #include "test/support/smtp_client.h"
 #include "test/support/upstream.h"
 
@@ -353,9 +354,11 @@ TEST_F(ScramDialogue, CancellingAndStartingAgainWorks) {
 
 class SaslExamples : public ::testing::Test {
  protected:
-  void Start(const std::string& name, const std::map<std::string, std::string>& files) {
+  void Start(const std::string& name, const std::map<std::string, std::string>& files,
+             const std::map<std::string, std::string>& places = {}) {
     Example::Setup setup;
     setup.files = files;
+    setup.places = places;
     setup.upstream_port = upstream_.port();
     example_ = std::make_unique<Example>(name, SharedAuthority(), setup);
     EXPECT_EQ(example_->complaints(), "");
@@ -502,6 +505,42 @@ TEST_F(SaslExamples, OauthbearerErrorStep) {
   EXPECT_EQ(client.Say("AUTH OAUTHBEARER"), "334 ");
   EXPECT_THAT(client.Say(EncodeBase64("n,," + bearer + "good-token.1~x" + a + a)),
               HasSubstr("235 "));
+}
+
+TEST_F(SaslExamples, OauthbearerByIntrospection) {
+  HttpServer sso;
+  Start("sasl-oauthbearer-introspection.conf", {{"sso.conf", "SSO_PASSWORD = pepper & salt\n"}},
+        {{"https://sso.example.org", sso.origin()}});
+  const Finished good = SubmitWith(Program::kMsmtp, Message("OAUTHBEARER", "good-token.1~x"));
+  EXPECT_EQ(good.status, 0) << good.output << example_->Log() << sso.Requests();
+  EXPECT_TRUE(example_->WaitForLog("A=token:alice@example.org")) << example_->Log();
+  const std::string a(1, '\x01');
+  const auto ask = [&](const std::string& who, const std::string& token) {
+    SmtpClient client(example_->starttls_port());
+    client.Begin();
+    const std::string message = "n," + who + "," + a + "auth=Bearer " + token + a + a;
+    std::string reply = client.Say("AUTH OAUTHBEARER " + EncodeBase64(message));
+    if (reply.starts_with("334 ")) reply = "334, " + client.Say(EncodeBase64(a));
+    return reply.substr(0, 9);
+  };
+  EXPECT_EQ(ask("", "good-token.1~x"), "235 2.7.0");
+  EXPECT_EQ(ask("a=alice@example.org", "good-token.1~x"), "235 2.7.0");
+  EXPECT_EQ(ask("a=bob@example.org", "good-token.1~x"), "334, 535 ");
+  EXPECT_EQ(ask("", "old-token"), "334, 535 ");
+  EXPECT_THAT(sso.Requests(), HasSubstr("REQUEST POST /introspect token=old-token"));
+  EXPECT_THAT(example_->Log(), Not(HasSubstr("good-token")));
+  EXPECT_THAT(example_->Log(), Not(HasSubstr("pepper")));
+}
+
+TEST_F(SaslExamples, OauthbearerWithoutItsAuthorizationServerIsTemporary) {
+  Start("sasl-oauthbearer-introspection.conf", {{"sso.conf", "SSO_PASSWORD = pepper & salt\n"}},
+        {{"https://sso.example.org", "http://127.0.0.1:" + std::to_string(FreePort())}});
+  SmtpClient client(example_->starttls_port());
+  client.Begin();
+  const std::string a(1, '\x01');
+  const std::string message = "n,," + a + "auth=Bearer good-token.1~x" + a + a;
+  EXPECT_THAT(client.Say("AUTH OAUTHBEARER " + EncodeBase64(message)), HasSubstr("435 "));
+  EXPECT_TRUE(example_->WaitForLog("token authenticator failed")) << example_->Log();
 }
 
 constexpr char kOtpAnswer[] = R"(
