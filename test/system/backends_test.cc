@@ -90,6 +90,8 @@ constexpr const char* kWrong = "AGFubgBzZXNhbWU=";                        // ses
 constexpr const char* kBusy = "AGJ1c3kAeA==";                             // busy, x
 constexpr const char* kInjects = "AGFubiBzZXJ2ZXI9aABzZXNhbWUgJiAiY28i";  // "ann server=h"
 
+constexpr const char* kAnnAndCo = "AGFubgBzZXNhbWUgJiBjbw==";  // sesame & co
+
 std::string TrustOf() { return "verify_name=localhost ca_file=" + Certificates::Get().pem("ca"); }
 
 TEST(SmtpAuthAtExim, DecidesOverStartTls) {
@@ -135,6 +137,24 @@ TEST(RuleT14, SmtpauthTellsNobodyElseThePassword) {
   EXPECT_THAT(exim.Log(), Not(HasSubstr("authenticator")));
 }
 
+// OpenSSL sends tickets for a later session unasked; they are no input that means anything.
+TEST(SmtpAuthAtPython, DecidesWithTlsOfAnotherMake) {
+  const Certificates& certificates = Certificates::Get();
+  for (const std::string mode : {"starttls", "on-connect"}) {
+    const int port = FreePort();
+    Process server({"python3", "test/support/smtp_server.py", std::to_string(port),
+                    certificates.pem("server"), certificates.key("server"), mode});
+    ASSERT_TRUE(WaitUntil([&] { return SomebodyListens(port); })) << server.Output();
+    AuthGateway gateway(GatewayFor(SmtpAuth(port, "tls=" + mode + " " + TrustOf())));
+    for (int i = 0; i < 5; ++i) {
+      SmtpClient client = gateway.Client();
+      EXPECT_EQ(client.Say(std::string("AUTH PLAIN ") + kWrong).substr(0, 3), "535");
+      EXPECT_EQ(client.Say(std::string("AUTH PLAIN ") + kAnnAndCo).substr(0, 3), "235")
+          << gateway.Log() << server.Output();
+    }
+  }
+}
+
 // --- http --------------------------------------------------------------------------------
 
 std::string HttpAuth(const HttpServer& server) {
@@ -142,7 +162,6 @@ std::string HttpAuth(const HttpServer& server) {
          server.origin() + "/login}}";
 }
 
-constexpr const char* kAnnAndCo = "AGFubgBzZXNhbWUgJiBjbw==";      // sesame & co
 constexpr const char* kForm = "AGFubgB4JnBhc3M9c2VzYW1lICYgY28=";  // x&pass=sesame & co
 
 std::string TrustOption(const char* name) {
@@ -178,6 +197,7 @@ TEST(RuleT14, HttpTellsNobodyElseThePassword) {
   // Whoever says so gets what he asked for, and a warning.
   AuthGateway weak(GatewayFor(HttpAuth(server), "http_require_cert = never"));
   EXPECT_EQ(weak.Client().Say(std::string("AUTH PLAIN ") + kAnnAndCo).substr(0, 3), "235");
+  EXPECT_THAT(weak.Log(), HasSubstr("http_require_cert is \"never\": "));
 }
 
 TEST(HttpAuthAtPython, DefersWhereItCannotTell) {
