@@ -6,6 +6,7 @@
 #include "src/auth/call.h"
 #include "src/auth/pinned.h"
 #include "src/crypto/trust.h"
+#include "src/engine/engine.h"
 
 namespace signet::auth {
 namespace {
@@ -35,7 +36,9 @@ std::string WhyUnfit(const crypto::Certificate& certificate) {
 // issuers; what is wrong with the certificate itself is wrong all the same.
 std::string WhyUnfitWithPin(const facts::Tls& tls, crypto::Purpose purpose, std::int64_t now) {
   if (tls.revoked) return tls.verify_reason;
-  return crypto::FlawOfPinned(*tls.peer, purpose, now);
+  std::string flaw;
+  engine::OnThreadStack([&] { flaw = crypto::FlawOfPinned(*tls.peer, purpose, now); });
+  return flaw;
 }
 
 // Rule I1, all of it: nullopt where the session's certificate is good enough for expressions
@@ -99,7 +102,7 @@ bool MayAuthenticateAfterTls(const config::Config& config, const facts::Session&
 facts::Auth AuthenticateAfterTls(const config::Config& config, facts::Session& session,
                                  expand::Services& services, expand::Budget& budget, Log* log) {
   const config::Authenticator* instance = FindAfterTls(config);
-  if (!MayAuthenticateAfterTls(config, session)) return {};
+  if (instance == nullptr || !session.tls.active || session.tls.peer == nullptr) return {};
   AuthVariables variables(session);
   if (auto refused = WhyNot(*instance, PurposeOfClients(config), &session, log))
     return *std::move(refused);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <ctime>
 #include <utility>
@@ -264,9 +265,14 @@ std::string ShowDate(std::int64_t seconds, DayEnd end) {
   const std::time_t when = seconds;
   std::tm parts{};
   gmtime_r(&when, &parts);
-  char text[40];
   const bool whole_day = second_of_day == (end == DayEnd::kFirst ? 0 : 86'399);
-  std::strftime(text, sizeof text, whole_day ? "%Y-%m-%d" : "%Y-%m-%dT%H:%M:%SZ", &parts);
+  // Four digits of the year, which strftime does not promise.
+  char text[80];
+  const int size = std::snprintf(text, sizeof text, "%04d-%02d-%02d", parts.tm_year + 1900,
+                                 parts.tm_mon + 1, parts.tm_mday);
+  if (!whole_day)
+    std::snprintf(text + size, sizeof text - static_cast<std::size_t>(size), "T%02d:%02d:%02dZ",
+                  parts.tm_hour, parts.tm_min, parts.tm_sec);
   return text;
 }
 

@@ -15,6 +15,9 @@
 #include "src/base/text.h"
 #include "src/crypto/certificate.h"
 #include "src/crypto/constraints.h"
+#include "src/crypto/path.h"
+#include "src/crypto/policy.h"
+#include "src/crypto/trust.h"
 #include "test/support/fake_world.h"
 
 using signet::crypto::Certificate;
@@ -130,6 +133,16 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (const auto value = certificate.value()->ExtensionView("2.5.29.30"))
     if (const auto constraints = signet::crypto::NameConstraints::Parse(*value))
       constraints->Allow(*certificate.value());
+  // As its own issuer: what is said of issuers, names and policies is read too.
+  signet::crypto::Path path;
+  path.below = {certificate.value(), certificate.value()};
+  path.anchor = certificate.value();
+  (void)signet::crypto::FlawOfPolicies(path);
+  const auto flaw = signet::crypto::FlawOf(path, signet::crypto::Purpose::kTlsClient,
+                                           certificate.value()->not_before());
+  Require(signet::IsValidUtf8(flaw));
+  (void)signet::crypto::FlawOfPinned(*certificate.value(), signet::crypto::Purpose::kTlsClient,
+                                     certificate.value()->not_before());
   CheckFields(certificate.value());
   const auto again = Certificate::FromDer(certificate.value()->der());
   Require(again.ok() && again.value()->subject_text() == certificate.value()->subject_text());

@@ -105,7 +105,7 @@ TEST(PinTable, ANameAndAFileHaveLimits) {
 TEST(PinTable, WhatItShowsIsReadAgain) {
   const std::string text = "a: pin=" + B64(kOnes) + " next=" + B64(kTwos) +
                            " fingerprint=" + HexLower(kThrees) +
-                           " from=2026-01-01T23:59:59Z until=2026-12-31T00:00:00Z";
+                           " from=0744-01-01T23:59:59Z until=9999-12-31T00:00:00Z";
   const auto table = PinTable::Parse(text);
   ASSERT_TRUE(table.ok());
   EXPECT_EQ(ShowEntry(table.value().entries()[0]), text);
