@@ -108,7 +108,8 @@ TEST(DovecotAuthenticator, DefersWhereDovecotCannotBeAsked) {
                                  "  server_socket = /nowhere/at/all\n"));
   SmtpClient client = gateway.Client();
   EXPECT_EQ(client.Say("AUTH WRONG"), "435 4.7.0 Unable to authenticate at present");
-  EXPECT_THAT(gateway.LogSince("435"), HasSubstr("wrong authenticator failed for "));
+  EXPECT_THAT(gateway.LogSince("435"),
+              HasSubstr("connected to auth-master instead of auth-client"));
   EXPECT_EQ(client.Say("AUTH OTHER"), "435 4.7.0 Unable to authenticate at present");
   EXPECT_THAT(gateway.LogSince("435"),
               HasSubstr("Dovecot did not advertise mechanism \"OTHER\" to us"));
@@ -123,6 +124,15 @@ TEST(DovecotAuthenticator, DefersWhereDovecotCannotBeAsked) {
   // Rule A6.
   EXPECT_THAT(gateway.Log(), Not(HasSubstr("sesame")));
   EXPECT_THAT(gateway.Log(), Not(HasSubstr(kGood)));
+}
+
+TEST(DovecotAuthenticator, MayBeReachedByTcp) {
+  const std::string port = std::to_string(FreePort());
+  Dovecot dovecot(kUsers, "service auth {\n  inet_listener {\n    port = " + port + "\n  }\n}\n");
+  AuthGateway gateway(GatewayFor(Instances("127.0.0.1 " + port)));
+  SmtpClient client = gateway.Client();
+  EXPECT_EQ(client.Say(std::string("AUTH PLAIN ") + kBad).substr(0, 3), "535");
+  EXPECT_EQ(client.Say(std::string("AUTH PLAIN ") + kGood).substr(0, 3), "235") << gateway.Log();
 }
 
 class DovecotClients : public ::testing::TestWithParam<std::tuple<Program, const char*>> {};
