@@ -22,6 +22,7 @@ B := build/$(VARIANT)
 PREFIX ?= /usr/local
 DESTDIR ?=
 DRIVER_DIR ?= $(PREFIX)/lib/signet
+DOC_DIR ?= $(PREFIX)/share/doc/signet
 PKG_CONFIG ?= pkg-config
 default_cxx := $(if $(filter fuzz,$(VARIANT)),clang++-14,g++)
 default_cc := $(if $(filter fuzz,$(VARIANT)),clang-14,gcc)
@@ -301,10 +302,15 @@ install: all
 	  'Description: drivers for the Signet mail submission gateway' 'Version: 1' 'Cflags: -I$${prefix}/include' \
 	  > $(DESTDIR)$(PREFIX)/lib/pkgconfig/signet.pc
 	$(foreach m,$(wildcard doc/*.5 doc/*.8),install -D -m 644 $(m) $(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $(m)))/$(notdir $(m)) &&) true
+	install -d $(DESTDIR)$(DOC_DIR)/examples $(DESTDIR)$(DOC_DIR)/decisions
+	install -m 644 $(wildcard doc/*.md) $(DESTDIR)$(DOC_DIR)
+	install -m 644 $(wildcard doc/examples/*) $(DESTDIR)$(DOC_DIR)/examples
+	install -m 644 $(wildcard doc/decisions/*) $(DESTDIR)$(DOC_DIR)/decisions
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/sbin/signet $(DESTDIR)$(PREFIX)/lib/pkgconfig/signet.pc
 	rm -rf $(DESTDIR)$(PREFIX)/include/signet
 	rm -f $(foreach m,$(wildcard doc/*.5 doc/*.8),$(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $(m)))/$(notdir $(m)))
+	rm -rf $(DESTDIR)$(DOC_DIR)
 	-rmdir $(DESTDIR)$(DRIVER_DIR)
 # Installs under build/, then builds drivers from the installed header alone and uses them.
 installcheck: $(B)/test/support/make_certificates

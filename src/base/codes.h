@@ -20,6 +20,7 @@ inline constexpr std::string_view kHostName = "host-name";
 inline constexpr std::string_view kMaybeNoId = "maybe-no-id";
 inline constexpr std::string_view kNeverRuns = "never-runs";
 inline constexpr std::string_view kNeverSet = "never-set";
+inline constexpr std::string_view kNoAuthority = "no-authority";
 inline constexpr std::string_view kNoEffect = "no-effect";
 inline constexpr std::string_view kNoMeaning = "no-meaning";
 inline constexpr std::string_view kNoStaple = "no-staple";

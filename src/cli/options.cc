@@ -1,5 +1,7 @@
 #include "src/cli/options.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <optional>
 
@@ -300,7 +302,10 @@ class Parser {
     const bool takes_names =
         a.verb == "expand" || a.verb == "help" || a.verb == "pins" || a.print_options;
     if (takes_names || a.operands.empty()) return {};
-    return UsageError{"unexpected word " + Quoted(a.operands[0]) + " after \"" + a.verb + "\""};
+    // Most other programs take their file so.
+    const bool is_file = access(a.operands[0].c_str(), F_OK) == 0;
+    return UsageError{"unexpected word " + Quoted(a.operands[0]) + " after \"" + a.verb + "\"" +
+                      (is_file ? "; a configuration file stands behind -C" : "")};
   }
 
   const std::vector<std::string>& words_;

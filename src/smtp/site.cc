@@ -97,13 +97,22 @@ void LoadPolicy(Site& site, Diagnostics* diagnostics) {
   AddConstants(*site.config, &sources);
   auto policy = tls::LivePolicy::Make(sources);
   if (!policy) {
-    diagnostics->push_back({Severity::kError,
-                            PlaceOfTrouble(*site.config, sources, policy.error()),
-                            policy.error(),
-                            "",
-                            {}});
+    std::vector<std::string> complaints = tls::ServerPolicy::Complaints(sources);
+    if (complaints.empty()) complaints.push_back(policy.error());
+    for (const std::string& complaint : complaints)
+      diagnostics->push_back(
+          {Severity::kError, PlaceOfTrouble(*site.config, sources, complaint), complaint, "", {}});
     return;
   }
+  if (!sources.verify_file.empty() &&
+      policy.value()->Current(false, [](auto, auto) {})->trust()->anchors() == 0)
+    diagnostics->push_back(
+        {Severity::kWarning,
+         main.tls_verify_certificates.span,
+         '"' + sources.verify_file + "\" holds no certificate: nobody's certificate verifies",
+         "",
+         {},
+         code::kNoAuthority});
   for (const std::string& warning : policy.value()->warnings())
     diagnostics->push_back(
         {Severity::kWarning, main.tls_ocsp_file.span, warning, "", {}, code::kNoStaple});

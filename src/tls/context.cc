@@ -110,6 +110,14 @@ Result<ServerPolicyPtr, std::string> MakePolicy(const ServerPolicy::Sources& sou
   return TlsInternals::Wrap(std::move(rep));
 }
 
+std::vector<std::string> ServerPolicy::Complaints(const Sources& sources) {
+  std::vector<std::string> complaints = tls::Complaints(sources);
+  if (!complaints.empty()) return complaints;
+  const auto policy = Make(sources);
+  if (!policy.ok()) complaints.push_back(policy.error());
+  return complaints;
+}
+
 Result<ServerPolicyPtr, std::string> ServerPolicy::Make(const Sources& sources) {
   Material material;
   for (const Part part : kParts)

@@ -315,4 +315,22 @@ std::string Load(Part part, const Sources& sources, Material* material) {
   return "";
 }
 
+std::vector<std::string> Complaints(const Sources& sources) {
+  std::vector<std::string> complaints;
+  Material material;
+  for (const Part part : kParts) {
+    if (part == Part::kStaples && material.pairs == nullptr) continue;
+    const std::string wrong = Load(part, sources, &material);
+    if (wrong.empty()) continue;
+    complaints.push_back(wrong);
+    const auto files = PairsOf(sources);
+    if (part != Part::kPairs || !files.ok()) continue;
+    for (const PairFiles& file : files.value()) {  // a bad certificate hides its key
+      const auto key = ReadKeyFile(file.key);
+      if (!key.ok() && key.error() != wrong) complaints.push_back(key.error());
+    }
+  }
+  return complaints;
+}
+
 }  // namespace signet::tls

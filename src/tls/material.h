@@ -46,6 +46,9 @@ std::vector<std::string> FilesOf(Part part, const ServerPolicy::Sources& sources
 // of it has changed.
 std::string Load(Part part, const ServerPolicy::Sources& sources, Material* material);
 
+// All that is wrong with the files, where ServerPolicy::Make stops at the first.
+std::vector<std::string> Complaints(const ServerPolicy::Sources& sources);
+
 // An OCSP response for `pair` out of a file: DER, or PEM where the name has "PEM " before
 // it. Errors: not readable, not for this certificate, not good, stale.
 Result<Staple, std::string> ReadStaple(const std::string& file, const Pair& pair, std::int64_t now);

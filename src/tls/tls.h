@@ -50,6 +50,8 @@ class ServerPolicy {
   // Errors: which file or string is wrong, and why (C2, C4: a key that group or others
   // may read is refused).
   static Result<std::shared_ptr<const ServerPolicy>, std::string> Make(const Sources& sources);
+  // All that is wrong, where Make stops at the first.
+  static std::vector<std::string> Complaints(const Sources& sources);
   ~ServerPolicy();
   const crypto::TrustStorePtr& trust() const;
 

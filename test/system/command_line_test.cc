@@ -54,6 +54,26 @@ TEST_F(CommandLine, CheckShowsAMistypedOptionWithItsPlaceAndAGuess) {
   EXPECT_THAT(finished.output, HasSubstr("^"));
 }
 
+TEST_F(CommandLine, CheckShowsAllFilesThatAreMissingAtOnce) {
+  const Finished finished = Signet({"check", "-C", "doc/examples/exim-manual.conf"});
+  EXPECT_EQ(finished.status, 2);
+  for (const char* name : {"server.pem", "server.key", "client-ca.pem"}) {
+    EXPECT_THAT(finished.output, HasSubstr("error: cannot read \"/etc/signet/" + std::string(name) +
+                                           "\": No such file"));
+  }
+  EXPECT_THAT(finished.output, HasSubstr("not usable: 3 errors"));
+}
+
+TEST_F(CommandLine, CheckWarnsThatAFileOfAuthoritiesIsEmpty) {
+  const std::string empty = directory_ / "empty.pem";
+  WriteFile(empty, "");
+  const Finished finished =
+      Signet({"check", "-C", Config(Certificates::Get().pem("client-ca"), empty)});
+  EXPECT_EQ(finished.status, 0);
+  EXPECT_THAT(finished.output, HasSubstr("\"" + empty + "\" holds no certificate"));
+  EXPECT_THAT(finished.output, HasSubstr("[no-authority]"));
+}
+
 TEST_F(CommandLine, CheckShowsAllMistakesAtOnce) {
   std::string file = Config("driver = manualroute", "drivr = manualroute");
   WriteFile(file, Replace(ReadFile(file), "${listcount:$auth1}", "${listcuont:$auth1}"));

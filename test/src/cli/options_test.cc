@@ -84,6 +84,8 @@ TEST(Arguments, MistakesComeWithASuggestion) {
   EXPECT_EQ(Wrong({"zzzzzz"}), "unknown verb \"zzzzzz\"");
   EXPECT_EQ(Wrong({"serve", "-C"}), "option -C wants a value: FILE");
   EXPECT_EQ(Wrong({"serve", "now"}), "unexpected word \"now\" after \"serve\"");
+  EXPECT_EQ(Wrong({"check", "/dev/null"}),
+            "unexpected word \"/dev/null\" after \"check\"; a configuration file stands behind -C");
   EXPECT_NE(Wrong({}).find("signet help"), std::string::npos);
   EXPECT_NE(Wrong({"-C", "x"}).find("say a verb"), std::string::npos);
 }
