@@ -622,13 +622,14 @@ class Corpus : public ::testing::Test {
     return std::make_unique<Gateway>(options);
   }
 
-  // The identity as the gateway itself tells it; "" for nobody, or without a session.
+  static constexpr const char* kNoSession = "(no session)";
+  // The identity as the gateway itself tells it; "" for nobody.
   static std::string WhoIs(const Presented& presented, const Gateway& gateway) {
     SmtpClient client(gateway.starttls_port());
     client.Say("EHLO client.example.org");
     EXPECT_THAT(client.Say("STARTTLS"), ::testing::StartsWith("220"));
-    if (!client.StartTlsWithDer(presented.chain, presented.key.Pem())) return "";
-    if (client.Say("EHLO client.example.org").empty()) return "";
+    if (!client.StartTlsWithDer(presented.chain, presented.key.Pem())) return kNoSession;
+    if (client.Say("EHLO client.example.org").empty()) return kNoSession;
     const std::string prefix = "550 5.7.1 ", words = " may not send as ";
     std::string reply = client.Say("MAIL FROM:<probe@nowhere.example>");
     // A long one was broken at a blank.
@@ -653,18 +654,32 @@ bool IsOfTheDirectory(const std::string& id) {
 
 class HostileCertificate : public Corpus, public ::testing::WithParamInterface<Hostile> {};
 
+// What no session comes of, because GnuTLS ends the handshake: what it cannot read, a key
+// that may not sign, and somebody else's certificate. All others are clients without a name.
+bool EndsTheSession(std::string_view what) {
+  for (const char* row :
+       {"OctetsBehindTheCertificate", "NoCertificateAtAll", "Garbage", "RepeatedNames",
+        "RepeatedBasicConstraints", "NamesMalformed", "EmptyName", "KeyForEncryptionOnly",
+        "TheIntermediateItself", "TheRootItself", "AliceWithTheKeyOfMallory"})
+    if (what == row) return true;
+  return false;
+}
+
 TEST_P(HostileCertificate, BecomesNobodyItShouldNot) {
   const Hostile& row = GetParam();
+  const bool ends = EndsTheSession(row.what);
   const Presented presented = row.make();
   const auto begin = std::chrono::steady_clock::now();
-  EXPECT_EQ(WhoIs(presented, *running_->manual), "") << "under the manual's configuration";
-  EXPECT_EQ(WhoIs(presented, *running_->by_mail), row.by_mail) << "where any mail name does";
+  EXPECT_EQ(WhoIs(presented, *running_->manual), ends ? kNoSession : "")
+      << "under the manual's configuration";
+  EXPECT_EQ(WhoIs(presented, *running_->by_mail), ends ? kNoSession : row.by_mail)
+      << "where any mail name does";
   const std::string by_cn = WhoIs(presented, *running_->by_cn);
   if (row.by_cn == "?") {
     EXPECT_NE(by_cn, "");
     EXPECT_FALSE(IsOfTheDirectory(by_cn)) << by_cn;
   } else {
-    EXPECT_EQ(by_cn, row.by_cn) << "where any CN does";
+    EXPECT_EQ(by_cn, ends ? kNoSession : row.by_cn) << "where any CN does";
   }
   // Rule R8: none of them is expensive. The bound is for the slowest machines.
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(10));

@@ -372,6 +372,32 @@ TEST(RuleI1, APinDoesNotMakeARevokedOrDoubtfulCertificateGood) {
   EXPECT_EQ(unproved.Run().result, AuthResult::kNotTried);
 }
 
+TEST(RuleI1, APinnedCertificateWithAFlawOfItsOwnDoesNotAuthenticate) {
+  const struct {
+    const char* reason;
+    void (*spoil)(testing::CertificateSpec*);
+  } kFlaws[] = {
+      {"", [](testing::CertificateSpec*) {}},
+      {"certificate expired",
+       [](testing::CertificateSpec* s) { s->not_after = testing::kYear2020 + 1; }},
+      {"wrong key purpose",
+       [](testing::CertificateSpec* s) { s->purposes = {std::string(testing::kServerAuth)}; }},
+  };
+  for (const auto& flaw : kFlaws) {
+    testing::CertificateSpec spec = testing::ClientSpec();
+    flaw.spoil(&spec);
+    Attempt attempt = PinAttempt(AlicePin(), false, false);
+    attempt.session.tls.peer =
+        crypto::Certificate::FromDer(
+            testing::Issue(spec, testing::SharedKey(testing::KeyType::kEcdsaP256), nullptr).der)
+            .value();
+    attempt.Run();
+    EXPECT_EQ(attempt.auth.result == AuthResult::kAuthenticated, *flaw.reason == '\0')
+        << attempt.auth.reason;
+    EXPECT_NE(attempt.auth.reason.find(flaw.reason), std::string::npos) << attempt.auth.reason;
+  }
+}
+
 TEST(Pins, AListOfPinsNamesThemselves) {
   Attempt attempt = PinAttempt(kOtherPin + " : " + AlicePin(), false, false);
   EXPECT_EQ(attempt.Run().result, AuthResult::kAuthenticated) << attempt.auth.reason;

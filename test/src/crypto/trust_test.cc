@@ -401,6 +401,25 @@ TEST(TrustStore, RuleI3ABrokenSignatureIsFoundBesideAnExclusionOfDirectoryNames)
   EXPECT_EQ(status.reason, "bad signature");
 }
 
+// Where the library stops at the issuer, it has not come to the leaf.
+TEST(TrustStore, RuleI3ABrokenSignatureIsFoundBelowWhatTheLibraryStopsAt) {
+  for (const bool broken : {false, true}) {
+    Chain policy;
+    policy.intermediate_spec.extra = {{"2.5.29.36", true, Sequence({Tlv(0x80, "\2")})}};
+    policy.client_spec.break_signature = broken;
+    EXPECT_EQ(ReasonOf(policy), broken ? "bad signature" : "");
+    Chain chain;
+    const Issued intermediate = chain.Intermediate();
+    const Issued next =
+        Issue(chain.intermediate_spec, SharedKey(KeyType::kEcdsaP256, 4), &intermediate);
+    chain.client_spec.break_signature = broken;
+    const Issued client = Issue(chain.client_spec, chain.client_key, &next);
+    const auto status =
+        VerifyWith(*StoreOf(chain.Root().Pem()), {client.der, next.der, intermediate.der});
+    EXPECT_EQ(status.reason, broken ? "bad signature" : "");
+  }
+}
+
 TEST(TrustStore, RuleI3EveryNameHasToBeAllowed) {
   Chain chain;
   chain.intermediate_spec.permitted = {MailName("example.org")};
