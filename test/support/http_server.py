@@ -27,7 +27,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.say(200, (self.command + " " + url.query + " ").encode() + body)
         if kind == "login":
             form = parse_qs(body.decode(), keep_blank_values=True)
-            good = form.get("user") == ["ann"] and form.get("pass") == ["sesame & co"]
+            good = form.get("user") in (["ann"], ["alice@example.org"]) and form.get("pass") == ["sesame & co"]
             return self.say(200 if good else 403, b"")
         if kind == "introspect":  # RFC 7662, for the client signet
             if self.headers.get("Authorization") != "Basic c2lnbmV0OnBlcHBlciAmIHNhbHQ=":

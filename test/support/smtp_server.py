@@ -1,6 +1,6 @@
 """An SMTP server for tests that knows one account, over TLS of OpenSSL. Commands are printed.
 
-    smtp_server.py PORT CERTIFICATE KEY starttls|on-connect
+    smtp_server.py PORT CERTIFICATE KEY starttls|on-connect [USER]
 """
 import base64
 import socket
@@ -8,7 +8,8 @@ import ssl
 import sys
 import threading
 
-GOOD = base64.b64encode(b"\0ann\0sesame & co").decode()
+USER = sys.argv[5] if len(sys.argv) > 5 else "ann"
+GOOD = base64.b64encode(b"\0" + USER.encode() + b"\0sesame & co").decode()
 
 
 def talk(plain, context, starttls):

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 
 #include "test/support/auth_gateway.h"
+#include "test/support/clients.h"
+#include "test/support/example.h"
 #include "test/support/exim.h"
 #include "test/support/http_server.h"
 #include "test/system/world.h"
@@ -60,9 +62,9 @@ struct Files {
   TempDir directory;
 };
 
-std::string Submission(const Files& files, const std::string& authenticators,
-                       const std::string& advertise = "${if eq{$tls_in_cipher}{}{}{*}}",
-                       const std::string& more = "") {
+std::string SubmissionServer(const Files& files, const std::string& authenticators,
+                             const std::string& advertise = "${if eq{$tls_in_cipher}{}{}{*}}",
+                             const std::string& more = "") {
   std::string text = Replace(kSubmissionServer, "@CERTIFICATE@", files.directory / "chain.pem");
   text = Replace(text, "@KEY@", files.directory / "key.pem");
   text = Replace(text, "@ADVERTISE@", advertise);
@@ -96,7 +98,7 @@ std::string TrustOf() { return "verify_name=localhost ca_file=" + Certificates::
 
 TEST(SmtpAuthAtExim, DecidesOverStartTls) {
   Files files;
-  EximPeer exim(Submission(files, kPlain));
+  EximPeer exim(SubmissionServer(files, kPlain));
   AuthGateway gateway(GatewayFor(SmtpAuth(exim.port(), TrustOf())));
   SmtpClient client = gateway.Client();
   EXPECT_EQ(client.Say(std::string("AUTH PLAIN ") + kWrong),
@@ -112,7 +114,7 @@ TEST(SmtpAuthAtExim, DecidesOverStartTls) {
 
 TEST(SmtpAuthAtExim, DecidesByLoginAndOnConnect) {
   Files files;
-  EximPeer exim(Submission(files, kLogin, "*", "tls_on_connect_ports = @PORT@\n"));
+  EximPeer exim(SubmissionServer(files, kLogin, "*", "tls_on_connect_ports = @PORT@\n"));
   AuthGateway gateway(GatewayFor(SmtpAuth(exim.port(), "tls=on-connect " + TrustOf())));
   SmtpClient client = gateway.Client();
   EXPECT_EQ(client.Say(std::string("AUTH PLAIN ") + kWrong).substr(0, 3), "535");
@@ -122,7 +124,7 @@ TEST(SmtpAuthAtExim, DecidesByLoginAndOnConnect) {
 
 TEST(RuleT14, SmtpauthTellsNobodyElseThePassword) {
   Files files;
-  EximPeer exim(Submission(files, kPlain, "*"));
+  EximPeer exim(SubmissionServer(files, kPlain, "*"));
   const std::string ca = " ca_file=" + Certificates::Get().pem("ca");
   const std::string other = " ca_file=" + Certificates::Get().pem("selfsigned");
   for (const std::string& trust :
@@ -153,6 +155,53 @@ TEST(SmtpAuthAtPython, DecidesWithTlsOfAnotherMake) {
           << gateway.Log() << server.Output();
     }
   }
+}
+
+// --- the example ---------------------------------------------------------------------------
+
+Submission MessageOf(const Example& example, const Authority& authority, Program program,
+                     const std::string& user, const std::string& password) {
+  Submission submission;
+  submission.port = example.starttls_port();
+  submission.ca = authority.root();
+  submission.ca_chain = authority.chain();
+  submission.sender = submission.user = user;
+  submission.password = password;
+  submission.mechanism = program == Program::kMsmtp ? "LOGIN" : "PLAIN";
+  submission.content = "Subject: x\r\n\r\nHello\r\n";
+  return submission;
+}
+
+TEST(PasswordsElsewhere, GoToTheServerThatKnowsThem) {
+  const Authority authority;
+  const HttpServer web(authority.pem("server"), authority.key("server"));
+  const std::string port = std::to_string(FreePort());
+  const Process branch({"python3", "test/support/smtp_server.py", port, authority.pem("server"),
+                        authority.key("server"), "starttls", "bob@branch.example.org"});
+  ASSERT_TRUE(WaitUntil([&] { return SomebodyListens(std::stoi(port)); })) << branch.Output();
+  Upstream upstream(nullptr);
+  Example::Setup setup;
+  setup.places = {{"https://accounts.example.org", web.origin()},
+                  {"server=mail.branch.example.org", "server=localhost:" + port}};
+  setup.files = {{"accounts-ca.pem", ReadFile(authority.root())},
+                 {"branch-ca.pem", ReadFile(authority.root())}};
+  setup.upstream_port = upstream.port();
+  const Example example("passwords-elsewhere.conf", authority, setup);
+  EXPECT_EQ(example.complaints(), "");
+  const std::string alice = "alice@example.org", bob = "bob@branch.example.org";
+  for (const Program program : {Program::kSwaks, Program::kMsmtp, Program::kPython})
+    for (const std::string& user : {alice, bob}) {
+      const auto submit = [&](const std::string& password) {
+        return SubmitWith(program, MessageOf(example, authority, program, user, password));
+      };
+      const Finished good = submit("sesame & co");
+      EXPECT_EQ(good.status, 0) << good.output << example.Log();
+      EXPECT_NE(submit("sesame").status, 0) << user;
+    }
+  EXPECT_THAT(example.Log(), HasSubstr("A=plain:alice@example.org"));
+  EXPECT_THAT(example.Log(), HasSubstr("A=login:bob@branch.example.org"));
+  EXPECT_THAT(example.Log(), Not(HasSubstr("sesame")));
+  EXPECT_THAT(web.Requests(), Not(HasSubstr("bob")));
 }
 
 // --- http --------------------------------------------------------------------------------

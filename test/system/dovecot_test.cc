@@ -6,6 +6,7 @@
 #include "test/support/auth_gateway.h"
 #include "test/support/clients.h"
 #include "test/support/dovecot.h"
+#include "test/support/example.h"
 #include "test/system/world.h"
 
 namespace signet::test {
@@ -133,6 +134,37 @@ TEST(DovecotAuthenticator, MayBeReachedByTcp) {
   SmtpClient client = gateway.Client();
   EXPECT_EQ(client.Say(std::string("AUTH PLAIN ") + kBad).substr(0, 3), "535");
   EXPECT_EQ(client.Say(std::string("AUTH PLAIN ") + kGood).substr(0, 3), "235") << gateway.Log();
+}
+
+TEST(DovecotExample, TakesTheAccountsOfDovecot) {
+  const Authority authority;
+  Dovecot dovecot("alice@example.org:{PLAIN}sesame\n");
+  Upstream upstream(nullptr);
+  Example::Setup setup;
+  setup.places = {{"/run/dovecot/auth-client", dovecot.socket()}};
+  setup.upstream_port = upstream.port();
+  const Example example("dovecot.conf", authority, setup);
+  EXPECT_EQ(example.complaints(), "");
+  Submission submission;
+  submission.port = example.starttls_port();
+  submission.ca = authority.root();
+  submission.ca_chain = authority.chain();
+  submission.sender = submission.user = "alice@example.org";
+  submission.content = "Subject: x\r\n\r\nHello\r\n";
+  for (const auto& [program, mechanism] :
+       {std::pair(Program::kSwaks, "PLAIN"), std::pair(Program::kPython, "LOGIN"),
+        std::pair(Program::kMsmtp, "SCRAM-SHA-256"), std::pair(Program::kCurl, "PLAIN")}) {
+    submission.mechanism = mechanism;
+    submission.password = "sesame";
+    const Finished good = SubmitWith(program, submission);
+    EXPECT_EQ(good.status, 0) << good.output << example.Log();
+    submission.password = "wrong";
+    EXPECT_NE(SubmitWith(program, submission).status, 0) << Name(program);
+  }
+  EXPECT_THAT(example.Log(), HasSubstr("A=dovecot_scram:alice@example.org"));
+  submission.password = "sesame";
+  submission.sender = "bob@example.org";
+  EXPECT_NE(SubmitWith(Program::kSwaks, submission).status, 0);
 }
 
 class DovecotClients : public ::testing::TestWithParam<std::tuple<Program, const char*>> {};
