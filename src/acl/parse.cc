@@ -256,9 +256,30 @@ std::vector<std::string_view> AllVerbs() {
   return names;
 }
 
+namespace {
+
+// "require" says its message where a condition fails; behind the last one nothing can.
+void WarnOfUnusedMessages(const Statement& statement, Diagnostics* diagnostics) {
+  if (statement.verb != Verb::kRequire) return;
+  for (auto item = statement.items.rbegin(); item != statement.items.rend(); ++item) {
+    if (item->row->condition) return;
+    if (item->row->name != "message" && item->row->name != "log_message") continue;
+    diagnostics->push_back(
+        {Severity::kWarning,
+         item->span,
+         Quoted(item->row->name) + " has no effect behind the last condition of \"require\"",
+         "put it before the condition that it is about",
+         {},
+         code::kNoEffect});
+  }
+}
+
+}  // namespace
+
 void ParseAcl(const std::vector<SourceSpan>& lines, Acl* acl, Diagnostics* diagnostics) {
   Parser parser(acl, diagnostics);
   for (SourceSpan line : lines) parser.OneLine(line);
+  for (const Statement& statement : acl->statements) WarnOfUnusedMessages(statement, diagnostics);
 }
 
 std::optional<char> ReplyCodeDigit(std::string_view text) {

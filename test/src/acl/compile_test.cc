@@ -166,6 +166,16 @@ TEST_F(AclCompileTest, OnlyAcceptAndWarnInQuit) {
             "error: only \"accept\" and \"warn\" take effect in a NOTQUIT ACL, found \"deny\"\n");
 }
 
+TEST_F(AclCompileTest, AMessageBehindTheLastConditionOfRequireIsNeverSaid) {
+  EXPECT_EQ(Rcpt("require hosts = 192.0.2.1\n  message = never said\n  delay = 1s"),
+            "warning: \"message\" has no effect behind the last condition of \"require\"; put it "
+            "before the condition that it is about\n");
+  EXPECT_EQ(Rcpt("require message = first\n  hosts = 192.0.2.1\n  message = second\n"
+                 "  !hosts = 192.0.2.2"),
+            "");
+  EXPECT_EQ(Rcpt("deny hosts = 192.0.2.1\n  message = said"), "");
+}
+
 TEST_F(AclCompileTest, ReplyCodeMustSuitTheVerb) {
   EXPECT_EQ(Rcpt("deny message = 299 coded"),
             "error: reply code starting with 5 expected with \"deny\", found \"299\"\n");
