@@ -1,5 +1,9 @@
 #include "src/auth/asserted.h"
 
+#include <algorithm>
+
+#include "src/auth/authenticate.h"
+#include "src/base/codes.h"
 #include "src/base/log.h"
 #include "src/config/match.h"
 #include "src/crypto/name.h"
@@ -51,6 +55,27 @@ std::vector<std::string> Asserted(const std::string& id, const Certificate& cert
 }
 
 }  // namespace
+
+void CheckIdentities(const config::Config& config, const crypto::TrustStore& trust,
+                     Diagnostics* diagnostics) {
+  for (const config::Authenticator& instance : config.authenticators) {
+    for (const IdentityRule& rule : instance.identities) {
+      if (rule.who != IdentityRule::Who::kSubject) continue;
+      const auto& anchors = trust.anchor_certificates();
+      const bool known = std::any_of(anchors.begin(), anchors.end(), [&](const auto& anchor) {
+        return anchor->subject_text() == rule.text;
+      });
+      if (known) continue;
+      diagnostics->push_back({Severity::kWarning,
+                              rule.span,
+                              "no trust anchor has the subject \"" + Printable(rule.text) +
+                                  "\": the rule is about nobody",
+                              "authorities below anchors are known by key, as in spki:BASE64",
+                              {},
+                              code::kNeverRuns});
+    }
+  }
+}
 
 void LimitToAssertable(const config::Config& config, const config::Authenticator& instance,
                        Call::World world, facts::Auth* auth) {

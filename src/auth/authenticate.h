@@ -35,6 +35,10 @@ bool MayAuthenticateAfterTls(const config::Config& config, const facts::Session&
 // What can be known to be wrong with files of server_pins, while the configuration loads.
 void CheckPins(const config::Config& config, Diagnostics* diagnostics);
 
+// Which rules of server_identities name by their subjects authorities that are not there.
+void CheckIdentities(const config::Config& config, const crypto::TrustStore& trust,
+                     Diagnostics* diagnostics);
+
 // Whether the configuration has an authenticator that runs after TLS (for checks).
 const config::Authenticator* FindAfterTls(const config::Config& config);
 

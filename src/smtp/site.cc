@@ -116,6 +116,8 @@ void LoadPolicy(Site& site, Diagnostics* diagnostics) {
   for (const std::string& warning : policy.value()->warnings())
     diagnostics->push_back(
         {Severity::kWarning, main.tls_ocsp_file.span, warning, "", {}, code::kNoStaple});
+  auth::CheckIdentities(*site.config, *policy.value()->Current(false, [](auto, auto) {})->trust(),
+                        diagnostics);
   site.policies.emplace(KeyOf(sources), std::move(policy).value());
 }
 
