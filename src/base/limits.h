@@ -26,6 +26,7 @@ inline constexpr std::size_t kIdentityMaxBytes = 512;
 inline constexpr std::size_t kTlsFileMaxBytes = 64 * 1024 * 1024;  // a PEM file; CRLs are large
 // Names of authorities sent to clients: each is some 100 octets in every handshake.
 inline constexpr std::size_t kCaNamesMax = 16;
+inline constexpr std::size_t kClientHelloMaxBytes = 32 * 1024;   // to read a server name in
 inline constexpr std::size_t kTlsHandshakeMaxBytes = 80 * 1024;  // all that a client may send (T8)
 inline constexpr int kTlsWarningsMax = 8;  // warning alerts that are put up with, per call
 

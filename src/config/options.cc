@@ -51,6 +51,7 @@ constexpr Row<Main> kMain[] = {
   {"auth_advertise_hosts",      &Main::auth_advertise_hosts,    "*",        "hosts to offer AUTH to, under TLS", Phase::kHelo, ListKind::kHost},
   {"daemon_smtp_ports",         &Main::daemon_smtp_ports,       "smtp",     "ports to listen on, numbers or service names"},
   {"driver_modules",            &Main::driver_modules,          "",         "shared objects with drivers, loaded at start; a list of absolute paths"},
+  {"hosts_require_alpn",        &Main::hosts_require_alpn,      "",         "hosts that must name the protocol (ALPN) in the TLS handshake", Phase::kConnect, ListKind::kHost},
   {"keep_environment",          &Main::keep_environment,        "",         "variables of the environment that ${env{}} may see; unset is none", Phase::kLoad, ListKind::kString},
   {"local_interfaces",          &Main::local_interfaces,        "<; ::0 ; 0.0.0.0", "addresses to listen on, each with a port if need be"},
   {"log_file_path",             &Main::log_file_path,           "",         "where logs go; %s becomes main, reject or panic; unset is standard error"},
@@ -74,6 +75,7 @@ constexpr Row<Main> kMain[] = {
   {"smtp_receive_timeout",      &Main::smtp_receive_timeout,    "5m",       "wait for a line of the client"},
   {"timezone",                  &Main::timezone,                "",         "time zone of logs and trace fields, as in TZ; unset is the system's"},
   {"tls_advertise_hosts",       &Main::tls_advertise_hosts,     "*",        "hosts to offer STARTTLS to", Phase::kHelo, ListKind::kHost},
+  {"tls_alpn",                  &Main::tls_alpn,                "smtp : esmtp", "protocol names (ALPN) that we take for ours", Phase::kConnect},
   {"tls_certificate",           &Main::tls_certificate,         "",         "PEM file with our certificate and its chain; several for several key types", Phase::kConnect},
   {"tls_crl",                   &Main::tls_crl,                 "",         "PEM file or directory with revocation lists for client certificates; read again when it changes", Phase::kConnect},
   {"tls_crl_on_stale",          &Main::tls_crl_on_stale,        "defer",    "clients whose issuer's revocation list cannot be used: defer, reject or accept", Phase::kLoad, {}, {}, {"defer reject accept", "accept", "certificates that have been revoked since authenticate (weakens rule C3)"}},
@@ -160,7 +162,7 @@ constexpr std::string_view kForeignMain[] = {
   "header_maxsize", "headers_charset", "helo_accept_junk_hosts", "helo_allow_chars",
   "helo_lookup_domains", "helo_try_verify_hosts", "helo_verify_hosts", "hold_domains",
   "host_lookup", "host_lookup_order", "host_reject_connection", "hosts_connection_nolog",
-  "hosts_proxy", "hosts_require_alpn", "hosts_require_helo", "hosts_treat_as_local",
+  "hosts_proxy", "hosts_require_helo", "hosts_treat_as_local",
   "hosts_xclient", "ibase_servers", "ignore_bounce_errors_after", "ignore_fromline_hosts",
   "ignore_fromline_local", "keep_malformed", "ldap_ca_cert_dir",
   "ldap_ca_cert_file", "ldap_cert_file", "ldap_cert_key", "ldap_cipher_suite",
@@ -193,7 +195,7 @@ constexpr std::string_view kForeignMain[] = {
   "syslog_processname", "syslog_timestamp", "system_filter", "system_filter_directory_transport",
   "system_filter_file_transport", "system_filter_group", "system_filter_pipe_transport",
   "system_filter_reply_transport", "system_filter_user", "tcp_nodelay", "timeout_frozen_after",
-  "tls_alpn", "tls_dh_max_bits", "tls_dhparam", "tls_early_banner_hosts", "tls_eccurve",
+  "tls_dh_max_bits", "tls_dhparam", "tls_early_banner_hosts", "tls_eccurve",
   "tls_remember_esmtp", "trusted_groups", "trusted_users", "unknown_login",
   "unknown_username", "untrusted_set_sender", "uucp_from_pattern", "uucp_from_sender",
   "warn_message_file", "wellknown_advertise_hosts", "write_rejectlog",
@@ -284,7 +286,7 @@ constexpr std::string_view kForeignTransport[] = {
 // Those of the above that forbid something.
 constexpr std::string_view kRestrictiveMain[] = {
   "acl_smtp_dkim", "acl_smtp_mime", "helo_verify_hosts", "host_reject_connection",
-  "hosts_proxy", "hosts_require_alpn",
+  "hosts_proxy",
 };
 constexpr std::string_view kRestrictiveAuthenticator[] = {"server_channelbinding"};
 constexpr std::string_view kRestrictiveRouter[] = {

@@ -166,13 +166,13 @@ class Dialogue final : public acl::Effects {
 };
 
 // --- starttls.cc ------------------------------------------------------------------------
+struct TlsPlan {
+  tls::ServerPolicyPtr policy;  // nullptr: chosen by the server name that the client asks for
+  tls::AcceptOptions options = tls::ClientCertificate::kIgnore;
+};
 // Negotiates TLS on the session's stream and runs the authenticator. False: the
 // connection is of no use any more.
-bool StartTls(Dialogue& dialogue, tls::ServerPolicyPtr policy, tls::ClientCertificate mode);
-struct TlsPlan {
-  tls::ServerPolicyPtr policy;
-  tls::ClientCertificate mode = tls::ClientCertificate::kIgnore;
-};
+bool StartTls(Dialogue& dialogue, TlsPlan plan);
 // Errors: for the log.
 Result<TlsPlan, std::string> PlanTls(Dialogue& dialogue);
 // Runs acl_smtp_auth and the authenticator. False: the ACL dropped the connection.

@@ -205,7 +205,7 @@ bool Dialogue::Refuse(const facts::Verdict& verdict) {
 
 bool Dialogue::ConnectTls() {
   Result<TlsPlan, std::string> plan = PlanTls(*this);
-  if (plan) return StartTls(*this, plan.value().policy, plan.value().mode);
+  if (plan) return StartTls(*this, std::move(plan).value());
   context.log->Panic(TlsErrorLine(session_, selector, plan.error()));
   ending = "closed: TLS not available";
   return false;

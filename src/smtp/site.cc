@@ -29,6 +29,7 @@ constexpr SourceOption kSourceOptions[] = {
     {&config::Main::tls_crl, &Sources::crl_file, "tls_crl"},
     {&config::Main::tls_ocsp_file, &Sources::ocsp_file, "tls_ocsp_file"},
     {&config::Main::tls_require_ciphers, &Sources::priority, "tls_require_ciphers"},
+    {&config::Main::tls_alpn, &Sources::alpn, "tls_alpn"},
 };
 
 // What is not expanded.
@@ -58,6 +59,17 @@ bool ConstantSources(const config::Main& main, Sources* sources) {
     sources->*row.member = *text;
   }
   return true;
+}
+
+// Whether any of the options may come out differently by what the client's SNI says.
+bool DependsOnServerName(const config::Main& main) {
+  for (const SourceOption& row : kSourceOptions) {
+    const config::Expanded& option = main.*row.option;
+    if (!option || option.program->constant() != nullptr) continue;
+    const std::string_view text = option.span.view();
+    if (text.find("tls_in_sni") != text.npos || text.find("tls_sni") != text.npos) return true;
+  }
+  return false;
 }
 
 // The option that a complaint about `sources` is about: the one whose text it quotes first.
@@ -208,6 +220,7 @@ LoadedSite LoadSite(const std::string& path, const std::vector<config::Macro>& m
   site->config = config;
   site->registry = &registry;
   site->generation = NextGeneration();
+  site->by_server_name = DependsOnServerName(config->main);
   site->acl = acl::Compile(*config, *config->names, &diagnostics);
   site->routes = relay::Compile(*config, *config->names, &diagnostics);
   if (load_tls == LoadTls::kYes && !broken) {

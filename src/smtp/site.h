@@ -29,6 +29,8 @@ struct Site {
   std::shared_ptr<const relay::Routes> routes;
   const drivers::Registry* registry = nullptr;
   std::uint64_t generation = 0;
+  // The TLS policy depends on session.tls.sni, which has to be known first.
+  bool by_server_name = false;
 
   // The TLS policy for the option values as they expand for this session. Where the
   // options are constant this is the policy that was loaded with the configuration.

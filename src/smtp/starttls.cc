@@ -75,23 +75,61 @@ void LogOutcome(Dialogue& dialogue, const facts::Auth& auth) {
       dialogue.session(), dialogue.selector, auth, instance == nullptr ? "tls" : instance->name));
 }
 
+// The handshake has not begun, but there is no way back to talk in clear (rule T10): where
+// no policy can be made, the connection ends.
+bool ChooseByServerName(Dialogue& dialogue, engine::Socket* socket, Deadline deadline,
+                        TlsPlan* plan) {
+  Result<std::string, std::string> name = tls::PeekServerName(socket, deadline);
+  if (!name) {
+    dialogue.context.log->Main(TlsErrorLine(dialogue.session(), dialogue.selector, name.error()));
+    return false;
+  }
+  facts::Tls& tls = dialogue.session().tls;
+  tls.sni = name.value();
+  plan->options.server_name = std::move(name).value();
+  Result<tls::ServerPolicyPtr, std::string> policy =
+      dialogue.context.site->PolicyFor(dialogue.session(), dialogue.services, dialogue.context.log);
+  tls.sni.clear();
+  if (policy) {
+    plan->policy = std::move(policy).value();
+    return true;
+  }
+  dialogue.context.log->Panic(
+      TlsErrorLine(dialogue.session(), dialogue.selector,
+                   "for server name \"" + *plan->options.server_name + "\": " + policy.error()));
+  tls::RefuseBeforeTls(std::move(*socket));
+  return false;
+}
+
 }  // namespace
 
 Result<TlsPlan, std::string> PlanTls(Dialogue& dialogue) {
   Result<tls::ClientCertificate, std::string> mode = CertificateMode(dialogue);
   if (!mode) return Err{std::move(mode).error()};
+  TlsPlan plan{nullptr, mode.value()};
+  const Result<bool, Failure> alpn = dialogue.ClientIn(dialogue.config.main.hosts_require_alpn);
+  if (!alpn) return Err{"hosts_require_alpn: " + alpn.error().text};
+  plan.options.require_alpn = alpn.value();
+  const Site& site = *dialogue.context.site;
+  if (site.by_server_name) return plan;
   Result<tls::ServerPolicyPtr, std::string> policy =
-      dialogue.context.site->PolicyFor(dialogue.session(), dialogue.services, dialogue.context.log);
+      site.PolicyFor(dialogue.session(), dialogue.services, dialogue.context.log);
   if (!policy) return Err{std::move(policy).error()};
-  return TlsPlan{std::move(policy).value(), mode.value()};
+  plan.policy = std::move(policy).value();
+  return plan;
 }
 
-bool StartTls(Dialogue& dialogue, tls::ServerPolicyPtr policy, tls::ClientCertificate mode) {
+bool StartTls(Dialogue& dialogue, TlsPlan plan) {
+  const Deadline deadline = Deadline::After(limits::kTlsHandshake);
   engine::Socket socket = std::move(*dialogue.stream->socket());
   dialogue.stream.reset();
   dialogue.input.Clear();
-  Result<tls::Accepted, tls::HandshakeFailure> accepted = tls::Accept(
-      std::move(socket), std::move(policy), mode, Deadline::After(limits::kTlsHandshake));
+  if (plan.policy == nullptr && !ChooseByServerName(dialogue, &socket, deadline, &plan)) {
+    dialogue.ending = "closed after TLS error";
+    return false;
+  }
+  Result<tls::Accepted, tls::HandshakeFailure> accepted =
+      tls::Accept(std::move(socket), std::move(plan.policy), plan.options, deadline);
   engine::SetPriority(engine::Priority::kEstablished);
   if (!accepted) {
     dialogue.context.log->Main(
@@ -160,8 +198,8 @@ Answer RunStarttls(Dialogue& dialogue, const Command&) {
   }
   dialogue.Send(dialogue.Accepted(verdict, MakeReply(220, "2.0.0", "TLS go ahead")));
   Answer none;
-  none.ends = !dialogue.Flush() || !StartTls(dialogue, plan.value().policy, plan.value().mode) ||
-              !Authenticate(dialogue);
+  none.ends =
+      !dialogue.Flush() || !StartTls(dialogue, std::move(plan).value()) || !Authenticate(dialogue);
   return none;
 }
 

@@ -1,5 +1,7 @@
 #include <gnutls/gnutls.h>
 
+#include <algorithm>
+
 #include "src/base/log.h"
 #include "src/base/text.h"
 #include "src/crypto/digest.h"
@@ -98,6 +100,10 @@ Result<ServerPolicyPtr, std::string> MakePolicy(const ServerPolicy::Sources& sou
   }
   if (std::string wrong = rep->priority.Set(sources.priority, kServerPriority); !wrong.empty())
     return Err{wrong};
+  rep->alpn = SplitAdministratorList(sources.alpn);
+  const auto is_bad = [](const std::string& name) { return name.size() > 255; };
+  if (rep->alpn.empty() || std::any_of(rep->alpn.begin(), rep->alpn.end(), is_bad))
+    return Err{"\"" + Printable(sources.alpn) + "\" is no list of protocol names"};
   const auto names = NamedAuthorities(sources, material);
   if (!names.ok()) return Err{names.error()};
   if (std::string wrong = rep->credentials.SetNames(names.value()); !wrong.empty())

@@ -9,6 +9,7 @@
 
 #include "src/base/text.h"
 #include "src/crypto/digest.h"
+#include "src/tls/client_hello.h"
 #include "src/tls/layer.h"
 #include "src/tls/policy.h"
 #include "src/tls/tls.h"
@@ -53,18 +54,6 @@ void DescribeCipher(gnutls_session_t session, facts::Tls* facts) {
   for (std::size_t i = 1; i < groups.size(); ++i)
     facts->cipher += (i > 1 ? "__" : "") + Replace(groups[i], '-', '_');
   facts->cipher += ":" + std::to_string(facts->bits);
-}
-
-// A host name in the letters of RFC 1123, with the underscores that people use.
-bool IsHostName(std::string_view name) {
-  if (name.empty() || name.size() > 253) return false;
-  std::size_t label = 0;  // octets of the label so far
-  for (char c : name) {
-    if (c == '.' ? label == 0 : !IsAlnum(c) && c != '-' && c != '_') return false;
-    label = c == '.' ? 0 : label + 1;
-    if (label > 63) return false;
-  }
-  return true;
 }
 
 // Rule T9: what is no host name is no SNI.
@@ -149,10 +138,12 @@ void SetUp(gnutls_session_t session, const PolicyParts& policy, ClientCertificat
   gnutls_certificate_server_set_request(
       session, mode == ClientCertificate::kIgnore ? GNUTLS_CERT_IGNORE : GNUTLS_CERT_REQUEST);
   // Rule T13: who names protocols and ours is not among them is in the wrong place.
-  static char smtp[] = "smtp", esmtp[] = "esmtp";
-  const gnutls_datum_t protocols[] = {{reinterpret_cast<unsigned char*>(smtp), 4},
-                                      {reinterpret_cast<unsigned char*>(esmtp), 5}};
-  gnutls_alpn_set_protocols(session, protocols, 2, GNUTLS_ALPN_MANDATORY);
+  std::vector<gnutls_datum_t> protocols;
+  for (const std::string& name : policy.alpn)
+    protocols.push_back({reinterpret_cast<unsigned char*>(const_cast<char*>(name.data())),
+                         static_cast<unsigned>(name.size())});
+  gnutls_alpn_set_protocols(session, protocols.data(), static_cast<unsigned>(protocols.size()),
+                            GNUTLS_ALPN_MANDATORY);
   if (!policy.resumption) return;
   gnutls_session_set_ptr(session, hello);
   gnutls_handshake_set_hook_function(session, GNUTLS_HANDSHAKE_CLIENT_HELLO, GNUTLS_HOOK_PRE,
@@ -250,11 +241,30 @@ std::string WhyRefused(gnutls_session_t session, const facts::Tls& facts) {
          gnutls_strerror(tls13 ? GNUTLS_E_CERTIFICATE_REQUIRED : GNUTLS_E_NO_CERTIFICATE_FOUND);
 }
 
+// What a handshake that succeeded lacks: "" or what it is, with the library's code for it.
+struct Lack {
+  int code = 0;
+  std::string text;
+};
+Lack WhatIsLacking(gnutls_session_t session, const AcceptOptions& options,
+                   const facts::Tls& facts) {
+  if (gnutls_protocol_get_version(session) < GNUTLS_TLS1_2)
+    return {GNUTLS_E_UNSUPPORTED_VERSION_PACKET, "protocol version too old"};
+  gnutls_datum_t protocol{};
+  if (options.require_alpn && gnutls_alpn_get_selected_protocol(session, &protocol) < 0)
+    return {GNUTLS_E_NO_APPLICATION_PROTOCOL, "no application protocol (ALPN) was named"};
+  // A second ClientHello may say something else than the first, for which the policy was.
+  if (options.server_name && *options.server_name != facts.sni)
+    return {GNUTLS_E_RECEIVED_ILLEGAL_PARAMETER, "the server name changed"};
+  return {};
+}
+
 }  // namespace
 
 Result<Accepted, HandshakeFailure> Accept(engine::Socket socket, ServerPolicyPtr policy,
-                                          ClientCertificate mode, Deadline deadline) {
+                                          const AcceptOptions& options, Deadline deadline) {
   engine::SetPriority(engine::Priority::kHandshake);
+  const ClientCertificate mode = options.mode;
   const PolicyParts& rep = TlsInternals::Of(*policy);
   auto layer = std::make_unique<Layer>(std::move(socket), FlagsOf(rep), policy);
   gnutls_session_t session = layer->session();
@@ -267,9 +277,9 @@ Result<Accepted, HandshakeFailure> Accept(engine::Socket socket, ServerPolicyPtr
   Accepted accepted;
   facts::Tls& facts = accepted.facts;
   engine::OnThreadStack([&] { Fill(session, rep, mode, hello, &facts); });
-  if (gnutls_protocol_get_version(session) < GNUTLS_TLS1_2) {
-    layer->Refuse(GNUTLS_E_UNSUPPORTED_VERSION_PACKET);
-    return Err{HandshakeFailure{"(gnutls_handshake): protocol version too old"}};
+  if (const Lack lack = WhatIsLacking(session, options, facts); !lack.text.empty()) {
+    layer->Refuse(lack.code);
+    return Err{HandshakeFailure{"(gnutls_handshake): " + lack.text}};
   }
   // A resumed session may come from a listener that asked nobody: GnuTLS lets it pass.
   if (mode == ClientCertificate::kRequire && !facts.verified)
@@ -278,6 +288,16 @@ Result<Accepted, HandshakeFailure> Accept(engine::Socket socket, ServerPolicyPtr
     engine::OnThreadStack([&] { SendTicket(session, &facts); });
   accepted.stream = std::move(layer);
   return accepted;
+}
+
+void RefuseBeforeTls(engine::Socket socket) {
+  constexpr std::string_view kInternalError("\x15\x03\x03\x00\x02\x02\x50", 7);
+  (void)send(socket.fd(), kInternalError.data(), kInternalError.size(),
+             MSG_DONTWAIT | MSG_NOSIGNAL);
+  shutdown(socket.fd(), SHUT_WR);
+  char dropped[1024];
+  for (int i = 0; i < 64; ++i)
+    if (recv(socket.fd(), dropped, sizeof dropped, MSG_DONTWAIT) <= 0) break;
 }
 
 }  // namespace signet::tls

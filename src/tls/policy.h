@@ -60,6 +60,7 @@ struct PolicyParts {
   std::vector<crypto::CertificatePtr> own;  // leaf of each pair
   std::vector<std::int64_t> stapled_until;  // of each pair; 0: nothing is stapled
   bool sends_names = false;
+  std::vector<std::string> alpn;
   bool resumption = false;
   SecretText ticket_secret;  // of this policy object, so that a reload ends all tickets
 };

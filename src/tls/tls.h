@@ -2,6 +2,7 @@
 #define SIGNET_SRC_TLS_TLS_H_
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -40,8 +41,9 @@ class ServerPolicy {
     std::string verify_file;       // PEM of client CAs, file or directory; "" = nobody verifies
     std::string crl_file;          // PEM, file or directory
     crypto::OnStale on_stale = crypto::OnStale::kDefer;
-    std::string ocsp_file;  // responses to staple, in the order of certificate_file
-    std::string priority;   // "" = the built-in priority string
+    std::string ocsp_file;              // responses to staple, in the order of certificate_file
+    std::string priority;               // "" = the built-in priority string
+    std::string alpn = "smtp : esmtp";  // protocols that we are; a list
     // Whose names clients are sent: "" nobody's, "all" those of verify_file, or a PEM file.
     std::string ca_names;
     crypto::Purpose purpose = crypto::Purpose::kTlsClient;  // that chains are verified for
@@ -75,12 +77,28 @@ struct HandshakeFailure {
   std::string detail;  // as in the log: "(gnutls_handshake): Decryption has failed."
 };
 
+struct AcceptOptions {
+  AcceptOptions(ClientCertificate m) : mode(m) {}  // NOLINT: mostly there is nothing else
+  ClientCertificate mode;
+  bool require_alpn = false;
+  // What PeekServerName gave, where the policy was chosen by it.
+  std::optional<std::string> server_name;
+};
+
+// The server name in a ClientHello that is about to come, which stays unread; "" where the
+// client names none, or no host name (T9). Errors: for the log.
+Result<std::string, std::string> PeekServerName(engine::Socket* socket, Deadline deadline);
+
+// The end of a connection whose client waits for a handshake for which there is no policy:
+// an alert, as far as it goes without waiting.
+void RefuseBeforeTls(engine::Socket socket);
+
 // Server side of a handshake on `socket`, within `deadline` in all (T8). Runs with
 // Priority::kHandshake; the caller sets kEstablished again. Everything wanted later
 // is copied into facts; GnuTLS is not asked again. Before this, the caller has made
 // sure that no octets wait in clear (T1).
 Result<Accepted, HandshakeFailure> Accept(engine::Socket socket, ServerPolicyPtr policy,
-                                          ClientCertificate mode, Deadline deadline);
+                                          const AcceptOptions& options, Deadline deadline);
 
 // Client side, for directories (ldaps, StartTLS) and later for upstreams.
 struct ClientOptions {

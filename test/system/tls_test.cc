@@ -244,5 +244,99 @@ TEST(Stapling, WhatIsNotGoodIsNotSentAndSaidAndANewOneIs) {
   })) << world->gateway->Log();
 }
 
+// --- server names -------------------------------------------------------------------------------
+
+// The key that the gateway shows to who asks for `name`; "" for no handshake.
+std::string KeyShown(const World& world, const std::string& name, bool on_connect = false) {
+  const int port = on_connect ? world.gateway->tls_port() : world.gateway->starttls_port();
+  std::vector<std::string> command = {"openssl", "s_client", "-connect",
+                                      "127.0.0.1:" + std::to_string(port)};
+  if (!on_connect) command.insert(command.end(), {"-starttls", "smtp"});
+  if (name.empty()) command.emplace_back("-noservername");
+  if (!name.empty()) command.insert(command.end(), {"-servername", name});
+  const std::string output = test::Run(command).output;
+  if (output.find("rsaEncryption, 2048") != std::string::npos) return "rsa";
+  return output.find("id-ecPublicKey, 256") != std::string::npos ? "ec" : "";
+}
+
+class ServerNames : public ::testing::Test {
+ protected:
+  // The two files come out of a table, by name.
+  std::unique_ptr<World> ByTable(const std::string& otherwise) {
+    const Certificates& certificates = Certificates::Get();
+    WriteFile(files_ / "certificates", "rsa.example.org: " + certificates.pem("server-rsa") +
+                                           "\nmissing.example.org: " + (files_ / "gone") + "\n");
+    WriteFile(files_ / "keys", "rsa.example.org: " + certificates.key("server-rsa") + "\n");
+    const auto lookup = [&](const std::string& table, const std::string& standard) {
+      return "${lookup{$tls_in_sni}lsearch{" + (files_ / table) + "}{$value}" +
+             (otherwise.empty() ? "{" + standard + "}" : otherwise) + "}";
+    };
+    const std::string pem = certificates.pem("server"), key = certificates.key("server");
+    return WorldWith("", {{pem, lookup("certificates", pem)}, {key, lookup("keys", key)}});
+  }
+  TempDir files_;
+};
+
+TEST_F(ServerNames, ChooseTheCertificate) {
+  const auto world = ByTable("");
+  for (const bool on_connect : {false, true}) {
+    EXPECT_EQ(KeyShown(*world, "rsa.example.org", on_connect), "rsa");
+    EXPECT_EQ(KeyShown(*world, "RSA.example.org", on_connect), "rsa");
+    EXPECT_EQ(KeyShown(*world, "other.example.org", on_connect), "ec");
+    EXPECT_EQ(KeyShown(*world, "", on_connect), "ec");
+  }
+  EXPECT_THAT(world->RcptReply("alice", "alice@example.org"), StartsWith("250"));
+}
+
+TEST_F(ServerNames, RuleT10WithoutACertificateForOneThereIsNoServiceInItsPlace) {
+  const auto world = ByTable("fail");
+  EXPECT_EQ(KeyShown(*world, "rsa.example.org"), "rsa");
+  EXPECT_EQ(KeyShown(*world, "other.example.org"), "");
+  EXPECT_EQ(KeyShown(*world, "missing.example.org"), "");
+  EXPECT_TRUE(world->gateway->WaitForLog("for server name \"missing.example.org\""));
+  EXPECT_THAT(world->gateway->Log(), HasSubstr("for server name \"other.example.org\""));
+}
+
+TEST_F(ServerNames, RuleT9AreNeverPartOfAFileName) {
+  const Certificates& certificates = Certificates::Get();
+  const std::string pem = certificates.pem("server");
+  const std::string directory = pem.substr(0, pem.rfind('/') + 1);
+  const auto world = WorldWith("", {{pem, directory + "$tls_in_sni.pem"}});
+  EXPECT_EQ(KeyShown(*world, "server"), "");
+  EXPECT_TRUE(world->gateway->WaitForLog("is made of text from outside; look it up instead"))
+      << world->gateway->Log();
+}
+
+// --- ALPN ---------------------------------------------------------------------------------------
+
+std::string ProtocolAgreed(const World& world, const std::string& offered) {
+  std::vector<std::string> command = {
+      "openssl", "s_client", "-starttls",
+      "smtp",    "-connect", "127.0.0.1:" + std::to_string(world.gateway->starttls_port())};
+  if (!offered.empty()) command.insert(command.end(), {"-alpn", offered});
+  const std::string output = test::Run(command).output;
+  if (output.find("no application protocol") != std::string::npos) return "refused";
+  const std::size_t at = output.find("ALPN protocol: ");
+  if (at != std::string::npos) return output.substr(at + 15, output.find('\n', at) - at - 15);
+  return output.find("No ALPN negotiated") != std::string::npos ? "none" : output;
+}
+
+TEST(Alpn, RuleT13ForeignProtocolsAreRefused) {
+  const auto world = WorldWith("");
+  EXPECT_EQ(ProtocolAgreed(*world, ""), "none");
+  EXPECT_EQ(ProtocolAgreed(*world, "smtp"), "smtp");
+  EXPECT_EQ(ProtocolAgreed(*world, "http/1.1"), "refused");
+  EXPECT_EQ(ProtocolAgreed(*world, "h2,esmtp"), "esmtp");
+}
+
+TEST(Alpn, NamesAreAnOptionAndMayBeDemanded) {
+  const auto world = WorldWith("tls_alpn = submission\nhosts_require_alpn = *\n");
+  EXPECT_EQ(ProtocolAgreed(*world, "submission"), "submission");
+  EXPECT_EQ(ProtocolAgreed(*world, "smtp"), "refused");
+  ProtocolAgreed(*world, "");
+  EXPECT_TRUE(
+      world->gateway->WaitForLog("(gnutls_handshake): no application protocol (ALPN) was named"));
+}
+
 }  // namespace
 }  // namespace signet::test
