@@ -421,6 +421,25 @@ TEST(Pins, ALineThatDoesNotHoldTodayDoesNotCount) {
   }
 }
 
+TEST(RuleI12, AKeyAndAFingerprintUnderTwoNamesAreNobody) {
+  Attempt probe("  server_set_id = x\n");
+  const std::string print = HexLower(crypto::FingerprintOf(*probe.session.tls.peer));
+  for (const bool two : {false, true}) {
+    const PinFile file("laptop: pin=" + AlicePin() + (two ? "\nprinter: " : " ") +
+                       "fingerprint=" + print + "\n");
+    Attempt attempt = PinAttempt(file.path, false, false);
+    attempt.session.tls.peer = probe.session.tls.peer;
+    attempt.Run();
+    EXPECT_EQ(attempt.auth.result == AuthResult::kAuthenticated, !two) << attempt.auth.reason;
+    if (two) {
+      EXPECT_NE(attempt.auth.reason.find("server_pins has its key as \"laptop\" and its "
+                                         "fingerprint as \"printer\""),
+                std::string::npos)
+          << attempt.auth.reason;
+    }
+  }
+}
+
 TEST(RuleI14, AFileOfPinsThatCannotBeUsedDefers) {
   for (const bool verified : {true, false}) {
     const PinFile file("laptop: pni=" + AlicePin() + "\n");
