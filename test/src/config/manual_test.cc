@@ -1,9 +1,11 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <map>
 #include <set>
 #include <sstream>
 
+#include "src/config/options.h"
 #include "src/config/print.h"
 
 // doc/configuration.md has an entry for each option there is, and none for others.
@@ -50,6 +52,46 @@ TEST(ConfigManual, ManualHasNoOptionThatDoesNotExist) {
   std::set<std::string> existing = Existing();
   for (const std::string& name : Documented(ReadManual())) {
     EXPECT_TRUE(existing.contains(name)) << "doc/configuration.md describes " << name;
+  }
+}
+
+// The rule of "… (weakens rule T14)".
+std::string RuleIn(std::string_view text) {
+  const std::size_t at = text.find("(weakens rule ");
+  return at == text.npos ? "" : std::string(text.substr(at + 14, text.find(')', at) - at - 14));
+}
+
+// The words of an option's entry, one blank apart.
+std::string EntryOf(const std::string& manual, const std::string& option) {
+  const std::size_t begin = manual.find("#### " + option + "\n");
+  if (begin == manual.npos) return "";
+  std::istringstream words(manual.substr(begin, manual.find("\n#", begin) - begin));
+  std::string entry;
+  for (std::string word; words >> word;) entry += word + " ";
+  return entry;
+}
+
+TEST(ConfigManual, RuleC5AnOptionThatWeakensARuleSaysSoInItsEntry) {
+  std::map<std::string, std::string> options = {{"after_tls_authorize", "A2"},
+                                                {"server_require_verified", "I1"},
+                                                {"smtp_enforce_sync", "S8"}};
+  for (const auto& row : MainRows())
+    if (!row.words.weakens.empty()) options[std::string(row.name)] = RuleIn(row.words.weakens);
+  for (const auto& row : AuthenticatorRows())
+    if (!row.words.weakens.empty()) options[std::string(row.name)] = RuleIn(row.words.weakens);
+  const auto registry = drivers::Registry::MakeBuiltin();
+  for (const auto& driver : registry->lookups())
+    for (const auto& row : driver->main_options)
+      if (!row.weakens.empty()) options[row.name] = RuleIn(row.weakens);
+  EXPECT_GE(options.size(), 6u);
+  const std::string manual = ReadManual();
+  for (const auto& [option, rule] : options) {
+    EXPECT_NE(rule, "") << option;
+    const std::string entry = EntryOf(manual, option);
+    EXPECT_TRUE(entry.find("eakens rule " + rule + " ") != entry.npos ||
+                entry.find("eakens rule " + rule + ";") != entry.npos ||
+                entry.find("eaken rule " + rule + " ") != entry.npos)
+        << "the entry of " << option << " does not say that it weakens rule " << rule;
   }
 }
 
