@@ -1,5 +1,5 @@
 // A corpus of certificates, each with one flaw or one trick, shown to a running gateway over
-// real TLS: under the manual's configuration with a directory, and under two permissive ones
+// real TLS: under the manual's configuration with a directory, and under permissive ones
 // that take whatever name a certificate has as the identity. None of them becomes somebody it
 // should not; about as many good but odd ones become who they are. Each row has its rule of
 // doc/security.md.
@@ -111,6 +111,7 @@ struct Hostile {
   // Who it is to those who take any mail name or any CN; "" is nobody. "?" is anything but
   // somebody of the directory.
   std::string by_mail, by_cn;
+  bool verifies = false;
 };
 void PrintTo(const Hostile& row, std::ostream* out) { *out << row.rule << " " << row.what; }
 
@@ -526,7 +527,10 @@ std::vector<Hostile> Names() {
 
 std::vector<Hostile> AllHostile() {
   std::vector<Hostile> all = Chains();
-  for (Hostile& row : Names()) all.push_back(std::move(row));
+  for (Hostile& row : Names()) {
+    row.verifies = true;
+    all.push_back(std::move(row));
+  }
   return all;
 }
 
@@ -589,7 +593,7 @@ class Corpus : public ::testing::Test {
     TempDir directory;
     Slapd slapd{OddAccounts()};
     Upstream upstream;
-    std::unique_ptr<Gateway> manual, by_mail, by_cn;
+    std::unique_ptr<Gateway> manual, by_mail, by_cn, by_pin;
   };
   static Running* running_;
 
@@ -598,26 +602,34 @@ class Corpus : public ::testing::Test {
     WriteFile(running_->directory / "ca.pem", Pki::Get().root.Pem());
     WriteFile(running_->directory / "crl.pem", Pki::Get().Crls());
     running_->manual = MakeGateway("");
-    running_->by_mail = MakeGateway("subj_altname,mail,>:");
-    running_->by_cn = MakeGateway("subject,CN,>:,literal");
+    running_->by_mail = MakeGateway(Taking("subj_altname,mail,>:"));
+    running_->by_cn = MakeGateway(Taking("subject,CN,>:,literal"));
+    // Lets anybody in who is verified or pinned; nobody has this pin.
+    running_->by_pin = MakeGateway(
+        "  server_require_verified = no\n  server_pins = " + EncodeBase64(std::string(32, 'x')) +
+        "\n  server_set_id = anybody\n\n");
   }
   static void TearDownTestSuite() {
     delete running_;
     running_ = nullptr;
   }
 
-  // `field` "": the manual's authenticator; else one that takes the field for the identity.
-  static std::unique_ptr<Gateway> MakeGateway(const std::string& field) {
+  // An authenticator that takes a field of the certificate for the identity.
+  static std::string Taking(const std::string& field) {
+    return "  server_param1 = ${certextract{" + field +
+           "}{$tls_in_peercert}}\n  server_set_id = $auth1\n\n";
+  }
+
+  // With the manual's authenticator, or one of these options.
+  static std::unique_ptr<Gateway> MakeGateway(const std::string& authenticator) {
     Gateway::Options options =
         GatewayOptions(running_->slapd.host_and_port(), running_->upstream.port());
     options.client_ca = running_->directory / "ca.pem";
     options.main_options = "tls_crl = " + (running_->directory / "crl.pem");
-    if (!field.empty()) {
+    if (!authenticator.empty()) {
       const std::string text = ReadFile("doc/examples/exim-manual.conf");
       const std::size_t begin = text.find("  server_param1"), end = text.find("begin routers");
-      options.edits = {{text.substr(begin, end - begin), "  server_param1 = ${certextract{" +
-                                                             field + "}{$tls_in_peercert}}\n" +
-                                                             "  server_set_id = $auth1\n\n"}};
+      options.edits = {{text.substr(begin, end - begin), authenticator}};
     }
     return std::make_unique<Gateway>(options);
   }
@@ -680,6 +692,9 @@ TEST_P(HostileCertificate, BecomesNobodyItShouldNot) {
     EXPECT_FALSE(IsOfTheDirectory(by_cn)) << by_cn;
   } else {
     EXPECT_EQ(by_cn, ends ? kNoSession : row.by_cn) << "where any CN does";
+  }
+  if (!row.verifies) {
+    EXPECT_EQ(WhoIs(presented, *running_->by_pin), ends ? kNoSession : "") << "where pins do";
   }
   // Rule R8: none of them is expensive. The bound is for the slowest machines.
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(10));

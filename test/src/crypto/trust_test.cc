@@ -283,13 +283,15 @@ TEST(TrustStore, RuleI3ARepeatedExtensionIsRefused) {
 
 using std::literals::operator""sv;
 
-// Names as "KIND:TEXT": m(ail), d(ns), u(ri), i(p octets), o (a DN of O, then CN),
-// c (a DN of CN).
+// Names as "KIND:TEXT": m(ail), s (a mailbox beyond ASCII), d(ns), u(ri), i(p octets),
+// o (a DN of O, then CN), c (a DN of CN).
 std::string GeneralName(std::string_view text) {
   const std::string_view value = text.substr(2);
   switch (text[0]) {
     case 'm':
       return MailName(value);
+    case 's':
+      return OtherName("1.3.6.1.5.5.7.8.9", Utf8(value));
     case 'd':
       return DnsName(value);
     case 'u':
@@ -333,6 +335,19 @@ constexpr ConstraintCase kConstraintCases[] = {
     {kExcluded, "m:example.org", "m:a@example.org.", false},
     {kExcluded, "m:root@example.org", "m:ROOT@example.org", false},
     {kExcluded, "m:example.com", "m:a@example.org", true},
+    // RFC 9598 6: what is said of mail addresses holds for those beyond ASCII.
+    {kPermitted, "m:example.org", "s:\u00e9@example.org", true},
+    {kPermitted, "m:example.org", "s:\u00e9@EXAMPLE.org", true},
+    {kPermitted, "m:example.org", "s:\u00e9@example.com", false},
+    {kPermitted, "m:example.org", "s:\u00e9@mx.example.org", false},
+    {kPermitted, "m:XN--bcher-kva.example", "s:\u00e9@xn--bcher-kva.example", true},
+    {kPermitted, "m:a@example.org", "s:\u00e9@example.org", false},
+    {kExcluded, "m:example.org", "s:\u00e9@Example.org", false},
+    {kExcluded, "m:.example.org", "s:\u00e9@mx.example.org", false},
+    {kExcluded, "m:example.com", "s:\u00e9@example.org", true},
+    // One that is not valid in its kind could be anything.
+    {kPermitted, "m:example.org", "s:a@example.org", false},
+    {kExcluded, "m:example.com", "s:a@example.org", false},
     {kPermitted, "d:example.org", "d:h.example.org", true},
     {kPermitted, "d:example.org", "d:example.com", false},
     {kPermitted, "d:example.org", "d:badexample.org", false},
