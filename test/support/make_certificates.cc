@@ -1,8 +1,8 @@
 // make_certificates DIR: writes the certificates of the demonstration and of the system
 // tests into DIR, which is created. For each NAME below there is NAME.pem (certificate,
 // then the intermediate) and NAME.key (mode 0600); client-ca.pem and ca.pem hold the
-// root, crl.pem the intermediate's CRL, which lists "revoked", and crl-stale.pem one
-// that is out of date.
+// root, crl.pem the intermediate's CRL, which lists "revoked", crl-stale.pem one that
+// is out of date, and crl-alice.pem one that lists "alice".
 //
 // make_certificates --examples DIR: writes the certificates, without keys, that examples of
 // the expansion language are about and that are not a peer's: test/src/crypto/data holds
@@ -63,7 +63,11 @@ void WriteGoodClients(const Issued& intermediate, Writer* out) {
     return Issue(spec, NewKey(type), &intermediate);
   };
   const CertificateSpec alice = Named("Alice", "alice@example.org");
-  out->Pair("alice", issue(alice), chain);
+  const Issued revoked_later = issue(alice);
+  out->Pair("alice", revoked_later, chain);
+  CrlSpec crl;
+  crl.serials = {SerialOf(revoked_later.der)};
+  out->File("crl-alice.pem", PemBlock("X509 CRL", MakeCrl(crl, intermediate)));
   out->Pair("alice-rsa", issue(alice, KeyType::kRsa2048), chain);
   out->Pair("alice-ed25519", issue(alice, KeyType::kEd25519), chain);
   out->Pair("bob", issue(Named("Bob", "bob@example.org")), chain);

@@ -338,5 +338,123 @@ TEST(Alpn, NamesAreAnOptionAndMayBeDemanded) {
       world->gateway->WaitForLog("(gnutls_handshake): no application protocol (ALPN) was named"));
 }
 
+// --- resumption ---------------------------------------------------------------------------------
+
+// A session of openssl's client as alice, line by line, by the ticket in a file where there is
+// one; the ticket that it gets is left there.
+class Visit {
+ public:
+  struct Options {
+    std::string version = "-tls1_3";
+    bool on_connect = false;
+    std::string server_name;
+  };
+  Visit(const World& world, const std::string& ticket) : Visit(world, ticket, Options()) {}
+  Visit(const World& world, const std::string& ticket, const Options& options) {
+    const int port =
+        options.on_connect ? world.gateway->tls_port() : world.gateway->starttls_port();
+    std::vector<std::string> command = {"openssl",
+                                        "s_client",
+                                        "-quiet",
+                                        "-crlf",
+                                        options.version,
+                                        "-connect",
+                                        "127.0.0.1:" + std::to_string(port)};
+    if (!options.on_connect) command.insert(command.end(), {"-starttls", "smtp"});
+    if (!options.server_name.empty())
+      command.insert(command.end(), {"-servername", options.server_name});
+    if (!ReadFile(ticket).empty()) command.insert(command.end(), {"-sess_in", ticket});
+    command.insert(command.end(), {"-sess_out", ticket});
+    const auto certificate = With("alice");
+    command.insert(command.end(), certificate.begin(), certificate.end());
+    Process::Options process;
+    process.keep_input_open = true;
+    process_ = std::make_unique<Process>(command, process);
+    process_->WaitForOutput("\r\n");  // the banner, or the end of EHLO's reply
+    Say("EHLO c");
+  }
+  std::string Say(const std::string& line) {
+    const std::size_t before = process_->Output().size();
+    process_->Send(line + "\n");
+    std::string reply;
+    WaitUntil([&] {
+      reply = process_->Output().substr(before);
+      const std::size_t last = reply.rfind("\r\n", reply.size() - 3);
+      const std::size_t start = last == std::string::npos ? 0 : last + 2;
+      return reply.ends_with("\r\n") && reply.size() > start + 3 && reply[start + 3] == ' ';
+    });
+    return reply;
+  }
+
+ private:
+  std::unique_ptr<Process> process_;
+};
+
+class Resumption : public ::testing::TestWithParam<const char*> {
+ protected:
+  Resumption() {
+    WriteFile(crl_, ReadFile(Certificates::Get().pem("crl")));
+    world_ = WorldWith(
+        "tls_resumption_hosts = *\nlog_selector = +tls_resumption\ntls_crl = " + crl_ + "\n",
+        {{"  accept\ncheck_rcpt:\n",
+          "  accept\ncheck_rcpt:\n  deny authenticated = *\n"
+          "       message = you are $authenticated_id, resumed "
+          "${if eq{${eval:$tls_in_resumption & 16}}{16}{yes}{no}}\n"}});
+  }
+  std::string Come(Visit::Options options = {}) {
+    options.version = GetParam();
+    Visit visit(*world_, ticket_, options);
+    visit.Say("MAIL FROM:<alice@example.org>");
+    const std::string reply = visit.Say("RCPT TO:<x@example.net>");
+    visit.Say("QUIT");
+    return reply;
+  }
+  TempDir files_;
+  const std::string crl_ = files_ / "crl.pem", ticket_ = files_ / "ticket";
+  std::unique_ptr<World> world_;
+};
+
+constexpr char kFull[] = "you are alice@example.org, resumed no";
+constexpr char kResumed[] = "you are alice@example.org, resumed yes";
+
+TEST_P(Resumption, RuleT4TheAuthenticatorRunsAgain) {
+  EXPECT_THAT(Come(), HasSubstr(kFull));
+  EXPECT_THAT(Come(), HasSubstr(kResumed));
+  world_->slapd.Modify(
+      "dn: mailname=alice@example.org,ou=users,dc=example,dc=org\nchangetype: delete\n");
+  EXPECT_THAT(Come(), HasSubstr("550 5.7.1 relaying needs a client certificate"))
+      << "the account is gone";
+}
+
+TEST_P(Resumption, RuleT4ATicketIsForOneListenerAndOneServerName) {
+  EXPECT_THAT(Come(), HasSubstr(kFull));
+  const std::string ticket = ReadFile(ticket_);
+  EXPECT_THAT(Come({.on_connect = true}), HasSubstr(kFull));
+  WriteFile(ticket_, ticket);
+  EXPECT_THAT(Come({.server_name = "other.example.org"}), HasSubstr(kFull));
+  WriteFile(ticket_, ticket);
+  EXPECT_THAT(Come(), HasSubstr(kResumed));
+}
+
+TEST_P(Resumption, RuleT4ATicketEndsWithTheConfiguration) {
+  EXPECT_THAT(Come(), HasSubstr(kFull));
+  world_->gateway->Reload(ReadFile(world_->gateway->config_file()));
+  ASSERT_TRUE(world_->gateway->WaitForLog("configuration reloaded"));
+  EXPECT_THAT(Come(), HasSubstr(kFull));
+}
+
+TEST_P(Resumption, RuleT4RevocationReachesWhoHoldsATicket) {
+  EXPECT_THAT(Come(), HasSubstr(kFull));
+  const std::string ticket = ReadFile(ticket_);
+  WriteFile(crl_, ReadFile(Certificates::Get().pem("crl-alice")));
+  EXPECT_TRUE(WaitUntil([&] {
+    WriteFile(ticket_, ticket);
+    return Come().find("550 5.7.1 relaying needs") != std::string::npos;
+  })) << world_->gateway->Log();
+  EXPECT_TRUE(world_->gateway->WaitForLog("certificate revoked"));
+}
+INSTANTIATE_TEST_SUITE_P(Versions, Resumption, ::testing::Values("-tls1_2", "-tls1_3"),
+                         [](const auto& info) { return std::string(info.param + 1); });
+
 }  // namespace
 }  // namespace signet::test
