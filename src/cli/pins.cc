@@ -5,11 +5,11 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <climits>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <memory>
 
 #include "src/base/codec.h"
 #include "src/base/file.h"
@@ -44,15 +44,16 @@ struct PinFile {
 // A file that is not there is an empty one where `missing_is_empty`.
 Result<PinFile, std::string> ReadPinFile(const std::string& path, bool missing_is_empty) {
   PinFile file;
-  char real[PATH_MAX];
-  if (::realpath(path.c_str(), real) == nullptr) {
+  const std::unique_ptr<char, decltype(&std::free)> real(::realpath(path.c_str(), nullptr),
+                                                         &std::free);
+  if (real == nullptr) {
     if (errno == ENOENT && missing_is_empty) {
       file.path = path;
       return file;
     }
     return Err{"cannot read " + Quoted(path) + ": " + std::strerror(errno)};
   }
-  file.path = real;
+  file.path = real.get();
   file.exists = true;
   auto text = ReadRegularFile(file.path, limits::kPinFileMaxBytes);
   if (!text.ok()) return Err{"cannot read " + Quoted(path) + ": " + text.error()};

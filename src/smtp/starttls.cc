@@ -54,7 +54,8 @@ void LogSkippedNames(Dialogue& dialogue) {
 // What a client is told that tls_verify_hosts keeps out: 554, as RFC 3207 section 4 has it,
 // with X.7.8 of RFC 4954 where there are credentials and they are bad, X.7.0 where there are
 // none. What could not be decided now is no refusal for good (rule C3); 421 is the code of
-// 4xx that may answer anything and says that the connection ends.
+// 4xx that may answer anything and says that the connection ends. Which check failed is for
+// the log (rule G3).
 Reply CertificateRefusal(const facts::Session& session) {
   const facts::Tls& tls = session.tls;
   if (tls.verify_deferred)
@@ -63,7 +64,7 @@ Reply CertificateRefusal(const facts::Session& session) {
         session.active_hostname + ": client certificate: revocation information not available");
   if (tls.verify_reason == crypto::kNoCertificate)
     return MakeClosingReply(554, "5.7.0", "A client certificate is required");
-  return MakeClosingReply(554, "5.7.8", "Client certificate not accepted: " + tls.verify_reason);
+  return MakeClosingReply(554, "5.7.8", "Client certificate not accepted");
 }
 
 void LogOutcome(Dialogue& dialogue, const facts::Auth& auth) {
