@@ -117,6 +117,7 @@ void Stamp::Add(const std::string& path) {
   struct stat status {};
   text_ += path + '\0';
   if (stat(path.c_str(), &status) != 0) {
+    if (errno == EACCES && hidden_.empty()) hidden_ = path;
     text_ += "error " + std::to_string(errno) + '\n';
     return;
   }

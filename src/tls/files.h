@@ -26,14 +26,24 @@ class Stamp {
  public:
   Stamp() = default;
   static Stamp Of(const std::vector<std::string>& paths);
-  // Whether the files are surely as they were when `then` was taken: what was changed only a
-  // moment before may have been changed again within the same tick of the file system's clock.
-  bool SameAs(const Stamp& then) const { return then.settled_ && text_ == then.text_; }
+  enum class Change : std::uint8_t {
+    kNone,
+    // Not seen, but what had been changed only a moment before `then` may have been changed
+    // again within the same tick of the file system's clock.
+    kMaybe,
+    kSeen,
+  };
+  Change Since(const Stamp& then) const {
+    if (text_ != then.text_) return Change::kSeen;
+    return then.settled_ ? Change::kNone : Change::kMaybe;
+  }
+  // A file that this process may not even look for, now that it is not root any more; "".
+  const std::string& hidden() const { return hidden_; }
 
  private:
   void Add(const std::string& path);
   void AddDirectory(const std::string& path);
-  std::string text_;
+  std::string text_, hidden_;
   bool settled_ = true;
 };
 

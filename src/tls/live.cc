@@ -80,7 +80,7 @@ bool LivePolicy::Rep::ReadAgain(Part part, Material* next, std::vector<Note>* no
   std::string files;
   for (const std::string& file : FilesOf(part, sources))
     files += (files.empty() ? "" : ", ") + ('"' + file + '"');
-  notes->push_back({Event::kReadAgain, "read again: " + files});
+  notes->push_back({Event::kNotice, "read again: " + files});
   return true;
 }
 
@@ -91,10 +91,22 @@ std::vector<Note> LivePolicy::Rep::Look() {
   for (const Part part : kParts) {
     const Stamp stamp = Stamp::Of(FilesOf(part, sources));
     Stamp& then = stamps[Index(part)];
+    if (!stamp.hidden().empty()) {
+      const std::string text = "cannot see changes of \"" + stamp.hidden() +
+                               "\" any more: what was read before stays in use";
+      if (std::exchange(told[Index(part)], text) != text) notes.push_back({Event::kNotice, text});
+      continue;
+    }
     const bool due = part == Part::kStaples && (pairs_changed || StapleEnded());
-    if (!due && stamp.SameAs(then)) continue;
+    const Stamp::Change change = stamp.Since(then);
+    if (!due && change == Stamp::Change::kNone) continue;
     then = stamp;
-    if (!ReadAgain(part, &next, &notes)) continue;
+    std::vector<Note> found;
+    const bool is_another = ReadAgain(part, &next, &found);
+    // A key that only root could read, and that nobody has touched, is no trouble.
+    if (is_another || due || change == Stamp::Change::kSeen)
+      notes.insert(notes.end(), found.begin(), found.end());
+    if (!is_another) continue;
     changed = true;
     pairs_changed = pairs_changed || part == Part::kPairs;
   }

@@ -24,9 +24,9 @@ class LivePolicy {
   static Result<std::shared_ptr<LivePolicy>, std::string> Make(ServerPolicy::Sources sources);
   ~LivePolicy();
 
-  // What is told to the administrator: trouble that leaves an old file in use, or a file
-  // that was read again.
-  enum class Event : std::uint8_t { kTrouble, kReadAgain };
+  // What is told to the administrator: trouble that leaves an old file in use, or what is
+  // good to know, such as a file that was read again.
+  enum class Event : std::uint8_t { kTrouble, kNotice };
   using Report = std::function<void(Event, std::string_view text)>;
   // `resumption`: with tickets. The files as they were a second ago or later; may wait for
   // the disk.

@@ -12,9 +12,11 @@
 
 #include <gnutls/gnutls.h>
 
+#include "src/base/codec.h"
 #include "src/base/limits.h"
 #include "src/tls/tls.h"
 #include "test/support/certificates.h"
+#include "test/support/process.h"
 #include "test/support/tls_client.h"
 
 // Handshakes over a pair of sockets: our side in a loop, a GnuTLS client on a thread.
@@ -124,6 +126,8 @@ class Port {
     EXPECT_EQ(getsockname(listener_, address, &size), 0);
   }
   ~Port() { close(listener_); }
+  int number() const { return ntohs(address_.sin_port); }
+  int Accept() const { return accept(listener_, nullptr, nullptr); }
   std::array<int, 2> Connect() const {
     const int theirs = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     EXPECT_EQ(connect(theirs, reinterpret_cast<const sockaddr*>(&address_), sizeof address_), 0);
@@ -279,6 +283,29 @@ TEST(Accept, TheExporterIsTheClientsOwnChannelBinding) {
     EXPECT_EQ(outcome.facts.exporter, theirs) << version;
     EXPECT_NE(MeetAndBind(place, version, &again).facts.exporter, theirs) << "one per session";
   }
+}
+
+TEST(Accept, TheExporterIsThatOfOpensslToo) {
+  Place place;
+  const Port port;
+  // (For TLS 1.2, openssl's program can only compute the value without a context.)
+  test::Process client({"openssl", "s_client", "-tls1_3", "-connect",
+                        "127.0.0.1:" + std::to_string(port.number()), "-keymatexport",
+                        "EXPORTER-Channel-Binding", "-keymatexportlen", "32"});
+  std::string ours;
+  const int fd = port.Accept();
+  engine::RunInLoop([&] {
+    auto accepted = Accept(engine::Socket(fd), place.Policy(), ClientCertificate::kIgnore,
+                           Deadline::After(seconds(15)));
+    if (accepted.ok()) ours = accepted.value().facts.exporter;
+  });
+  ASSERT_EQ(ours.size(), 32u);
+  constexpr std::string_view kLabel = "Keying material: ";
+  EXPECT_TRUE(client.WaitForOutput(kLabel)) << client.Output();
+  client.Wait();
+  const std::string output = client.Output();
+  const std::string hex = output.substr(output.find(kLabel) + kLabel.size(), 64);
+  EXPECT_EQ(DecodeHex(hex), ours) << output;
 }
 
 TEST(Accept, WithoutTheExtendedMasterSecretThereIsNoChannelBinding) {

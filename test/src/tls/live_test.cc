@@ -177,6 +177,36 @@ TEST_F(LivePolicyTest, FilesThatAreWrittenAnewTheSameChangeNothing) {
   EXPECT_EQ(told_, "");
 }
 
+// As after `signet_user`: what only root may read stays as it was, and is no trouble.
+class Unprivileged {
+ public:
+  Unprivileged() { EXPECT_EQ(seteuid(65534), 0); }
+  ~Unprivileged() { EXPECT_EQ(seteuid(0), 0); }
+};
+
+TEST_F(LivePolicyTest, AKeyThatOnlyRootMayReadStaysInUse) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root";
+  ASSERT_EQ(chmod(folder_.c_str(), 0711), 0);
+  const auto live = Make();
+  const auto before = Current(*live);
+  const Unprivileged nobody;
+  const auto until = std::chrono::steady_clock::now() + milliseconds(2500);
+  while (std::chrono::steady_clock::now() < until) {
+    ASSERT_EQ(Current(*live), before);
+    std::this_thread::sleep_for(milliseconds(50));
+  }
+  EXPECT_EQ(told_, "");
+}
+
+TEST_F(LivePolicyTest, FilesThatCannotBeSeenAnyMoreAreSaidOnce) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root";
+  const auto live = Make();
+  const auto before = Current(*live);
+  const Unprivileged nobody;
+  EXPECT_EQ(Told(*live).substr(0, 24), "  cannot see changes of ");
+  EXPECT_EQ(Current(*live), before);
+}
+
 TEST_F(LivePolicyTest, RuleT11AnAuthorityThatIsTakenAwayIsTrustedNoMore) {
   const auto live = Make();
   EXPECT_EQ(ReasonFor(Current(*live)), "");
