@@ -105,6 +105,23 @@ TEST_F(SiteTest, PoliciesFollowOptionsThatExpand) {
   EXPECT_EQ(PolicyOf(*loaded.site, "127.0.0.1").value(), one.value());
 }
 
+TEST_F(SiteTest, RuleT9AServerNameIsNoPartOfAFileName) {
+  facts::Session session;
+  session.tls.sni = "a.example";
+  for (const char* option : {"tls_certificate = /etc/$tls_in_sni.pem\n",
+                             "tls_certificate = @one.pem\ntls_crl = /etc/crls/$tls_in_sni\n",
+                             "tls_certificate = @one.pem\ntls_require_ciphers = $tls_in_sni\n"}) {
+    const LoadedSite loaded = Load("primary_hostname = mx.example.org\n" + std::string(option));
+    ASSERT_NE(loaded.site, nullptr) << Errors(loaded);
+    EXPECT_TRUE(loaded.site->by_server_name);
+    const auto policy = loaded.site->PolicyFor(session, services_, &log_);
+    ASSERT_FALSE(policy.ok()) << option;
+    EXPECT_NE(policy.error().find("is made of text from outside"), std::string::npos)
+        << policy.error();
+  }
+  EXPECT_FALSE(Load(std::string(kGood)).site->by_server_name);
+}
+
 TEST_F(SiteTest, RuleC2AKeyOfAnotherCertificateIsAnErrorAtLoad) {
   const LoadedSite loaded = Load(
       "primary_hostname = mx.example.org\n"

@@ -260,6 +260,29 @@ TEST(Accept, TheServerCertificateFitsTheClient) {
   EXPECT_NE(outcome.facts.own->der(), rsa.der);
 }
 
+// A client may say another name in a second ClientHello than in the first, which the policy
+// was chosen by. (No client at hand does it, so the choice is what is wrong here.)
+TEST(Accept, RuleT9AServerNameThatThePolicyWasNotChosenByIsRefused) {
+  Place place;
+  for (const std::string chosen : {"mx.example.org", "other.example.org", ""}) {
+    std::array<int, 2> fds;
+    ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds.data()), 0);
+    std::thread peer([&] { Greets({.server_name = "mx.example.org"})(fds[1]); });
+    bool accepted = false;
+    engine::RunInLoop([&] {
+      AcceptOptions options = ClientCertificate::kIgnore;
+      options.server_name = chosen;
+      const auto result =
+          Accept(engine::Socket(fds[0]), place.Policy(), options, Deadline::After(seconds(15)));
+      accepted = result.ok();
+      if (!accepted)
+        EXPECT_EQ(result.error().detail, "(gnutls_handshake): the server name changed");
+    });
+    peer.join();
+    EXPECT_EQ(accepted, chosen == "mx.example.org");
+  }
+}
+
 // --- channel binding ---------------------------------------------------------------------
 
 // What a client gets from its own library for "tls-exporter", and what became of us.

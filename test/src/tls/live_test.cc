@@ -177,6 +177,19 @@ TEST_F(LivePolicyTest, FilesThatAreWrittenAnewTheSameChangeNothing) {
   EXPECT_EQ(told_, "");
 }
 
+TEST_F(LivePolicyTest, NamesSentToClientsAreSixteenAtMost) {
+  std::string names;
+  for (int i = 0; i < 16; ++i)
+    names += MakeRoot("Authority " + std::to_string(i), KeyType::kEcdsaP256, 60).Pem();
+  sources_.ca_names = Write("names.pem", names);
+  EXPECT_TRUE(LivePolicy::Make(sources_).ok());
+  Write("names.pem", names + root_.Pem());
+  EXPECT_FALSE(LivePolicy::Make(sources_).ok());
+  sources_.verify_file = Path("names.pem");
+  sources_.ca_names = "all";
+  EXPECT_FALSE(LivePolicy::Make(sources_).ok());
+}
+
 // As after `signet_user`: what only root may read stays as it was, and is no trouble.
 class Unprivileged {
  public:
