@@ -223,7 +223,8 @@ bool Dialogue::Step() {
   const bool trouble = line.status >= Input::Status::kTimeout;
   if (trouble) return InputTrouble(line);
   Command command = ParseCommand(line.text);
-  if (certificate_refusal && command.verb != "QUIT") return RefuseCertificate();
+  const bool quits = line.status == Input::Status::kLine && command.verb == "QUIT";
+  if (certificate_refusal && !quits) return RefuseCertificate();
   const bool secret = command.verb == "AUTH";
   if (!secret && line.status == Input::Status::kLine &&
       line.text.size() > limits::kCommandLineMaxBytes)

@@ -123,6 +123,22 @@ std::vector<Note> LivePolicy::Rep::Look() {
   return notes;
 }
 
+// However the look ends, there is another one later.
+class LivePolicy::Looking {
+ public:
+  explicit Looking(Rep* rep) : rep_(*rep) {}
+  ~Looking() {
+    const std::lock_guard lock(rep_.mutex);
+    rep_.looking = false;
+    rep_.next_look = std::chrono::steady_clock::now() + kInterval;
+  }
+  Looking(const Looking&) = delete;
+  Looking& operator=(const Looking&) = delete;
+
+ private:
+  Rep& rep_;
+};
+
 LivePolicy::LivePolicy(std::unique_ptr<Rep> rep) : rep_(std::move(rep)) {}
 LivePolicy::~LivePolicy() = default;
 const std::vector<std::string>& LivePolicy::warnings() const { return rep_->warnings; }
@@ -149,12 +165,11 @@ ServerPolicyPtr LivePolicy::Current(bool resumption, const Report& report) {
       return rep_->policies[resumption];
     rep_->looking = true;
   }
+  const Looking looking(rep_.get());
   std::vector<Note> notes;
   engine::Blocking([&] { notes = rep_->Look(); });
   for (const Note& note : notes) report(note.event, note.text);
   const std::lock_guard lock(rep_->mutex);
-  rep_->looking = false;
-  rep_->next_look = std::chrono::steady_clock::now() + kInterval;
   return rep_->policies[resumption];
 }
 

@@ -37,6 +37,7 @@ class LivePolicy {
 
  private:
   struct Rep;
+  class Looking;
   explicit LivePolicy(std::unique_ptr<Rep> rep);
   std::unique_ptr<Rep> rep_;
 };
