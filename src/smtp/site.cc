@@ -13,7 +13,7 @@ namespace {
 
 // More than a site has certificates for; names that a client chooses cannot reach it, since
 // outsider text is refused in file names (E2), but a lookup's answers could (R7).
-constexpr std::size_t kPoliciesMax = 64;
+constexpr std::size_t kPoliciesMax = 500;
 
 using Sources = tls::ServerPolicy::Sources;
 
@@ -180,7 +180,7 @@ Result<LivePolicyPtr, std::string> Site::LivePolicyFor(const tls::ServerPolicy::
   if (!policy) return policy;
   for (const std::string& warning : policy.value()->warnings()) log->Panic("TLS: " + warning);
   std::lock_guard lock(policies_mutex);
-  if (policies.size() >= kPoliciesMax) policies.clear();
+  if (policies.size() >= kPoliciesMax) policies.erase(policies.begin());
   return policies.emplace(key, policy.value()).first->second;
 }
 

@@ -61,6 +61,22 @@ TEST(Demanded, RuleT12NoCertificateIsToldSoInWords) {
   EXPECT_THAT(world->gateway->Log(), HasSubstr("(gnutls_handshake): No certificate was found."));
 }
 
+TEST(Demanded, RuleT12GnutlsIsToldTheSame) {
+  const auto world = WorldWith("", {kDemand});
+  for (const char* version : {"1.2", "1.3"}) {
+    Process::Options options;
+    options.keep_input_open = true;
+    Process client({"gnutls-cli", "--insecure", "--crlf", "--starttls-proto=smtp", "-p",
+                    std::to_string(world->gateway->starttls_port()), "--priority",
+                    std::string("NORMAL:-VERS-ALL:+VERS-TLS") + version, "127.0.0.1"},
+                   options);
+    ASSERT_TRUE(client.WaitForOutput("Handshake was completed")) << client.Output();
+    client.Send("NOOP\n");
+    EXPECT_TRUE(client.WaitForOutput("554 5.7.0 A client certificate is required"))
+        << client.Output();
+  }
+}
+
 TEST(Demanded, RuleT12ABadCertificateIsToldWhyAndNothingElseIsDone) {
   const auto world = WorldWith("", {kDemand});
   for (const char* name : {"expired", "otherca", "serverauth"}) {
@@ -247,13 +263,15 @@ TEST(Stapling, WhatIsNotGoodIsNotSentAndSaidAndANewOneIs) {
 // --- server names -------------------------------------------------------------------------------
 
 // The key that the gateway shows to who asks for `name`; "" for no handshake.
-std::string KeyShown(const World& world, const std::string& name, bool on_connect = false) {
+std::string KeyShown(const World& world, const std::string& name, bool on_connect = false,
+                     const std::vector<std::string>& more = {}) {
   const int port = on_connect ? world.gateway->tls_port() : world.gateway->starttls_port();
   std::vector<std::string> command = {"openssl", "s_client", "-connect",
                                       "127.0.0.1:" + std::to_string(port)};
   if (!on_connect) command.insert(command.end(), {"-starttls", "smtp"});
   if (name.empty()) command.emplace_back("-noservername");
   if (!name.empty()) command.insert(command.end(), {"-servername", name});
+  command.insert(command.end(), more.begin(), more.end());
   const std::string output = test::Run(command).output;
   if (output.find("rsaEncryption, 2048") != std::string::npos) return "rsa";
   return output.find("id-ecPublicKey, 256") != std::string::npos ? "ec" : "";
@@ -286,6 +304,22 @@ TEST_F(ServerNames, ChooseTheCertificate) {
     EXPECT_EQ(KeyShown(*world, "", on_connect), "ec");
   }
   EXPECT_THAT(world->RcptReply("alice", "alice@example.org"), StartsWith("250"));
+}
+
+TEST_F(ServerNames, AreFoundInAMessageOfSeveralRecords) {
+  const std::string label(60, 'a'), name = label + "." + label + "." + label + ".example.org";
+  const Certificates& certificates = Certificates::Get();
+  const std::string pem = certificates.pem("server"), key = certificates.key("server");
+  const auto choice = [&](const std::string& one, const std::string& other) {
+    return "${if eq{$tls_in_sni}{" + name + "}{" + one + "}{" + other + "}}";
+  };
+  const auto world = WorldWith("", {{pem, choice(certificates.pem("server-rsa"), pem)},
+                                    {key, choice(certificates.key("server-rsa"), key)}});
+  // 512 octets are the least; with these names, the first message of this client has more.
+  const std::vector<std::string> pieces = {"-max_send_frag", "512", "-alpn", "smtp," + label};
+  EXPECT_EQ(KeyShown(*world, name, false, pieces), "rsa");
+  EXPECT_EQ(KeyShown(*world, name, true, pieces), "rsa");
+  EXPECT_EQ(KeyShown(*world, label + ".example.org", true, pieces), "ec");
 }
 
 TEST_F(ServerNames, RuleT10WithoutACertificateForOneThereIsNoServiceInItsPlace) {
