@@ -143,6 +143,8 @@ class Dialogue final : public acl::Effects {
   bool Refuse(const facts::Verdict& verdict);
   bool Step();
   Answer BadLine(const Input::Line& line);
+  bool IsStrayPassword(const Command& command) const;
+  std::string ShownHere(const Command& command) const;
   Answer Execute(const Command& command);
   Answer UnknownCommand(const Command& command);
   std::optional<Answer> OutOfSync(const Command& command);

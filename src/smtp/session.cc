@@ -225,19 +225,22 @@ bool Dialogue::Step() {
   Command command = ParseCommand(line.text);
   const bool quits = line.status == Input::Status::kLine && command.verb == "QUIT";
   if (certificate_refusal && !quits) return RefuseCertificate();
-  const bool secret = command.verb == "AUTH";
-  if (!secret && line.status == Input::Status::kLine &&
+  const bool auth = command.verb == "AUTH";
+  const bool stray = IsStrayPassword(command);
+  if (!auth && line.status == Input::Status::kLine &&
       line.text.size() > limits::kCommandLineMaxBytes)
     line.status = Input::Status::kTooLong;
-  session_.smtp_command = secret ? Shown(command) : command.line;
-  session_.smtp_command_argument = secret ? MechanismOf(command) : command.argument;
+  session_.smtp_command = auth || stray ? ShownHere(command) : command.line;
+  session_.smtp_command_argument = auth ? MechanismOf(command) : stray ? "" : command.argument;
+  // A client that does not read our refusal of AUTH goes on with its answers.
+  if (auth) password_may_follow_ = true;
   Answer answer = line.status == Input::Status::kLine ? Execute(command) : BadLine(line);
   if (answer.reply) {
     if (answer.fault != Fault::kNone) CountMistake(command, &answer);
     if (!answer.reply->positive() && !answer.ends) CountRefusal(command, &answer);
     Send(*answer.reply);
   }
-  if (secret)
+  if (auth || stray)
     for (std::string* text : {&line.text, &command.line, &command.argument})
       explicit_bzero(text->data(), text->size());
   return !answer.ends;
@@ -287,6 +290,15 @@ bool Dialogue::InputTrouble(const Input::Line& line) {
   return false;
 }
 
+// Whether this may be what a client answers to a challenge that it never got.
+bool Dialogue::IsStrayPassword(const Command& command) const {
+  return password_may_follow_ && FindCommand(command.verb) == nullptr;
+}
+
+std::string Dialogue::ShownHere(const Command& command) const {
+  return IsStrayPassword(command) ? "not shown" : Shown(command);
+}
+
 Answer Dialogue::BadLine(const Input::Line& line) {
   Answer answer;
   answer.fault = Fault::kSyntax;
@@ -309,7 +321,6 @@ Answer Dialogue::BadLine(const Input::Line& line) {
 Answer Dialogue::Execute(const Command& command) {
   const CommandRow* row = FindCommand(command.verb);
   if (row == nullptr) return UnknownCommand(command);
-  // A client that does not read our refusal of AUTH goes on with its answers.
   password_may_follow_ = command.verb == "AUTH";
   if (command.verb == "AUTH") session_.authentication_failed = true;
   if (auto answer = OutOfSync(command)) return *answer;
@@ -323,7 +334,7 @@ Answer Dialogue::Execute(const Command& command) {
 
 Answer Dialogue::UnknownCommand(const Command& command) {
   const auto max = static_cast<std::uint32_t>(config.main.smtp_max_unknown_commands);
-  const std::string shown = password_may_follow_ ? "not shown" : Shown(command);
+  const std::string shown = ShownHere(command);
   if (++unknown_commands_ > max || IsForeignVerb(command.verb)) {
     LogIncomplete("unrecognized command");
     const std::string why = IsForeignVerb(command.verb) ? "command of another protocol"
@@ -372,7 +383,7 @@ std::optional<Answer> Dialogue::TooIdle(const Command& command) {
     return std::nullopt;
   LogIncomplete("too many non-mail commands");
   context.log->MainAndReject(DroppedLine(
-      session_, selector, "too many nonmail commands (last was \"" + Shown(command) + "\")"));
+      session_, selector, "too many nonmail commands (last was \"" + ShownHere(command) + "\")"));
   ending = "closed after bad commands";
   return Answer{MakeClosingReply(554, "5.5.0", "Too many nonmail commands")};
 }
@@ -381,12 +392,12 @@ void Dialogue::CountMistake(const Command& command, Answer* answer) {
   const bool syntax = answer->fault == Fault::kSyntax;
   if (selector.Has(syntax ? Selector::kSmtpSyntaxError : Selector::kSmtpProtocolError))
     context.log->Main(std::string(syntax ? "SMTP syntax" : "SMTP protocol") + " error in \"" +
-                      Shown(command) + "\" " + HostField(session_, selector) + ' ' +
+                      ShownHere(command) + "\" " + HostField(session_, selector) + ' ' +
                       answer->reply->text());
   if (++mistakes_ <= static_cast<std::uint32_t>(config.main.smtp_max_synprot_errors)) return;
   context.log->MainAndReject(DroppedLine(
       session_, selector,
-      "too many syntax or protocol errors (last command was \"" + Shown(command) + "\")"));
+      "too many syntax or protocol errors (last command was \"" + ShownHere(command) + "\")"));
   answer->reply->lines.emplace_back("Too many syntax or protocol errors");
   answer->ends = true;
   ending = "closed after bad commands";
@@ -397,7 +408,7 @@ void Dialogue::CountMistake(const Command& command, Answer* answer) {
 void Dialogue::CountRefusal(const Command& command, Answer* answer) {
   if (++refusals_ <= limits::kRefusalsMax) return;
   context.log->MainAndReject(DroppedLine(
-      session_, selector, "too many refused commands (last was \"" + Shown(command) + "\")"));
+      session_, selector, "too many refused commands (last was \"" + ShownHere(command) + "\")"));
   answer->reply->lines.emplace_back("Too many refused commands");
   answer->ends = true;
   ending = "closed after bad commands";
