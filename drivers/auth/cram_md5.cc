@@ -81,9 +81,10 @@ signet_verdict Check(const signet_host* host, signet_call* call, const std::stri
 signet_verdict Answer(const signet_host* host, signet_call* call, const std::string& challenge,
                       std::string_view response) {
   const std::size_t blank = response.find_first_of(" \t\r\n\v\f");
-  host->set_auth_text(call, 1, Text(response.substr(0, blank)));
+  // What is none of that may be a password, and names are logged (A6).
   if (blank == std::string_view::npos || response.size() - blank - 1 != kDigestSize)
     return Say(host, call, SIGNET_REJECT, "no name, blank and digest of 32 digits");
+  host->set_auth_text(call, 1, Text(response.substr(0, blank)));
   return Check(host, call, challenge, response.substr(blank + 1));
 }
 

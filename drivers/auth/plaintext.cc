@@ -40,14 +40,18 @@ bool Take(std::string_view response, Exchange* exchange) {
   }
 }
 
-// "": fit for the mechanism. PLAIN has three strings exactly (RFC 4616), LOGIN two, and
-// neither knows of an empty name or password. Mechanisms of other names are nobody's business
-// but the administrator's.
+// PLAIN has three strings exactly (RFC 4616), LOGIN two. Mechanisms of other names are
+// nobody's business but the administrator's.
+bool HasItsStrings(std::string_view mechanism, const Exchange& exchange) {
+  if (mechanism == "PLAIN") return exchange.count == 3;
+  return mechanism != "LOGIN" || exchange.count == 2;
+}
+
+// "": fit for the mechanism. Neither of the two knows of an empty name or password.
 std::string_view WhyUnfit(std::string_view mechanism, const Exchange& exchange) {
   const bool plain = mechanism == "PLAIN", login = mechanism == "LOGIN";
   if (!plain && !login) return "";
   const std::size_t first = plain ? 1 : 0;
-  if (exchange.count != first + 2) return "not as many strings as the mechanism has";
   if (exchange.strings[first].empty()) return "empty user name";
   if (exchange.strings[first + 1].empty()) return "empty password";
   return "";
@@ -59,9 +63,13 @@ signet_verdict Reject(const signet_host* host, signet_call* call, std::string_vi
 }
 
 signet_verdict Decide(const signet_host* host, signet_call* call, const Exchange& exchange) {
+  const std::string_view mechanism = View(host->public_name(call));
+  // Where one is missing, the password may stand in the place of the name, which is logged (A6).
+  if (!HasItsStrings(mechanism, exchange))
+    return Reject(host, call, "not as many strings as the mechanism has");
   for (std::size_t i = 0; i < std::min(exchange.count, kVariables); ++i)
     host->set_auth_text(call, static_cast<std::uint32_t>(i + 1), Text(exchange.strings[i]));
-  const std::string_view why = WhyUnfit(View(host->public_name(call)), exchange);
+  const std::string_view why = WhyUnfit(mechanism, exchange);
   return why.empty() ? host->check_condition(call) : Reject(host, call, why);
 }
 

@@ -117,6 +117,7 @@ static void malformed_answers_reject_without_looking_for_the_account(void** stat
     struct signet_call call = ALICE;
     assert_int_equal(exchange_raw(&call, wrong[i]), SIGNET_REJECT);
     assert_int_equal(call.expanded[0], 0);
+    assert_null(call.auth[1]); /* rule A6: it may be a password, and names are logged */
   }
 }
 

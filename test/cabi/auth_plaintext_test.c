@@ -85,6 +85,19 @@ static void plain_has_three_strings_exactly(void** state) {
   }
 }
 
+/* "alice NUL secret", which lacks the first of the three: where the name should be is the password.
+ */
+static void rule_a6_nothing_becomes_a_name_where_a_string_is_missing(void** state) {
+  static const struct signet_text wrong[] = {{"alice\0secret", 12}, {"alice\0x\0secret\0", 15}};
+  size_t i, number;
+  (void)state;
+  for (i = 0; i < sizeof wrong / sizeof wrong[0]; ++i) {
+    struct signet_call call = PLAIN;
+    assert_int_equal(exchange(&call, &wrong[i], 1), SIGNET_REJECT);
+    for (number = 1; number <= 4; ++number) assert_null(call.auth[number]);
+  }
+}
+
 static void login_is_asked_prompt_by_prompt(void** state) {
   struct signet_call call = LOGIN;
   void* exchange_state = NULL;
@@ -208,6 +221,7 @@ int main(void) {
       cmocka_unit_test(plain_in_the_initial_response_is_three_strings),
       cmocka_unit_test(plain_without_one_is_asked_for_nothing_in_particular),
       cmocka_unit_test(plain_has_three_strings_exactly),
+      cmocka_unit_test(rule_a6_nothing_becomes_a_name_where_a_string_is_missing),
       cmocka_unit_test(login_is_asked_prompt_by_prompt),
       cmocka_unit_test(strings_that_are_there_are_not_asked_for),
       cmocka_unit_test(login_knows_no_empty_password_and_no_third_string),
