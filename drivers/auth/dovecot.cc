@@ -191,12 +191,21 @@ signet_verdict Conclude(const signet_host* host, signet_call* call, const Reply&
   return SIGNET_REJECT;
 }
 
-// An empty password is one that nobody gave, whatever Dovecot's accounts are like.
+// Something, and all of it: to Dovecot a name or password ends at its first NUL.
+bool IsWhole(std::string_view text) {
+  return !text.empty() && text.find('\0') == std::string_view::npos;
+}
+
+// An empty password is one that nobody gave, whatever Dovecot's accounts are like (L6).
 bool LacksPassword(std::string_view mechanism, signet_text response) {
   if (response.data == nullptr) return false;
   const std::string_view text = View(response);
-  if (mechanism == "PLAIN") return text.empty() || text.back() == '\0';
-  return mechanism == "LOGIN" && text.empty();
+  if (mechanism == "LOGIN") return !IsWhole(text);
+  if (mechanism != "PLAIN") return false;
+  const std::size_t name = text.find('\0') + 1;  // 0 where there is none
+  const std::size_t password = name == 0 ? 0 : text.find('\0', name) + 1;
+  return password == 0 || !IsWhole(text.substr(name, password - 1 - name)) ||
+         !IsWhole(text.substr(password));
 }
 
 signet_verdict Begin(const signet_host* host, signet_call* call, Connection* connection,
@@ -221,7 +230,7 @@ signet_verdict Begin(const signet_host* host, signet_call* call, Connection* con
 signet_verdict Step(const signet_host* host, signet_call* call, void** state,
                     signet_text response) noexcept {
   if (LacksPassword(View(host->public_name(call)), response)) {
-    host->reason(call, Text("the password or the name is empty"));
+    host->reason(call, Text("no name and password, or one that is empty or has a NUL in it"));
     return SIGNET_REJECT;
   }
   if (*state == nullptr) {

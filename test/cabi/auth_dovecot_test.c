@@ -196,8 +196,17 @@ static void an_empty_password_is_never_asked_about(void** state) {
   static const struct {
     const char* mechanism;
     struct signet_text response;
-  } cases[] = {
-      {"PLAIN", {"", 0}}, {"PLAIN", {"\0ann\0", 5}}, {"PLAIN", {"\0\0", 2}}, {"LOGIN", {"", 0}}};
+  } cases[] = {{"PLAIN", {"", 0}},
+               {"PLAIN", {"\0ann\0", 5}},
+               {"PLAIN", {"\0\0", 2}},
+               {"PLAIN", {"\0\0secret", 8}},
+               {"PLAIN", {"\0ann", 4}},
+               {"PLAIN", {"ann\0secret", 10}},
+               {"LOGIN", {"", 0}},
+               /* Dovecot's passwords end at their first NUL. */
+               {"PLAIN", {"\0ann\0\0x", 7}},
+               {"PLAIN", {"\0ann\0s\0x", 8}},
+               {"LOGIN", {"\0x", 2}}};
   size_t i;
   (void)state;
   for (i = 0; i < sizeof cases / sizeof cases[0]; ++i) {
