@@ -64,7 +64,7 @@ struct Exchange {
 
   std::string body;
   std::size_t header_bytes = 0;
-  bool body_too_long = false, headers_too_long = false;
+  bool body_too_long = false, headers_too_long = false, headers_ended = false;
   long status = 0;
   std::string why;  // "" where there is an answer
 };
@@ -77,8 +77,13 @@ std::size_t TakeBody(char* data, std::size_t, std::size_t size, void* context) n
   return size;
 }
 
-std::size_t TakeHeader(char*, std::size_t, std::size_t size, void* context) noexcept {
+// Gets each line of the headers, the empty one behind them too; those of a redirection or
+// of a "100 Continue" go before those of the answer, trailers behind.
+std::size_t TakeHeader(char* data, std::size_t, std::size_t size, void* context) noexcept {
   auto* exchange = static_cast<Exchange*>(context);
+  const std::string_view line(data, size);
+  if (line.starts_with("HTTP/")) exchange->headers_ended = false;
+  if (line == "\r\n" || line == "\n") exchange->headers_ended = true;
   exchange->header_bytes += size;
   exchange->headers_too_long = exchange->header_bytes > kHeaderMaxBytes;
   return exchange->headers_too_long ? 0 : size;
@@ -188,6 +193,8 @@ void Perform(Exchange* exchange) {
   const CURLcode code = curl_easy_perform(exchange->handle);
   if (code != CURLE_OK)
     exchange->why = WhyNot(*exchange, code);
+  else if (!exchange->headers_ended)  // to curl that is an answer
+    exchange->why = "the answer ends inside its headers";
   else
     curl_easy_getinfo(exchange->handle, CURLINFO_RESPONSE_CODE, &exchange->status);
   curl_easy_reset(exchange->handle);  // nothing of the query stays in it

@@ -55,6 +55,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.say(200, b"ok", {"X-%d" % i: "y" * 1000 for i in range(int(argument))})
         if kind == "cookie":
             return self.say(200, (self.headers.get("Cookie") or "none").encode(), {"Set-Cookie": "a=b"})
+        if kind == "stump":  # ends inside its headers
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Cut: y"[: int(argument)])
+            self.close_connection = True
+            return None
         if kind == "cut":
             self.send_response(200)
             self.send_header("Content-Length", "100")

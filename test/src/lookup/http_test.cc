@@ -244,6 +244,18 @@ TEST(RuleL9, AnswersOfWebServersHaveLimits) {
   });
 }
 
+// However much of it there is: nobody knows what the rest would have said.
+TEST(RuleE6, AnAnswerThatEndsInsideItsHeadersIsNone) {
+  HttpServer server;
+  InCoroutine([&](Site& site) {
+    for (const char* octets : {"17", "19", "25"})
+      EXPECT_EQ(site.Ask(server.origin() + "/stump/" + octets),
+                server.origin() + ": the answer ends inside its headers")
+          << octets;
+    EXPECT_EQ(site.Ask(server.origin() + "/echo"), "<GET  >");
+  });
+}
+
 TEST(RuleL4, AWebServerThatStallsEndsInTime) {
   HttpServer server;
   InCoroutine([&](Site& site) {
