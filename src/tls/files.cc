@@ -107,6 +107,25 @@ Result<SecretText, std::string> ReadKeyFile(const std::string& path) {
   return SecretText(std::move(text).value());
 }
 
+Result<std::map<std::string, Result<std::string, std::string>>, std::string> ReadEach(
+    const std::string& path) {
+  struct stat status {};
+  if (stat(path.c_str(), &status) != 0) return Err{Why(path, errno)};
+  std::map<std::string, Result<std::string, std::string>> files;
+  if (!S_ISDIR(status.st_mode)) {
+    files.emplace(path, ReadTlsFile(path));
+    return files;
+  }
+  const auto names = NamesIn(path);
+  if (!names.ok()) return Err{names.error()};
+  for (const std::string& name : names.value()) {
+    const std::string file = path + "/" + name;
+    if (stat(file.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) continue;
+    files.emplace(file, ReadTlsFile(file));
+  }
+  return files;
+}
+
 Stamp Stamp::Of(const std::vector<std::string>& paths) {
   Stamp stamp;
   for (const std::string& path : paths) stamp.Add(path);

@@ -1,6 +1,7 @@
 #ifndef SIGNET_SRC_TLS_FILES_H_
 #define SIGNET_SRC_TLS_FILES_H_
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,11 @@ Result<SecretText, std::string> ReadKeyFile(const std::string& path);
 
 // A PEM file, or all PEM certificates of a directory's files, in the order of their names.
 Result<std::string, std::string> ReadTrust(const std::string& path);
+
+// The file, or each regular file of the directory, with its text or why it cannot be read.
+// Errors: the path itself cannot be looked at.
+Result<std::map<std::string, Result<std::string, std::string>>, std::string> ReadEach(
+    const std::string& path);
 
 // What tells whether files, and directories' files, have changed since they were read.
 // Taken before reading, so that a change meanwhile is seen the next time.

@@ -66,7 +66,7 @@ std::string LivePolicy::Rep::Build(const Material& from, ServerPolicyPtr (*built
 bool LivePolicy::Rep::ReadAgain(Part part, Material* next, std::vector<Note>* notes) {
   const std::size_t i = Index(part);
   const std::string before = next->digests[i];
-  const auto warned = next->warnings;
+  const auto warned = next->warnings[i];
   const std::string wrong = Load(part, sources, next);
   if (!wrong.empty()) {
     if (std::exchange(told[i], wrong) != wrong)
@@ -74,8 +74,9 @@ bool LivePolicy::Rep::ReadAgain(Part part, Material* next, std::vector<Note>* no
     return false;
   }
   told[i].clear();
-  if (part == Part::kStaples && next->warnings != warned)
-    for (const std::string& warning : next->warnings) notes->push_back({Event::kTrouble, warning});
+  if (next->warnings[i] != warned)
+    for (const std::string& warning : next->warnings[i])
+      notes->push_back({Event::kTrouble, warning});
   if (next->digests[i] == before) return false;
   std::string files;
   for (const std::string& file : FilesOf(part, sources))
@@ -153,7 +154,7 @@ Result<std::shared_ptr<LivePolicy>, std::string> LivePolicy::Make(ServerPolicy::
   }
   if (std::string wrong = rep->Build(rep->material, &rep->policies); !wrong.empty())
     return Err{std::move(wrong)};
-  rep->warnings = rep->material.warnings;
+  rep->warnings = rep->material.warnings[Index(Part::kStaples)];
   rep->next_look = std::chrono::steady_clock::now() + kInterval;
   return std::shared_ptr<LivePolicy>(new LivePolicy(std::move(rep)));
 }

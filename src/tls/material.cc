@@ -8,6 +8,7 @@
 #include "src/base/limits.h"
 #include "src/base/log.h"
 #include "src/base/text.h"
+#include "src/crypto/crl.h"
 #include "src/crypto/digest.h"
 #include "src/tls/files.h"
 #include "src/tls/policy.h"
@@ -21,6 +22,10 @@ std::string Quoted(const std::string& file) { return '"' + file + '"'; }
 
 std::string& DigestOf(Part part, Material* material) {
   return material->digests[static_cast<std::size_t>(part)];
+}
+
+std::vector<std::string>& WarningsOf(Part part, Material* material) {
+  return material->warnings[static_cast<std::size_t>(part)];
 }
 
 // Texts that differ give octets that differ.
@@ -85,29 +90,68 @@ std::string LoadPairs(const Sources& sources, Material* material) {
 
 // --- whom we trust -----------------------------------------------------------------------
 
+// "" or why the text is no file of revocation lists. One without a list is not the same as
+// a list without entries (rule C3).
+std::string FlawOfLists(const Result<std::string, std::string>& text) {
+  if (!text.ok()) return text.error();
+  const auto lists = crypto::CrlIndex::FromPem(text.value());
+  if (!lists.ok()) return lists.error();
+  return lists.value()->lists() == 0 ? "no PEM revocation list found" : "";
+}
+
+// The files of tls_crl, each by itself: a bad one of one authority keeps its last good text and
+// does not keep the others from being read (rule C3). "" or what is wrong.
+std::string LoadLists(const std::string& path, std::map<std::string, std::string>* lists,
+                      std::vector<std::string>* warnings) {
+  if (path.empty()) return "";
+  const auto files = ReadEach(path);
+  if (!files.ok() && lists->empty()) return files.error();
+  std::map<std::string, Result<std::string, std::string>> found;
+  if (files.ok()) found = files.value();
+  for (const auto& [file, text] : *lists)
+    found.emplace(file, Err{files.ok() ? Quoted(file) + " is gone" : files.error()});
+  for (const auto& [file, text] : found) {
+    std::string flaw = FlawOfLists(text);
+    const bool known = lists->contains(file);
+    if (flaw.empty()) {
+      (*lists)[file] = text.value();
+      continue;
+    }
+    const bool something_else = file != path && text.ok() && !known &&
+                                text.value().find("-----BEGIN X509 CRL") == std::string::npos;
+    if (something_else) continue;
+    if (text.ok()) flaw = Quoted(file) + ": " + flaw;
+    if (!known) return flaw;
+    warnings->push_back(flaw + "; what was read before stays in use");
+  }
+  return lists->empty() ? Quoted(path) + ": no PEM revocation list found" : "";
+}
+
 std::string LoadTrust(const Sources& sources, Material* material) {
   crypto::TrustStore::Sources texts;
   texts.on_stale = sources.on_stale;
-  std::string octets;
-  for (const auto& [file, text] : {std::pair(&sources.verify_file, &texts.anchors_pem),
-                                   std::pair(&sources.crl_file, &texts.crls_pem)}) {
-    if (!file->empty()) {
-      auto read = ReadTrust(*file);
-      if (!read.ok()) return read.error();
-      *text = std::move(read).value();
-    }
-    Append(*text, &octets);
+  if (!sources.verify_file.empty()) {
+    auto read = ReadTrust(sources.verify_file);
+    if (!read.ok()) return read.error();
+    texts.anchors_pem = std::move(read).value();
   }
-  // Not the same as a list without entries (rule C3).
-  if (!sources.crl_file.empty() && texts.crls_pem.find("-----BEGIN X509 CRL-----") == octets.npos)
-    return Quoted(sources.crl_file) + " holds no PEM revocation list";
+  std::map<std::string, std::string> lists = material->lists;
+  std::vector<std::string> warnings;
+  if (std::string wrong = LoadLists(sources.crl_file, &lists, &warnings); !wrong.empty())
+    return wrong;
+  for (const auto& [file, text] : lists) texts.crls_pem += text + '\n';
+  std::string octets;
+  Append(texts.anchors_pem, &octets);
+  Append(texts.crls_pem, &octets);
   std::string digest = crypto::Sha256(octets);
+  std::swap(WarningsOf(Part::kTrust, material), warnings);
   if (digest == DigestOf(Part::kTrust, material)) return "";  // what is there is the same
   auto store = crypto::TrustStore::Make(texts);
   if (!store.ok())
     return Quoted(sources.verify_file) +
            (sources.crl_file.empty() ? "" : ", " + Quoted(sources.crl_file)) + ": " + store.error();
   material->trust = std::move(store).value();
+  material->lists = std::move(lists);
   DigestOf(Part::kTrust, material) = std::move(digest);
   return "";
 }
@@ -229,13 +273,14 @@ std::string LoadStaples(const Sources& sources, Material* material) {
     return "more OCSP responses (" + std::to_string(files.size()) + ") than certificates (" +
            std::to_string(pairs.size()) + ") are configured";
   material->staples.clear();
-  material->warnings.clear();
+  std::vector<std::string>& warnings = WarningsOf(Part::kStaples, material);
+  warnings.clear();
   std::string octets;
   for (std::size_t i = 0; i < files.size(); ++i) {
     auto staple = ReadStaple(files[i], pairs[i], std::time(nullptr));
     if (!staple.ok()) {
-      material->warnings.push_back(staple.error() + "; nothing is stapled to " +
-                                   Quoted(pairs[i].certificate_file));
+      warnings.push_back(staple.error() + "; nothing is stapled to " +
+                         Quoted(pairs[i].certificate_file));
       continue;
     }
     staple.value().pair = i;

@@ -2,6 +2,7 @@
 #define SIGNET_SRC_TLS_MATERIAL_H_
 
 #include <array>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -35,8 +36,11 @@ struct Material {
   crypto::TrustStorePtr trust;
   std::vector<crypto::CertificatePtr> names;  // of server_ca_names, where that is a file
   std::vector<Staple> staples;
-  std::vector<std::string> warnings;  // about staples: what is wrong with those not there
-  // SHA-256 of what was read, by part.
+  // Of each file of revocation lists, the text that was good last.
+  std::map<std::string, std::string> lists;
+  // By part: what is wrong with something of it that the rest does without, and a digest
+  // (SHA-256) of what was read.
+  std::array<std::vector<std::string>, kParts.size()> warnings;
   std::array<std::string, kParts.size()> digests;
 };
 

@@ -105,6 +105,34 @@ TEST_F(LivePolicyTest, RevocationListsOfADirectoryAreFollowed) {
   EXPECT_EQ(ReasonFor(Current(*live)), "certificate revoked");
 }
 
+TEST_F(LivePolicyTest, RuleC3ABrokenListOfOneAuthorityDoesNotKeepThoseOfOthersFromBeingRead) {
+  ASSERT_EQ(mkdir(Path("crls").c_str(), 0700), 0);
+  const Issued other = MakeRoot("Other", KeyType::kEcdsaP384, 9);
+  const Issued stranger = Issue(ClientSpec(), SharedKey(KeyType::kEcdsaP256, 51), &other);
+  CrlSpec spec;
+  spec.serials = {SerialOf(stranger.der)};
+  Write("ca.pem", root_.Pem() + other.Pem());
+  Write("crls/README", "What is here comes from the authorities.\n");
+  Write("crls/other.pem", PemBlock("X509 CRL", MakeCrl(spec, other)));
+  Write("crls/ours.pem", Crl({}));
+  sources_.crl_file = Path("crls");
+  const auto live = Make();
+  const auto reason_for_stranger = [&] {
+    const std::array<std::string_view, 1> chain = {stranger.der};
+    return Current(*live)->trust()->Verify(chain, crypto::Purpose::kTlsClient, 1800000000).reason;
+  };
+  Write("crls/other.pem", "-----BEGIN X509 CRL-----\nAAAA\n");
+  Write("crls/ours.pem", Crl({SerialOf(client_.der)}));
+  const std::string told = Told(*live);
+  EXPECT_NE(told.find("! \"" + Path("crls/other.pem") + "\": "), told.npos) << told;
+  EXPECT_NE(told.find("  read again: "), told.npos) << told;
+  EXPECT_EQ(ReasonFor(Current(*live)), "certificate revoked") << "the new list of one";
+  EXPECT_EQ(reason_for_stranger(), "certificate revoked") << "the old list of the other";
+  unlink(Path("crls/other.pem").c_str());
+  EXPECT_NE(Told(*live).find("is gone; what was read before stays in use"), told.npos) << told_;
+  EXPECT_EQ(reason_for_stranger(), "certificate revoked") << "until a restart or a SIGHUP";
+}
+
 TEST_F(LivePolicyTest, RuleC2ABrokenNewListLeavesTheOldOneInUseLoudly) {
   sources_.crl_file = Write("crl.pem", Crl({SerialOf(client_.der)}));
   const auto live = Make();
