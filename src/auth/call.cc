@@ -6,6 +6,7 @@
 
 #include "expand/list.h"
 #include "src/auth/identity.h"
+#include "src/auth/unsecret.h"
 #include "src/base/limits.h"
 
 namespace signet::auth {
@@ -52,8 +53,26 @@ std::string_view Call::OptionName(std::uint32_t option) const {
   return option < rows.size() ? std::string_view(rows[option].name) : "unknown option";
 }
 
+// What the client typed, but for what is known to be a name.
+std::vector<std::string_view> Call::Secrets() const {
+  std::vector<std::string_view> secrets;
+  if (!instance_.driver->advertised) return secrets;
+  const auto& strings = session_.auth_vars;
+  if (public_name_ == "PLAIN") return {strings[2].text};
+  if (public_name_ == "LOGIN") return {strings[1].text};
+  const bool free = instance_.driver->name == "plaintext" || instance_.driver->name == "sasl";
+  for (const Value& string : strings)
+    if ((free || &string != strings) && (string.origins() & kFromClient) != 0)
+      secrets.push_back(string.text);
+  if ((session_.auth_state.origins() & kFromClient) != 0)
+    secrets.push_back(session_.auth_state.text);
+  return secrets;
+}
+
+std::string Call::Unsecret(std::string_view text) const { return WithoutSecrets(text, Secrets()); }
+
 signet_expanded Call::Record(std::string_view option, const Failure& failure) {
-  reason_ = Explain(option, failure);
+  reason_ = Unsecret(Explain(option, failure));
   lookup_deferred_ = lookup_deferred_ || failure.lookup_deferred;
   switch (failure.kind) {
     case FailureKind::kForced:
@@ -122,8 +141,8 @@ signet_verdict Call::Judge(std::string_view option, const expand::Outcome& outco
       break;
   }
   failed_ = true;
-  reason_ = std::string(option) + " gave \"" + Printable(outcome.value().text) +
-            "\" where true or false is wanted";
+  reason_ = Unsecret(std::string(option) + " gave \"" + Printable(outcome.value().text) +
+                     "\" where true or false is wanted");
   return SIGNET_DEFER;
 }
 
@@ -318,7 +337,8 @@ facts::Auth Conclude(const config::Authenticator& instance, Call& call, signet_v
     if (!identity)
       Fail(&auth, "server_set_id is not set, so that there is no identity");
     else if (!*identity)
-      Defer(&auth, Explain("server_set_id", identity->error()), identity->error().lookup_deferred);
+      Defer(&auth, call.Unsecret(Explain("server_set_id", identity->error())),
+            identity->error().lookup_deferred);
     else
       Succeed(&auth, instance, identity->value());
     return auth;

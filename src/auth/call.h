@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "drivers/host/host_api.h"
 #include "expand/expand.h"
@@ -85,12 +86,15 @@ class Call final : public signet_call {
   }
   // Whether an expression of this run has read a certificate that is no proof of anything.
   bool ReadUnprovedCertificate() const;
+  // A failure's text without what may be a password of this exchange (rule A6).
+  std::string Unsecret(std::string_view text) const;
   // server_set_id, or what the mechanism gave where the option is not set; nullopt where
   // there is neither.
   std::optional<expand::Outcome> Identity();
 
  private:
   std::string_view OptionName(std::uint32_t option) const;
+  std::vector<std::string_view> Secrets() const;
   signet_expanded Record(std::string_view option, const Failure& failure);
   signet_verdict Judge(std::string_view option, const expand::Outcome& outcome,
                        expand::Truth (*truth)(std::string_view));
