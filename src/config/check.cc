@@ -531,6 +531,7 @@ class Checker {
   void CheckAuthenticators() {
     const auto& all = config_.authenticators;
     for (std::size_t i = 0; i < all.size(); ++i) {
+      if (all[i].driver && all[i].driver->advertised) CheckPublicName(all[i]);
       for (std::size_t j = 0; j < i && all[i].driver; ++j) {
         if (!all[j].driver) continue;
         if (all[i].driver == all[j].driver && all[i].driver->single) {
@@ -544,6 +545,18 @@ class Checker {
         }
       }
     }
+  }
+
+  // EHLO shows it as a word among others, and AUTH takes no other characters.
+  void CheckPublicName(const Authenticator& authenticator) {
+    const std::string& name = authenticator.public_name;
+    if (!name.empty() && std::all_of(name.begin(), name.end(),
+                                     [](char c) { return IsAlnum(c) || c == '-' || c == '_'; }))
+      return;
+    reader_.Error(authenticator.name_span,
+                  "public_name of " + Quoted(authenticator.name) +
+                      " is no name of a mechanism, which letters, digits, \"-\" and \"_\" make: " +
+                      Quoted(name));
   }
 
   void ReportSecond(const Authenticator& first, const Authenticator& second) {

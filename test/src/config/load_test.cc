@@ -384,6 +384,17 @@ TEST(ConfigAuthenticators, PublicNamesDiffer) {
        "a:\n driver = tls\n public_name = X\nb:\n driver = login\n public_name = X\n");
 }
 
+// It is a word of EHLO's AUTH line: with a blank in it, it would be two.
+TEST(ConfigAuthenticators, PublicNamesAreNamesOfMechanisms) {
+  const std::string one = "begin authenticators\na:\n driver = login\n public_name = ";
+  for (const char* name : {"PLAIN EXTERNAL", "X;Y", "PL\xc3\x84IN"})
+    EXPECT_THAT(Said(one + name + "\n"),
+                testing::HasSubstr("2:1: error: public_name of \"a\" is no name of a mechanism"))
+        << name;
+  Good(one + "SCRAM-SHA-256_x\n");
+  Good(std::string(kTls) + "a:\n driver = tls\n public_name = a b\n");
+}
+
 TEST(ConfigAuthenticators, PrivateOptionsHaveTheTypesOfTheirRows) {
   std::string head = "begin authenticators\na:\n driver = login\n";
   std::shared_ptr<Config> config = Good(
