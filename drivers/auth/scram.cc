@@ -90,7 +90,15 @@ std::string SaltKey(const signet_host* host, signet_call* call) {
   return set ? std::string(View(given)) : ours;
 }
 
-// The salt of a name, always the same: of accounts that do not exist, and of passwords.
+std::string InSmallLetters(std::string_view name) {
+  std::string small(name);
+  for (char& c : small)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return small;
+}
+
+// The salt of a name, always the same: of accounts that do not exist, and of passwords. Most
+// lookups find an account in capitals too; so one that does not exist has one salt in any case.
 bool SetSalt(const signet_host* host, signet_call* call, std::string_view name, ScramKeys* keys) {
   const std::int64_t iterations = Number(host, call, kIterations);
   const std::int64_t size = Number(host, call, kSaltSize);
@@ -99,7 +107,7 @@ bool SetSalt(const signet_host* host, signet_call* call, std::string_view name, 
   keys->iterations = static_cast<std::uint32_t>(iterations);
   std::string key = SaltKey(host, call);
   if (key.empty()) return false;
-  keys->salt = HmacSha256(key, "salt of " + std::string(name)).substr(0, size);
+  keys->salt = HmacSha256(key, "salt of " + InSmallLetters(name)).substr(0, size);
   Wipe(&key);
   return static_cast<std::int64_t>(keys->salt.size()) == size;
 }

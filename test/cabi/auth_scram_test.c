@@ -340,6 +340,17 @@ static void rule_a4_unknown_account_has_a_salt_of_its_own(void** state) {
   assert_int_equal(strlen(different), strlen(",s=W22ZaJ0SNY7soEsU,i=10000"));
 }
 
+/* As an account has that a lookup finds under both. */
+static void rule_a4_unknown_account_has_its_salt_in_capitals_too(void** state) {
+  struct signet_call small = ACCOUNT(NULL), capital = ACCOUNT(NULL);
+  char salt[128], same[128];
+  (void)state;
+  small.param[0] = capital.param[0] = SIGNET_FORCED_FAIL;
+  ask(&small, "nobody@example.org", salt);
+  ask(&capital, "NoBody@EXAMPLE.org", same);
+  assert_string_equal(salt, same);
+}
+
 static void rule_a4_unknown_account_has_as_many_steps_and_the_same_work(void** state) {
   int plain;
   (void)state;
@@ -482,6 +493,7 @@ int main(void) {
       cmocka_unit_test(client_that_was_not_shown_plus_is_refused_where_it_was_offered),
       cmocka_unit_test(plus_is_offered_where_a_channel_can_be_bound),
       cmocka_unit_test(rule_a4_unknown_account_has_a_salt_of_its_own),
+      cmocka_unit_test(rule_a4_unknown_account_has_its_salt_in_capitals_too),
       cmocka_unit_test(rule_a4_unknown_account_has_as_many_steps_and_the_same_work),
       cmocka_unit_test(rule_a4_unknown_account_takes_as_long_as_a_wrong_password),
       cmocka_unit_test(failures_that_are_not_forced_defer),
