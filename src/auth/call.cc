@@ -71,8 +71,14 @@ std::vector<std::string_view> Call::Secrets() const {
 
 std::string Call::Unsecret(std::string_view text) const { return WithoutSecrets(text, Secrets()); }
 
+std::string Call::Explained(std::string_view option, const Failure& failure) const {
+  Failure shown = failure;
+  shown.text = Unsecret(failure.text);
+  return Explain(option, shown);
+}
+
 signet_expanded Call::Record(std::string_view option, const Failure& failure) {
-  reason_ = Unsecret(Explain(option, failure));
+  reason_ = Explained(option, failure);
   lookup_deferred_ = lookup_deferred_ || failure.lookup_deferred;
   switch (failure.kind) {
     case FailureKind::kForced:
@@ -337,7 +343,7 @@ facts::Auth Conclude(const config::Authenticator& instance, Call& call, signet_v
     if (!identity)
       Fail(&auth, "server_set_id is not set, so that there is no identity");
     else if (!*identity)
-      Defer(&auth, call.Unsecret(Explain("server_set_id", identity->error())),
+      Defer(&auth, call.Explained("server_set_id", identity->error()),
             identity->error().lookup_deferred);
     else
       Succeed(&auth, instance, identity->value());

@@ -86,8 +86,8 @@ class Call final : public signet_call {
   }
   // Whether an expression of this run has read a certificate that is no proof of anything.
   bool ReadUnprovedCertificate() const;
-  // A failure's text without what may be a password of this exchange (rule A6).
-  std::string Unsecret(std::string_view text) const;
+  // What went wrong with an expression, without what may be a password of this exchange (A6).
+  std::string Explained(std::string_view option, const Failure& failure) const;
   // server_set_id, or what the mechanism gave where the option is not set; nullopt where
   // there is neither.
   std::optional<expand::Outcome> Identity();
@@ -95,6 +95,7 @@ class Call final : public signet_call {
  private:
   std::string_view OptionName(std::uint32_t option) const;
   std::vector<std::string_view> Secrets() const;
+  std::string Unsecret(std::string_view text) const;
   signet_expanded Record(std::string_view option, const Failure& failure);
   signet_verdict Judge(std::string_view option, const expand::Outcome& outcome,
                        expand::Truth (*truth)(std::string_view));
