@@ -12,10 +12,10 @@
 
 namespace signet::engine {
 
-// What may be used of a stack. With red zones around what lies in them, frames are some
-// three times as large.
+// What may be used of a stack. With red zones around what lies in them, and fewer values
+// that share a place, the frames of a deep expression are many times as large.
 #if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
-inline constexpr std::size_t kStackBytes = 4 * limits::kCoroutineStackBytes;
+inline constexpr std::size_t kStackBytes = 12 * limits::kCoroutineStackBytes;
 #else
 inline constexpr std::size_t kStackBytes = limits::kCoroutineStackBytes;
 #endif
