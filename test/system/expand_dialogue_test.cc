@@ -144,11 +144,16 @@ class Terminal {
     shown_.erase(0, end);
     return until;
   }
+  // A program that does not end by itself is ended, which is seen in the status.
   int Ends() {
     while (ReadSome()) {
     }
     int status = 0;
-    waitpid(pid_, &status, 0);
+    const bool by_itself = WaitUntil([&] { return waitpid(pid_, &status, WNOHANG) == pid_; });
+    if (!by_itself) {
+      kill(pid_, SIGKILL);
+      waitpid(pid_, &status, 0);
+    }
     ended_ = true;
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   }
