@@ -126,8 +126,9 @@ inline constexpr std::size_t kUpstreamReplyLineBytes = 2048;
 // Engine.
 inline constexpr std::size_t kCoroutineStackBytes = 256 * 1024;  // only touched pages cost
 inline constexpr std::size_t kCoroutineGuardBytes = 64 * 1024;   // GMP allocas up to 32 KiB a frame
-inline constexpr std::size_t kBlockingThreads = 16;  // a resolver that hangs holds one each
-inline constexpr seconds kShutdownGrace{10};         // SIGTERM: for commands under way
+inline constexpr std::size_t kBlockingThreads = 16;     // a resolver that hangs holds one each
+inline constexpr std::size_t kBlockingForAnswers = 12;  // of them, for what clients can make slow
+inline constexpr seconds kShutdownGrace{10};            // SIGTERM: for commands under way
 
 // Chain cache.
 inline constexpr std::size_t kChainCacheEntries = 10'000;

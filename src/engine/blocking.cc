@@ -1,6 +1,7 @@
 #include <pthread.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <deque>
 #include <exception>
@@ -14,17 +15,23 @@ namespace signet::engine {
 namespace {
 
 // Threads for what has no asynchronous form. They start when there is work that no idle
-// one can take, up to limits::kBlockingThreads, and then stay.
+// one can take, up to limits::kBlockingThreads, and then stay. Answers, which may take
+// long, get limits::kBlockingForAnswers of them at most.
 class BlockingPool {
  public:
-  void Add(std::function<void()> job) {
+  void Add(std::function<void()> job, bool answer) {
     std::unique_lock lock(mutex_);
-    jobs_.push_back(std::move(job));
-    if (idle_ < jobs_.size() && threads_ < limits::kBlockingThreads) StartThread();
+    (answer ? answers_ : jobs_).push_back(std::move(job));
+    if (idle_ < Ready() && threads_ < limits::kBlockingThreads) StartThread();
     work_.notify_one();
   }
 
  private:
+  // How many of those that wait could begin now.
+  std::size_t Ready() const {
+    return jobs_.size() + std::min(answers_.size(), limits::kBlockingForAnswers - answering_);
+  }
+
   // Signals are for the thread that waits for them.
   void StartThread() {
     sigset_t all, before;
@@ -39,20 +46,26 @@ class BlockingPool {
     std::unique_lock lock(mutex_);
     for (;;) {
       ++idle_;
-      work_.wait(lock, [this] { return !jobs_.empty(); });
+      work_.wait(lock, [this] { return Ready() != 0; });
       --idle_;
-      std::function<void()> job = std::move(jobs_.front());
-      jobs_.pop_front();
+      const bool answer = jobs_.empty();
+      std::deque<std::function<void()>>& from = answer ? answers_ : jobs_;
+      std::function<void()> job = std::move(from.front());
+      from.pop_front();
+      if (answer) ++answering_;
       lock.unlock();
       job();
       job = nullptr;
       lock.lock();
+      if (answer) --answering_;
+      if (Ready() > 1) work_.notify_one();  // one is for this thread
     }
   }
 
   std::mutex mutex_;
   std::condition_variable work_;
-  std::deque<std::function<void()>> jobs_;
+  std::deque<std::function<void()>> jobs_, answers_;
+  std::size_t answering_ = 0;
   std::size_t idle_ = 0;
   std::size_t threads_ = 0;
 };
@@ -63,25 +76,29 @@ BlockingPool& Pool() {
   return *pool;
 }
 
-}  // namespace
-
-void Blocking(const std::function<void()>& f) {
+void RunInPool(const std::function<void()>& f, bool answer) {
   if (!InCoroutine()) return f();
   Loop* loop = Loop::Current();
   Loop::Rep& rep = Loop::Rep::Here();
   Waiter waiter;
   waiter.task = Loop::Rep::CurrentTask();
   std::exception_ptr thrown;
-  Pool().Add([&, loop] {
+  const auto job = [&, loop] {
     try {
       f();
     } catch (...) {
       thrown = std::current_exception();
     }
     loop->Post([&] { rep.Wake(waiter, IoStatus::kOk); });
-  });
+  };
+  Pool().Add(job, answer);
   rep.Wait(waiter, Deadline::Never(), Loop::Rep::Cancel::kNo);
   if (thrown) std::rethrow_exception(thrown);
 }
+
+}  // namespace
+
+void Blocking(const std::function<void()>& f) { RunInPool(f, false); }
+void BlockingForAnswer(const std::function<void()>& f) { RunInPool(f, true); }
 
 }  // namespace signet::engine

@@ -116,6 +116,11 @@ void OnThreadStack(const std::function<void()>& f);
 // coroutine it simply runs `f`.
 void Blocking(const std::function<void()>& f);
 
+// The same for what may take long and what clients can ask for in numbers: lookups, digests
+// of passwords, names of hosts. It never has all of the threads, so that handshakes, which
+// look at files, and messages, which are stored, do not wait behind it (rule R5).
+void BlockingForAnswer(const std::function<void()>& f);
+
 // Event: one or more coroutines of one loop wait until somebody on the same loop
 // signals. Signal wakes all current waiters; it is not remembered.
 class Event {

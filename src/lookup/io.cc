@@ -167,7 +167,7 @@ std::shared_ptr<Resolution> ResolveBy(std::string_view host, Deadline deadline,
   if (!resolution->addresses.empty()) return resolution;
   resolution->why.clear();
   const bool started = engine::Loop::Current()->Spawn([resolution] {
-    engine::Blocking([&resolution] { Resolve(resolution.get(), AI_ADDRCONFIG); });
+    engine::BlockingForAnswer([&resolution] { Resolve(resolution.get(), AI_ADDRCONFIG); });
     resolution->done = true;
     resolution->changed.Signal();
   });
@@ -256,7 +256,7 @@ bool Host::Spawn(std::function<void()> body) {
   return loop->Spawn([keep = shared_from_this(), body = std::move(body)] { body(); });
 }
 
-void Host::RunBlocking(const std::function<void()>& body) { engine::Blocking(body); }
+void Host::RunBlocking(const std::function<void()>& body) { engine::BlockingForAnswer(body); }
 void Host::RunOnBigStack(const std::function<void()>& body) { engine::OnThreadStack(body); }
 signet_event* Host::MakeEvent() { return new Event; }
 

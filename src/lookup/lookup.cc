@@ -181,7 +181,7 @@ LookupAnswer PerConnection::Rep::Ask(const LookupDriver& driver,
   int found = SIGNET_LATER;
   const auto find = [&] { found = driver.abi->find(drivers::HostTable(), state, &call); };
   if (driver.blocking)
-    engine::Blocking(find);
+    engine::BlockingForAnswer(find);
   else
     find();
   told->changed = call.changed;

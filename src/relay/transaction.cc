@@ -91,7 +91,7 @@ Result<std::vector<Address>, std::string> Resolve(const Host& host) {
   if (hints.ai_flags == AI_NUMERICHOST)
     ask();
   else
-    engine::Blocking(ask);
+    engine::BlockingForAnswer(ask);
   if (error != 0) return Err{std::string(gai_strerror(error))};
   std::vector<Address> addresses;
   for (addrinfo* i = first; i != nullptr && addresses.size() < kAddressesPerHost; i = i->ai_next)

@@ -381,6 +381,30 @@ TEST(Blocking, ServesManyCoroutinesOfSeveralLoops) {
   EXPECT_EQ(finished, 400);
 }
 
+// As when a database is locked: what waits for it is more than there are threads.
+TEST(RuleR5, WhatIsShortDoesNotWaitBehindAnswers) {
+  constexpr std::size_t kAnswers = 3 * limits::kBlockingThreads;
+  std::atomic<bool> unlocked{false};
+  std::atomic<std::size_t> begun{0}, answered{0};
+  InLoop([&] {
+    for (std::size_t i = 0; i < kAnswers; ++i) {
+      Spawn([&] {
+        BlockingForAnswer([&] {
+          ++begun;
+          while (!unlocked) std::this_thread::sleep_for(milliseconds(1));
+        });
+        ++answered;
+      });
+    }
+    while (begun < limits::kBlockingForAnswers) SleepUntil(Deadline::After(milliseconds(1)));
+    for (int i = 0; i < 20; ++i) Blocking([&] { EXPECT_EQ(answered, 0u); });
+    EXPECT_EQ(begun, limits::kBlockingForAnswers);
+    unlocked = true;
+  });
+  EXPECT_EQ(begun, kAnswers);
+  EXPECT_EQ(answered, kAnswers);
+}
+
 TEST(Blocking, EndsEvenWhereTheLoopIsStopped) {
   bool ran = false;
   InLoop([&] {
