@@ -68,7 +68,9 @@ std::int64_t SessionServices::NowMicroseconds() {
       .count();
 }
 
-void SessionServices::RunBlocking(const std::function<void()>& work) { engine::BlockingForAnswer(work); }
+void SessionServices::RunBlocking(const std::function<void()>& work) {
+  engine::BlockingForAnswer(work);
+}
 
 expand::Budget SessionServices::TakeBudget() const {
   expand::Budget budget;
