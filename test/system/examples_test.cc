@@ -541,6 +541,12 @@ TEST_F(Examples, PasswordsAndCertificates) {
   ExpectRefused({Program::kMsmtp, "", alice}, "show a certificate or log in first",
                 "rejected MAIL");
 
+  // Nobody acts for another.
+  SmtpClient proxy = Client("");
+  EXPECT_THAT(proxy.Say("AUTH PLAIN " + EncodeBase64(std::string(
+                                            "alice@example.org\0bob@example.org\0bob's word", 44))),
+              StartsWith("535"));
+
   // In clear nobody is asked for a password; a password does not open everything.
   SmtpClient clear(example_->starttls_port());
   EXPECT_THAT(clear.Say("EHLO client.example.org"), Not(HasSubstr("AUTH")));
