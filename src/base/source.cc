@@ -136,10 +136,11 @@ constexpr std::size_t kShownBefore = 100, kShownBehind = 200;
 // Whether a line may be cut in front of this octet: not within a character.
 bool BeginsCharacter(char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }
 
-// The line and a caret line. Tabs are kept in the caret line so that carets line up;
-// other control octets of the line are shown as '?'.
+// The line and a caret line; nothing for the empty span at a text's start, which is about the
+// text as a whole: its first line has nothing to do with it, and may hold a secret. Tabs are kept
+// in the caret line so that carets line up; other control octets of the line are shown as '?'.
 std::string Excerpt(SourceSpan span) {
-  if (span.text == nullptr) return {};
+  if (span.text == nullptr || (span.begin == 0 && span.end == 0)) return {};
   SourceLocation where = span.text->Locate(span);
   std::string_view text = where.line_text;
   const std::size_t column = std::min<std::size_t>(where.column - 1, text.size());

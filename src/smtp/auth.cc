@@ -228,6 +228,20 @@ End RunExternal(Dialogue& dialogue, Initial initial) {
        ""});
 }
 
+bool SourceHasFailedTooOften(Dialogue& dialogue) {
+  return dialogue.context.auth_failures != nullptr &&
+         dialogue.context.auth_failures->TooMany(dialogue.session().connection.client_ip,
+                                                 std::chrono::steady_clock::now());
+}
+
+Answer RefuseSource(Dialogue& dialogue) {
+  dialogue.context.log->MainAndReject(
+      DroppedLine(dialogue.session(), dialogue.selector,
+                  "too many authentication failures from this address lately"));
+  dialogue.ending = "closed after failed authentication";
+  return MakeClosingReply(421, "4.7.0", "Too many authentication failures, please try later");
+}
+
 End RunMechanism(Dialogue& dialogue, const config::Authenticator& instance, Initial initial) {
   if (initial.response && !instance.driver->initial) {
     explicit_bzero(initial.response->data(), initial.response->size());
@@ -246,6 +260,10 @@ End RunMechanism(Dialogue& dialogue, const config::Authenticator& instance, Init
     }
     response = Ask(dialogue, step.challenge, &end);
     if (!response) return end;
+    // Many exchanges of one source may have begun together, before any of them failed.
+    if (!SourceHasFailedTooOften(dialogue)) continue;
+    explicit_bzero(response->data(), response->size());
+    return {RefuseSource(dialogue), false};
   }
 }
 
@@ -267,20 +285,6 @@ void CountFailure(Dialogue& dialogue, Answer* answer) {
   answer->reply->lines.emplace_back("Too many authentication failures");
   answer->ends = true;
   dialogue.ending = "closed after failed authentication";
-}
-
-bool SourceHasFailedTooOften(Dialogue& dialogue) {
-  return dialogue.context.auth_failures != nullptr &&
-         dialogue.context.auth_failures->TooMany(dialogue.session().connection.client_ip,
-                                                 std::chrono::steady_clock::now());
-}
-
-Answer RefuseSource(Dialogue& dialogue) {
-  dialogue.context.log->MainAndReject(
-      DroppedLine(dialogue.session(), dialogue.selector,
-                  "too many authentication failures from this address lately"));
-  dialogue.ending = "closed after failed authentication";
-  return MakeClosingReply(421, "4.7.0", "Too many authentication failures, please try later");
 }
 
 bool IsMechanismName(std::string_view name) {

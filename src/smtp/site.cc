@@ -1,5 +1,7 @@
 #include "src/smtp/site.h"
 
+#include <sys/stat.h>
+
 #include <utility>
 
 #include "expand/expand.h"
@@ -91,6 +93,21 @@ SourceSpan PlaceOfTrouble(const config::Config& config, const Sources& sources,
   return place;
 }
 
+// Whoever may write the authorities says who may authenticate (rule C4).
+void WarnOfWritable(const config::Main& main, const Sources& sources, Diagnostics* diagnostics) {
+  struct stat info {};
+  const std::string& path = sources.verify_file;
+  if (path.empty() || ::stat(path.c_str(), &info) != 0) return;
+  if ((info.st_mode & (S_IWGRP | S_IWOTH)) == 0) return;
+  diagnostics->push_back(
+      {Severity::kWarning,
+       main.tls_verify_certificates.span,
+       "group or others may write \"" + path + "\", and so say whose certificates verify",
+       {},
+       {},
+       code::kFileMode});
+}
+
 // Makes the policy that the options mean, so that a key that doesn't fit its certificate is
 // a mistake of the configuration and not of the first client.
 void LoadPolicy(Site& site, Diagnostics* diagnostics) {
@@ -116,6 +133,7 @@ void LoadPolicy(Site& site, Diagnostics* diagnostics) {
           {Severity::kError, PlaceOfTrouble(*site.config, sources, complaint), complaint, "", {}});
     return;
   }
+  WarnOfWritable(main, sources, diagnostics);
   if (!sources.verify_file.empty() &&
       policy.value()->Current(false, [](auto, auto) {})->trust()->anchors() == 0)
     diagnostics->push_back(

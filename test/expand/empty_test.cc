@@ -57,7 +57,9 @@ TEST(FindEmpty, SaysWhereAnIdentityMayBeEmpty) {
     ASSERT_TRUE(asks && gives) << c.condition << " " << c.id;
     std::optional<SourceSpan> place = FindEmpty(*gives, *asks);
     EXPECT_EQ(place.has_value(), c.place != nullptr) << c.condition << " " << c.id;
-    if (place && c.place) EXPECT_EQ(place->view(), c.place) << c.condition << " " << c.id;
+    if (place && c.place) {
+      EXPECT_EQ(place->view(), c.place) << c.condition << " " << c.id;
+    }
   }
 }
 

@@ -111,13 +111,15 @@ TEST_F(CheckVerb, ModeOfAFileIsAWarningThatItsFirstLineSilences) {
   std::filesystem::permissions(
       Write("open.inc", "# signet: allow file-mode\nprimary_hostname = a.example\n"),
       std::filesystem::perms(0666));
-  std::filesystem::permissions(Write("wide.inc", "\n"), std::filesystem::perms(0666));
+  std::filesystem::permissions(Write("wide.inc", "SECRET = sesame\n"),
+                               std::filesystem::perms(0666));
   Printed run = Check(".include open.inc\n.include wide.inc\n");
   EXPECT_EQ(run.err.find("open.inc:1:1: warning"), std::string::npos) << run.err;
   EXPECT_NE(run.err.find("wide.inc:1:1: warning: group or others may write this configuration "
                          "file (mode 0666) [file-mode]"),
             std::string::npos)
       << run.err;
+  EXPECT_EQ(run.err.find("sesame"), std::string::npos) << run.err;
 }
 
 TEST_F(CheckVerb, FilesThatTheConfigurationNamesAreRead) {

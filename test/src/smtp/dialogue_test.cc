@@ -16,6 +16,7 @@
 //   S. pattern            any lines up to and with this one
 //   E:                    the server ends the connection
 //   X:                    the client ends the connection
+//   F: N                  N attempts to authenticate fail elsewhere from the same address
 //   L: pattern            afterwards: some line of the main log;  R: of the reject log
 //   L! pattern            afterwards: no line of the main log
 //   M: text               afterwards: all lines the upstream has got of accepted messages
@@ -57,7 +58,7 @@ void PrintTo(const Case& c, std::ostream* out) { *out << c.file << ".smtp: " << 
 
 std::string KindOf(const std::string& line) {
   for (const char* kind : {"C:", "c:", "T:", "T!", "t:", "S:", "S.", "E:", "X:", "L:", "L!",
-                           "R:", "M:", "! ", "> ", "C*", "S*"})
+                           "R:", "M:", "F:", "! ", "> ", "C*", "S*"})
     if (line.starts_with(kind)) return kind;
   return "";
 }
@@ -385,6 +386,7 @@ class SessionTest : public ::testing::Test {
     SessionContext context;
     context.log = log_.get();
     context.shutting_down = &shutting_down_;
+    context.auth_failures = &failures_;
     context.begin = [this](const facts::Session& session, const relay::TransactionOptions&) {
       return std::make_unique<FakeTransaction>(script_, session);
     };
@@ -405,6 +407,9 @@ class SessionTest : public ::testing::Test {
       if (step.kind == "c:") sending += Unescape(step.text);
       if (step.kind == "C:" || step.kind == "c:") continue;
       if (!sending.empty()) client.Send(std::exchange(sending, ""));
+      if (step.kind == "F:")
+        for (int i = std::stoi(step.text); i > 0; --i)
+          failures_.Add("192.0.2.1", std::chrono::steady_clock::now());
       if (step.kind == "S:") {
         const std::optional<std::string> line = client.ReadLine();
         ASSERT_TRUE(line) << place << "expected \"" << step.text << "\", the server says nothing";
@@ -508,6 +513,7 @@ class SessionTest : public ::testing::Test {
   fs::path directory_;
   std::unique_ptr<Log> log_;
   std::unique_ptr<drivers::Registry> registry_;
+  auth::Failures failures_;
   UpstreamScript script_;
   std::atomic<bool> shutting_down_{false};
   bool tls_on_connect_ = false;

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <map>
 #include <string>
 
@@ -75,6 +76,25 @@ constexpr std::string_view kGood =
     "tls_certificate = @one.pem\n"
     "tls_privatekey = @one.key\n"
     "tls_verify_certificates = @ca.pem\n";
+
+TEST_F(SiteTest, RuleC4AuthoritiesThatOthersMayWriteAreWarnedAbout) {
+  const std::string text =
+      "tls_certificate = @one.pem\ntls_privatekey = @one.key\n"
+      "tls_try_verify_hosts = *\ntls_verify_certificates = @ca.pem\n";
+  const auto warned = [&] {
+    const LoadedSite loaded = Load(text);
+    return std::any_of(loaded.loaded.diagnostics.begin(), loaded.loaded.diagnostics.end(),
+                       [](const Diagnostic& d) {
+                         return d.code == "file-mode" &&
+                                d.message.find("whose certificates verify") != std::string::npos;
+                       });
+  };
+  for (const auto& [mode, expected] :
+       {std::pair{0644, false}, std::pair{0664, true}, std::pair{0646, true}}) {
+    ASSERT_EQ(::chmod(Path("ca.pem").c_str(), mode), 0);
+    EXPECT_EQ(warned(), expected) << std::oct << mode;
+  }
+}
 
 TEST_F(SiteTest, AGoodConfigurationHasItsPolicyReady) {
   const LoadedSite loaded = Load(std::string(kGood));
