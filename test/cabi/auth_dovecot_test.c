@@ -109,12 +109,13 @@ static enum signet_verdict step(struct signet_call* call, void** state, const ch
 
 static void end(void* state) { signet_driver_dovecot()->auths[0]->end(&host, state); }
 
-/* One exchange with an initial response, to its end. */
+/* One exchange by PLAIN with an initial response, to its end. */
+static const struct signet_text kPlain = {"\0ann\0pw", 7};
 static enum signet_verdict run(struct signet_call* call, const char* script) {
   void* state = NULL;
   enum signet_verdict verdict;
   peer.script = script;
-  verdict = step(call, &state, "x");
+  verdict = signet_driver_dovecot()->auths[0]->step(&host, call, &state, kPlain);
   end(state);
   return verdict;
 }
@@ -145,7 +146,7 @@ static void an_account_that_dovecot_accepts_is_auth_1(void** state) {
   assert_int_equal(call.vars_set_when_checked, 1);
   assert_string_equal(written(),
                       "VERSION\t1\t0\nCPID\t\nAUTH\t1\tPLAIN\tservice=smtp\trip=\tlip=\t"
-                      "nologin\tresp=eA==\n");
+                      "nologin\tresp=AGFubgBwdw==\n");
   assert_string_equal(peer.path, "/run/dovecot/auth-client");
   assert_int_equal(peer.open, 0);
 }
