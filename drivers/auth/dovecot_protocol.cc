@@ -1,5 +1,7 @@
 #include "drivers/auth/dovecot_protocol.h"
 
+#include <signet/driver_cpp.h>
+
 #include <algorithm>
 
 namespace signet::dovecot {
@@ -22,13 +24,6 @@ bool EqualsIgnoreCase(std::string_view a, std::string_view b) {
   for (std::size_t i = 0; i < a.size(); ++i)
     if (lower(a[i]) != lower(b[i])) return false;
   return true;
-}
-
-int Sextet(char c) {
-  if (c >= 'A' && c <= 'Z') return c - 'A';
-  if (c >= 'a' && c <= 'z') return c - 'a' + 26;
-  if (c >= '0' && c <= '9') return c - '0' + 52;
-  return c == '+' ? 62 : c == '/' ? 63 : -1;
 }
 
 void ReadParameters(std::string_view line, Reply* reply) {
@@ -69,7 +64,10 @@ std::string ReadReply(std::string_view line, Reply* reply) {
   if (TakeField(&line) != "1") return "authentication socket connection id mismatch";
   if (word == "CONT") {
     reply->kind = Reply::kContinue;
-    return DecodeBase64(TakeField(&line), &reply->challenge) ? "" : kProtocolError;
+    auto challenge = driver::DecodeBase64(TakeField(&line));
+    if (!challenge) return kProtocolError;
+    reply->challenge = std::move(*challenge);
+    return "";
   }
   ReadParameters(line, reply);
   reply->kind = word == "OK" ? Reply::kAccepted : Reply::kRefused;
@@ -90,49 +88,12 @@ std::string Request(std::string_view mechanism, const Facts& facts,
   line += "\trip=" + Escape(facts.client_ip) + "\tlip=" + Escape(facts.local_ip) + "\tnologin";
   // An empty response is "="; nothing behind "resp=" would be none.
   if (response != nullptr)
-    line += "\tresp=" + (response->empty() ? std::string("=") : EncodeBase64(*response));
+    line += "\tresp=" + (response->empty() ? std::string("=") : driver::EncodeBase64(*response));
   return line + '\n';
 }
 
 std::string Continuation(std::string_view response) {
-  return "CONT\t1\t" + EncodeBase64(response) + '\n';
-}
-
-std::string EncodeBase64(std::string_view octets) {
-  constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string text;
-  text.reserve((octets.size() + 2) / 3 * 4);
-  const auto octet = [&](std::size_t i) {
-    return i < octets.size() ? static_cast<unsigned char>(octets[i]) : 0u;
-  };
-  for (std::size_t i = 0; i < octets.size(); i += 3) {
-    const unsigned group = octet(i) << 16 | octet(i + 1) << 8 | octet(i + 2);
-    text += kDigits[group >> 18];
-    text += kDigits[group >> 12 & 63];
-    text += i + 1 < octets.size() ? kDigits[group >> 6 & 63] : '=';
-    text += i + 2 < octets.size() ? kDigits[group & 63] : '=';
-  }
-  return text;
-}
-
-bool DecodeBase64(std::string_view text, std::string* octets) {
-  if (text.size() % 4 != 0) return false;
-  std::size_t padding = 0;
-  while (padding < 2 && text.ends_with('=')) {
-    text.remove_suffix(1);
-    ++padding;
-  }
-  unsigned bits = 0, count = 0;
-  for (const char c : text) {
-    const int sextet = Sextet(c);
-    if (sextet < 0) return false;
-    bits = (bits << 6 | static_cast<unsigned>(sextet)) & 0xffff;
-    count += 6;
-    if (count < 8) continue;
-    count -= 8;
-    octets->push_back(static_cast<char>(bits >> count & 0xff));
-  }
-  return true;
+  return "CONT\t1\t" + driver::EncodeBase64(response) + '\n';
 }
 
 std::string Escape(std::string_view text) {

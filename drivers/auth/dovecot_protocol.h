@@ -67,10 +67,6 @@ std::string Request(std::string_view mechanism, const Facts& facts,
                     const std::string_view* response);
 std::string Continuation(std::string_view response);
 
-std::string EncodeBase64(std::string_view octets);
-// False where it is not base64, with its padding.
-bool DecodeBase64(std::string_view text, std::string* octets);
-
 // TAB, LF, CR, NUL and the escape itself, as Dovecot writes them in a field.
 std::string Escape(std::string_view text);
 std::string Unescape(std::string_view text);

@@ -169,7 +169,7 @@ signet_verdict Begin(const signet_host* host, signet_call* call, Exchange* excha
   if (read != SIGNET_ACCEPT) return read;
   const std::string ours = Random(kNonceSize);
   if (ours.empty()) return Say(host, call, SIGNET_DEFER, "no nonce could be made");
-  exchange->nonce = std::string(first.nonce) + Base64(ours);
+  exchange->nonce = std::string(first.nonce) + EncodeBase64(ours);
   exchange->bare = first.bare;
   exchange->server_first =
       ServerFirst(exchange->nonce, exchange->keys.salt, exchange->keys.iterations);

@@ -32,7 +32,7 @@ std::string_view ReadIterations(std::string_view text, std::uint32_t* iterations
 }
 
 std::string_view ReadKey(std::string_view text, std::string* key) {
-  auto octets = FromBase64(text);
+  auto octets = driver::DecodeBase64(text);
   if (!octets || octets->size() != kSha256Size) return "a key is not 32 octets in base64";
   *key = std::move(*octets);
   return "";
@@ -45,7 +45,7 @@ std::string_view ReadFields(std::string_view rest, std::string_view separators, 
   const auto stored = salt ? TakeUpTo(separators[2], &rest) : std::nullopt;
   if (!stored) return "fewer than four fields";
   if (const auto why = ReadIterations(*iterations, &keys->iterations); !why.empty()) return why;
-  auto salted = FromBase64(*salt);
+  auto salted = driver::DecodeBase64(*salt);
   if (!salted || salted->empty() || salted->size() > kSaltMaxBytes)
     return "the salt is no base64, or none";
   keys->salt = std::move(*salted);
@@ -95,7 +95,7 @@ bool Proves(const ScramKeys& keys, std::string_view auth_message, std::string_vi
 }
 
 std::string ServerFinal(const ScramKeys& keys, std::string_view auth_message) {
-  return "v=" + Base64(HmacSha256(keys.server_key, auth_message));
+  return "v=" + driver::EncodeBase64(HmacSha256(keys.server_key, auth_message));
 }
 
 }  // namespace signet::auth_drivers

@@ -1,18 +1,13 @@
 #include "drivers/auth/scram_messages.h"
 
+#include <signet/driver_cpp.h>
+
 #include <algorithm>
 
 namespace signet::auth_drivers {
 namespace {
 
-constexpr char kAlphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 constexpr std::size_t kNameMaxBytes = 512;
-
-int ValueOf(char c) {
-  const std::string_view alphabet(kAlphabet, 64);
-  const std::size_t at = alphabet.find(c);
-  return at == std::string_view::npos ? -1 : static_cast<int>(at);
-}
 
 // Takes what stands before the next comma, and the comma; nullopt at the end.
 std::optional<std::string_view> TakePart(std::string_view* rest) {
@@ -113,12 +108,12 @@ std::string_view ReadClientFinal(std::string_view message, ClientFinal* read) {
   const std::size_t proof = message.rfind(",p=");
   if (proof == std::string_view::npos) return "no proof";
   read->without_proof = message.substr(0, proof);
-  auto octets = FromBase64(message.substr(proof + 3));
+  auto octets = driver::DecodeBase64(message.substr(proof + 3));
   if (!octets) return "a proof that is no base64";
   read->proof = std::move(*octets);
   std::string_view rest = read->without_proof;
   const auto binding = TakeAttribute('c', &rest);
-  auto bound = binding ? FromBase64(*binding) : std::nullopt;
+  auto bound = binding ? driver::DecodeBase64(*binding) : std::nullopt;
   if (!bound) return "no channel binding";
   read->binding = std::move(*bound);
   const auto nonce = TakeAttribute('r', &rest);
@@ -128,41 +123,8 @@ std::string_view ReadClientFinal(std::string_view message, ClientFinal* read) {
 }
 
 std::string ServerFirst(std::string_view nonce, std::string_view salt, std::uint32_t iterations) {
-  return "r=" + std::string(nonce) + ",s=" + Base64(salt) + ",i=" + std::to_string(iterations);
-}
-
-std::string Base64(std::string_view octets) {
-  std::string text;
-  for (std::size_t i = 0; i < octets.size(); i += 3) {
-    const std::string_view group = octets.substr(i, 3);
-    std::uint32_t bits = 0;
-    for (std::size_t j = 0; j < 3; ++j)
-      bits = bits << 8 | (j < group.size() ? static_cast<unsigned char>(group[j]) : 0u);
-    for (std::size_t j = 0; j < 4; ++j)
-      text += j <= group.size() ? kAlphabet[bits >> (18 - 6 * j) & 63] : '=';
-  }
-  return text;
-}
-
-std::optional<std::string> FromBase64(std::string_view text) {
-  if (text.size() % 4 != 0) return std::nullopt;
-  std::size_t padding = 0;
-  while (padding < 2 && padding < text.size() && text[text.size() - 1 - padding] == '=') ++padding;
-  text.remove_suffix(padding);
-  std::string octets;
-  std::uint32_t bits = 0;
-  int held = 0;  // bits that are not in `octets` yet
-  for (const char c : text) {
-    const int value = ValueOf(c);
-    if (value < 0) return std::nullopt;
-    bits = bits << 6 | static_cast<std::uint32_t>(value);
-    held += 6;
-    if (held < 8) continue;
-    held -= 8;
-    octets += static_cast<char>(bits >> held & 255);
-  }
-  if ((bits & ((1u << held) - 1)) != 0) return std::nullopt;
-  return octets;
+  return "r=" + std::string(nonce) + ",s=" + driver::EncodeBase64(salt) +
+         ",i=" + std::to_string(iterations);
 }
 
 }  // namespace signet::auth_drivers

@@ -42,9 +42,5 @@ struct ClientFinal {
 // r=nonce,s=salt,i=iterations
 std::string ServerFirst(std::string_view nonce, std::string_view salt, std::uint32_t iterations);
 
-// Strict: no white space, padding where it belongs, no bits behind the last octet.
-std::string Base64(std::string_view octets);
-std::optional<std::string> FromBase64(std::string_view text);
-
 }  // namespace signet::auth_drivers
 #endif

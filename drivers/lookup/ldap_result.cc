@@ -1,5 +1,6 @@
 #include "drivers/lookup/ldap_result.h"
 
+#include <signet/driver_cpp.h>
 #include <strings.h>
 
 namespace signet::ldap {
@@ -17,20 +18,6 @@ bool IsBinary(std::string_view name) {
       return true;
   }
   return false;
-}
-
-std::string Base64(std::string_view octets) {
-  constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  out.reserve((octets.size() + 2) / 3 * 4);
-  for (std::size_t i = 0; i < octets.size(); i += 3) {
-    unsigned bits = 0;
-    for (std::size_t k = i; k < i + 3; ++k)
-      bits = bits << 8 | (k < octets.size() ? static_cast<unsigned char>(octets[k]) : 0u);
-    for (unsigned k = 0; k < 4; ++k)
-      out += i + k > octets.size() ? '=' : kDigits[bits >> (18 - 6 * k) & 63];
-  }
-  return out;
 }
 
 void AppendDoubled(std::string* out, std::string_view value) {
@@ -58,7 +45,7 @@ void AppendPlain(std::string* out, const Entry& entry) {
       if (!first) out->push_back(',');
       first = false;
       if (IsBinary(attribute.name))
-        *out += Base64(value);
+        *out += signet::driver::EncodeBase64(value);
       else
         AppendDoubled(out, value);
     }
@@ -76,7 +63,7 @@ void AppendPairs(std::string* out, const Entry& entry) {
       if (!first_value) out->push_back(',');
       first_value = false;
       if (IsBinary(attribute.name))
-        *out += Base64(value);
+        *out += signet::driver::EncodeBase64(value);
       else
         AppendQuoted(out, value);
     }

@@ -117,23 +117,6 @@ bool DecodePercent(std::string_view text, std::string* octets) {
   return true;
 }
 
-std::string EncodeBase64(std::string_view octets) {
-  constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string text;
-  text.reserve((octets.size() + 2) / 3 * 4);
-  const auto octet = [&](std::size_t i) {
-    return i < octets.size() ? static_cast<unsigned char>(octets[i]) : 0u;
-  };
-  for (std::size_t i = 0; i < octets.size(); i += 3) {
-    const unsigned group = octet(i) << 16 | octet(i + 1) << 8 | octet(i + 2);
-    text += kDigits[group >> 18];
-    text += kDigits[group >> 12 & 63];
-    text += i + 1 < octets.size() ? kDigits[group >> 6 & 63] : '=';
-    text += i + 2 < octets.size() ? kDigits[group & 63] : '=';
-  }
-  return text;
-}
-
 bool ReadHostPort(std::string_view text, std::uint16_t port, std::string* host,
                   std::uint16_t* number) {
   std::string_view rest;

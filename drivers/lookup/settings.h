@@ -46,8 +46,6 @@ std::string EncodePercent(std::string_view octets);
 // False where a percent sign has no two hexadecimal digits behind it.
 bool DecodePercent(std::string_view text, std::string* octets);
 
-std::string EncodeBase64(std::string_view octets);
-
 // HOST, HOST:PORT or [ADDRESS]:PORT; the port is `port` where there is none. False where it
 // is none of these.
 bool ReadHostPort(std::string_view text, std::uint16_t port, std::string* host,

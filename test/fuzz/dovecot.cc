@@ -2,7 +2,9 @@
 // answer names an account, and what we write is always one line that reads back.
 #include "drivers/auth/dovecot_protocol.h"
 
+#include <signet/driver_cpp.h>
 #include <algorithm>
+
 #include <cstdint>
 #include <cstdlib>
 #include <string>
@@ -44,8 +46,7 @@ void Write(std::string_view octets) {
   Check(std::count(line.begin(), line.end(), '\t') == 7);
   const std::string more = Continuation(octets);
   Check(more.find('\n') == more.size() - 1);
-  std::string back;
-  Check(DecodeBase64(EncodeBase64(octets), &back) && back == octets);
+  Check(signet::driver::DecodeBase64(signet::driver::EncodeBase64(octets)) == octets);
   Check(Unescape(Escape(octets)) == octets);
   Check(Escape(octets).find_first_of(std::string_view("\0\t\r\n", 4)) == std::string::npos);
 }

@@ -1,4 +1,6 @@
 // Any octets as messages of SCRAM, and as what is kept of a password.
+#include <signet/driver_cpp.h>
+
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>
@@ -26,8 +28,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   ClientFinal last;
   if (ReadClientFinal(text, &last).empty())
-    Check(std::string(last.without_proof) + ",p=" + Base64(last.proof) == text);
-  if (const auto octets = FromBase64(text)) Check(Base64(*octets) == text);
+    Check(std::string(last.without_proof) + ",p=" + signet::driver::EncodeBase64(last.proof) ==
+          text);
+  if (const auto octets = signet::driver::DecodeBase64(text))
+    Check(signet::driver::EncodeBase64(*octets) == text);
   ScramKeys keys;
   if (ReadStored(text, &keys).empty()) {
     Check(LooksStored(text));

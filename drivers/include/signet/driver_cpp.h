@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -119,6 +120,47 @@ inline bool SameSecret(std::string_view a, std::string_view b) {
   for (std::size_t i = 0; i < a.size(); ++i)
     different = static_cast<unsigned char>(different | (a[i] ^ b[i]));
   return different == 0;
+}
+
+// RFC 4648 section 4, padded, on one line.
+inline constexpr char kBase64Digits[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+inline std::string EncodeBase64(std::string_view octets) {
+  std::string text;
+  text.reserve((octets.size() + 2) / 3 * 4);
+  const auto octet = [&](std::size_t i) {
+    return i < octets.size() ? static_cast<unsigned char>(octets[i]) : 0u;
+  };
+  for (std::size_t i = 0; i < octets.size(); i += 3) {
+    const unsigned group = octet(i) << 16 | octet(i + 1) << 8 | octet(i + 2);
+    text += kBase64Digits[group >> 18];
+    text += kBase64Digits[group >> 12 & 63];
+    text += i + 1 < octets.size() ? kBase64Digits[group >> 6 & 63] : '=';
+    text += i + 2 < octets.size() ? kBase64Digits[group & 63] : '=';
+  }
+  return text;
+}
+// Strict: nullopt where padding is missing, for other characters, and where bits that the
+// padding drops are set.
+inline std::optional<std::string> DecodeBase64(std::string_view text) {
+  if (text.size() % 4 != 0) return std::nullopt;
+  std::size_t padding = 0;
+  while (padding < 2 && padding < text.size() && text[text.size() - 1 - padding] == '=') ++padding;
+  text.remove_suffix(padding);
+  const std::string_view digits(kBase64Digits, 64);
+  std::string octets;
+  unsigned bits = 0, held = 0;  // `held` bits of `bits` are not in `octets` yet
+  for (const char c : text) {
+    const std::size_t value = digits.find(c);
+    if (value == std::string_view::npos) return std::nullopt;
+    bits = (bits << 6 | static_cast<unsigned>(value)) & 0xffff;
+    held += 6;
+    if (held < 8) continue;
+    held -= 8;
+    octets += static_cast<char>(bits >> held & 0xff);
+  }
+  if ((bits & ((1u << held) - 1)) != 0) return std::nullopt;
+  return octets;
 }
 
 // What an expansion that gave nothing means to an authenticator.

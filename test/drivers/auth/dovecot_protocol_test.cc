@@ -1,3 +1,5 @@
+#include <signet/driver_cpp.h>
+
 #include "drivers/auth/dovecot_protocol.h"
 
 #include <gtest/gtest.h>
@@ -17,13 +19,12 @@ TEST(DovecotProtocol, FieldsAreEscapedAndComeBack) {
 }
 
 TEST(DovecotProtocol, Base64IsStrict) {
-  std::string octets;
-  EXPECT_TRUE(DecodeBase64("", &octets));
-  EXPECT_TRUE(DecodeBase64("AGFubgBzZXNhbWU=", &octets));
-  EXPECT_EQ(octets, std::string("\0ann\0sesame", 11));
-  EXPECT_EQ(EncodeBase64(octets), "AGFubgBzZXNhbWU=");
+  const std::string octets("\0ann\0sesame", 11);
+  EXPECT_EQ(driver::DecodeBase64(""), "");
+  EXPECT_EQ(driver::DecodeBase64("AGFubgBzZXNhbWU="), octets);
+  EXPECT_EQ(driver::EncodeBase64(octets), "AGFubgBzZXNhbWU=");
   for (const char* bad : {"a", "ab", "abc", "ab=c", "a===", "====", "ab c", "abcd=", "ab\n="})
-    EXPECT_FALSE(DecodeBase64(bad, &octets)) << bad;
+    EXPECT_EQ(driver::DecodeBase64(bad), std::nullopt) << bad;
 }
 
 TEST(DovecotProtocol, ARequestIsOneLine) {

@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <signet/driver_cpp.h>
 
 #include "drivers/auth/hash.h"
 #include "drivers/auth/scram_keys.h"
@@ -25,7 +26,7 @@ TEST(Scram, Rfc7677Example) {
   EXPECT_EQ(first.bare, "n=user,r=rOprNGfwEbeRWgbNEkqO");
   ScramKeys keys;
   keys.iterations = 4096;
-  keys.salt = FromBase64("W22ZaJ0SNY7soEsUEjb6gQ==").value();
+  keys.salt = driver::DecodeBase64("W22ZaJ0SNY7soEsUEjb6gQ==").value();
   ASSERT_TRUE(Derive("pencil", &keys));
   const std::string nonce = std::string(first.nonce) + "%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0";
   const std::string server_first = ServerFirst(nonce, keys.salt, keys.iterations);
@@ -47,10 +48,11 @@ TEST(Scram, Rfc7677Example) {
 std::string Stored(const std::string& begin, const std::string& separators) {
   ScramKeys keys;
   keys.iterations = 4096;
-  keys.salt = FromBase64("W22ZaJ0SNY7soEsUEjb6gQ==").value();
+  keys.salt = driver::DecodeBase64("W22ZaJ0SNY7soEsUEjb6gQ==").value();
   EXPECT_TRUE(Derive("pencil", &keys));
-  return begin + "4096" + separators[0] + Base64(keys.salt) + separators[1] +
-         Base64(keys.stored_key) + separators[2] + Base64(keys.server_key);
+  return begin + "4096" + separators[0] + driver::EncodeBase64(keys.salt) + separators[1] +
+         driver::EncodeBase64(keys.stored_key) + separators[2] +
+         driver::EncodeBase64(keys.server_key);
 }
 
 TEST(Scram, StoredFormsOfDovecotAndRfc5803AreTheSameKeys) {
@@ -158,11 +160,11 @@ TEST(Scram, BadFinalMessages) {
 
 TEST(Scram, Base64IsStrict) {
   for (const std::string& octets : {""s, "f"s, "fo"s, "foo"s, "foob"s, "\0\xff\x80"s})
-    EXPECT_EQ(FromBase64(Base64(octets)), octets);
-  EXPECT_EQ(Base64("foob"), "Zm9vYg==");
+    EXPECT_EQ(driver::DecodeBase64(driver::EncodeBase64(octets)), octets);
+  EXPECT_EQ(driver::EncodeBase64("foob"), "Zm9vYg==");
   for (const std::string& text : {"A"s, "AA"s, "AAA"s, "AAA=="s, "=AAA"s, "===="s, "A==="s, "AA=A"s,
                                   "AB=="s, "AAB="s, "AA A"s, "AA\n="s, "AA_-"s})
-    EXPECT_EQ(FromBase64(text), std::nullopt) << text;
+    EXPECT_EQ(driver::DecodeBase64(text), std::nullopt) << text;
 }
 
 }  // namespace
