@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <functional>
 #include <future>
 #include <thread>
@@ -758,7 +759,7 @@ TEST(TlsStream, ReadsHaveADeadline) {
 
 TEST(TlsStream, WritesHaveADeadline) {
   Place place;
-  engine::IoStatus status = engine::IoStatus::kOk;
+  std::atomic<engine::IoStatus> status = engine::IoStatus::kOk;  // of two threads
   Meet(
       place.Policy(), ClientCertificate::kRequest,
       [&](int fd) {
