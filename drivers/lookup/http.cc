@@ -327,14 +327,6 @@ void* Open(const signet_host* host, signet_worker* worker) noexcept {
 }
 void Close(const signet_host*, void* state) noexcept { delete static_cast<State*>(state); }
 
-int Quote(uint32_t, signet_text option, signet_text text,
-          void (*add)(void* context, signet_text piece), void* context) noexcept {
-  if (option.size != 0) return 0;
-  const std::string quoted = signet::driver::EncodePercent(View(text));
-  add(context, Text(quoted));
-  return 1;
-}
-
 // clang-format off
 const signet_option kOptions[] = {
     {SIGNET_TEXT("http_ca_cert_file"), SIGNET_OPTION_TEXT, 0, {}, {},
@@ -365,7 +357,7 @@ constexpr signet_lookup_driver MakeDriver() {
   driver.open = Open;
   driver.close = Close;
   driver.authenticate = Authenticate;
-  driver.quote = Quote;
+  driver.quote = signet::driver::QuotePercent;
   return driver;
 }
 const signet_lookup_driver kDriver = MakeDriver();

@@ -1,6 +1,7 @@
 #include "drivers/lookup/settings.h"
 
 #include <arpa/inet.h>
+#include <signet/driver_cpp.h>
 #include <string.h>
 
 #include <algorithm>
@@ -99,6 +100,14 @@ std::string EncodePercent(std::string_view octets) {
     text += kDigits[octet & 15];
   }
   return text;
+}
+
+int QuotePercent(std::uint32_t, signet_text option, signet_text text,
+                 void (*add)(void* context, signet_text piece), void* context) noexcept {
+  if (option.size != 0) return 0;
+  const std::string quoted = EncodePercent(View(text));
+  add(context, Text(quoted));
+  return 1;
 }
 
 bool DecodePercent(std::string_view text, std::string* octets) {

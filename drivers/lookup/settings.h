@@ -1,6 +1,8 @@
 #ifndef SIGNET_DRIVERS_LOOKUP_SETTINGS_H_
 #define SIGNET_DRIVERS_LOOKUP_SETTINGS_H_
 
+#include <signet/driver.h>
+
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -43,6 +45,9 @@ class Settings {
 // Letters, digits and "-._~" as they are, all else as %HH: fit for any part of a URL, for a
 // form, and for a value of a setting.
 std::string EncodePercent(std::string_view octets);
+// The same as a driver's `quote`; there are no options.
+int QuotePercent(std::uint32_t type, signet_text option, signet_text text,
+                 void (*add)(void* context, signet_text piece), void* context) noexcept;
 // False where a percent sign has no two hexadecimal digits behind it.
 bool DecodePercent(std::string_view text, std::string* octets);
 

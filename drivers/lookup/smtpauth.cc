@@ -274,14 +274,6 @@ signet_found Find(const signet_host* host, void* state, signet_lookup_call* call
 void* Open(const signet_host*, signet_worker* worker) noexcept { return new State{worker}; }
 void Close(const signet_host*, void* state) noexcept { delete static_cast<State*>(state); }
 
-int Quote(uint32_t, signet_text option, signet_text text,
-          void (*add)(void* context, signet_text piece), void* context) noexcept {
-  if (option.size != 0) return 0;
-  const std::string quoted = signet::driver::EncodePercent(View(text));
-  add(context, Text(quoted));
-  return 1;
-}
-
 // clang-format off
 const signet_lookup_type kTypes[] = {
     {SIGNET_TEXT("smtpauth"), SIGNET_LOOKUP_NOT_KEPT | SIGNET_LOOKUP_CREDENTIALS, SIGNET_QUOTE_OWN,
@@ -295,7 +287,7 @@ constexpr signet_lookup_driver MakeDriver() {
   driver.open = Open;
   driver.close = Close;
   driver.authenticate = Authenticate;
-  driver.quote = Quote;
+  driver.quote = signet::driver::QuotePercent;
   return driver;
 }
 const signet_lookup_driver kDriver = MakeDriver();
