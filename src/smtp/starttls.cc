@@ -70,10 +70,10 @@ Reply CertificateRefusal(const facts::Session& session) {
 void LogOutcome(Dialogue& dialogue, const facts::Auth& auth) {
   const bool failed =
       auth.result == facts::AuthResult::kFailed || auth.result == facts::AuthResult::kDeferred;
-  if (!failed) return;
   const config::Authenticator* instance = auth::FindAfterTls(dialogue.config);
-  dialogue.context.log->MainAndReject(AuthenticatorLine(
-      dialogue.session(), dialogue.selector, auth, instance == nullptr ? "tls" : instance->name));
+  if (!failed || instance == nullptr) return;  // what does not exist has not failed
+  dialogue.context.log->MainAndReject(
+      AuthenticatorLine(dialogue.session(), dialogue.selector, auth, instance->name));
 }
 
 // The handshake has not begun, but there is no way back to talk in clear (rule T10): where
