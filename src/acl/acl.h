@@ -35,15 +35,31 @@ class Rules {
 std::unique_ptr<const Rules> Compile(const config::Config& config, const expand::Names& names,
                                      Diagnostics* diagnostics);
 
+// Whether mail can be sent to an address: whether a router takes it, and, with `call_forward`,
+// whether the host that it goes to takes it.
+struct VerifyRequest {
+  std::string local_part, domain;  // unquoted
+  bool call_forward = false;
+  std::string mail_from;  // the sender that the host is told
+};
+struct VerifyAnswer {
+  enum Kind : std::uint8_t { kYes, kNo, kLater } kind = kYes;
+  std::string user_text;  // printable, for the client; "Unrouteable address"
+  std::string log_text;
+};
+
 // What an ACL may do besides deciding; the session provides it.
 class Effects {
  public:
   virtual ~Effects() = default;
   virtual void SetVariable(const std::string& name, Value value) = 0;  // acl_c…, acl_m…
-  virtual void AddHeader(std::string header) = 0;  // "Name: value", no line end at the end
+  virtual void AddHeader(facts::AddedHeader header) = 0;
+  virtual void RemoveHeader(std::string pattern) = 0;
   virtual void LogWrite(std::string_view log,
                         std::string_view text) = 0;  // "main", "reject", "panic"
   virtual void Delay(std::chrono::milliseconds time) = 0;
+  // verify = recipient, verify = sender.
+  virtual VerifyAnswer VerifyAddress(const VerifyRequest& request) = 0;
   // $acl_arg1… of a nested call, and $acl_verify_message; restored by the caller.
   virtual facts::Session& session() = 0;
 };

@@ -38,7 +38,7 @@ Answer Set(const Item& item, const Value& value, Run& run) {
 }
 
 Answer AddHeader(const Item&, const Value& value, Run& run) {
-  for (std::string& line : HeaderLines(value)) run.effects.AddHeader(std::move(line));
+  for (std::string& line : HeaderLines(value)) run.effects.AddHeader({std::move(line)});
   return {};
 }
 

@@ -67,7 +67,11 @@ class OfflineEffects final : public acl::Effects {
   void SetVariable(const std::string& name, Value value) override {
     (name[4] == 'c' ? session_.acl_c : session_.acl_m)[name] = std::move(value);
   }
-  void AddHeader(std::string) override {}
+  void AddHeader(facts::AddedHeader) override {}
+  void RemoveHeader(std::string) override {}
+  acl::VerifyAnswer VerifyAddress(const acl::VerifyRequest&) override {
+    return {acl::VerifyAnswer::kLater, "", "nothing is asked of other hosts offline"};
+  }
   void LogWrite(std::string_view log, std::string_view text) override {
     std::fprintf(stderr, "signet: %s log: %s\n", std::string(log).c_str(), Printable(text).c_str());
   }

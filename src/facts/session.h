@@ -24,6 +24,14 @@ struct Connection {
   bool tls_on_connect = false;
   std::string id;  // short, for logs
   WallTime started;
+  // Where a PROXY header or XCLIENT (from hosts named for it, rule S15) has told about another
+  // client: then client_… and local_… are what was told, and these are the socket's own.
+  bool proxied = false;  // by a PROXY header: $proxy_session
+  std::string proxy_ip;  // the peer of the socket, whoever was told about; "" without PROXY
+  int proxy_port = 0;
+  std::string socket_ip;  // our end of the socket; "" without PROXY
+  int socket_port = 0;
+  std::map<int, std::string> proxy_tlvs;  // of PROXY v2, by type; the last of each
 };
 
 // The TLS layer as it was when its handshake ended. Made anew by each STARTTLS.
@@ -53,6 +61,13 @@ struct Tls {
   crypto::CertificatePtr own;
 };
 
+// The host that a message goes to, once there is a connection to it.
+struct Upstream {
+  std::string name, ip;
+  int port = 0;
+  Tls tls;  // its certificate is tls.peer
+};
+
 enum class AuthResult : std::uint8_t { kNotTried, kAuthenticated, kFailed, kDeferred };
 
 // Outcome of the authenticator. `id` is non-empty and printable where the result is
@@ -71,7 +86,40 @@ struct Auth {
 struct Recipient {
   std::string address;     // local@domain
   std::string local_part;  // unquoted
-  std::string domain;      // as typed, A-labels
+  std::string domain;      // as typed
+  std::string notify;  // RFC 3461: "NEVER", or a list of SUCCESS, FAILURE, DELAY; "" where absent
+  std::string orcpt;   // RFC 3461: "rfc822;…", xtext as typed and found well formed; "" likewise
+};
+
+// A field of a message's header as it came: `text` is the whole field, name and colon
+// included, its lines apart by "\n" and without one at the end.
+struct HeaderField {
+  std::string name;  // as typed
+  std::string text;
+};
+
+// Where a header field that an ACL adds goes.
+enum class HeaderPlace : std::uint8_t {
+  kEnd,            // below the message's own header
+  kStart,          // above everything
+  kAfterReceived,  // below the first block of Received fields
+  kStartRfc,       // above the first field that is no trace field
+};
+struct AddedHeader {
+  std::string text;  // "Name: value", continuation lines behind "\n" and a blank
+  HeaderPlace place = HeaderPlace::kEnd;
+};
+
+// What ACLs have asked for with "control".
+struct Controls {
+  bool submission = false;  // complete and check the header as RFC 6409 has it
+  bool submission_sender_retain = false;
+  std::string submission_domain, submission_name;
+  bool submission_has_domain = false;
+  bool suppress_local_fixups = false;
+  bool fake_reject = false, fake_defer = false;  // take the message, but say no
+  std::string fake_text;
+  bool caseful_local_part = false;
 };
 
 struct Envelope {
@@ -82,6 +130,17 @@ struct Envelope {
   Recipient current;                  // while RCPT is being decided
   std::uint64_t declared_size = 0;    // SIZE=, 0 where absent
   bool body_8bitmime = false;
+  bool smtputf8 = false;                // RFC 6531
+  std::string dsn_ret;                  // RFC 3461: "FULL", "HDRS" or ""
+  std::string dsn_envid;                // RFC 3461: xtext as typed and found well formed
+  bool bdat = false;                    // it came by BDAT
+  std::size_t recipients_refused = 0;   // RCPT commands answered 5xx …
+  std::size_t recipients_deferred = 0;  // … and 4xx
+  std::vector<HeaderField> headers;     // once the header has been read
+  bool headers_read = false;
+  std::vector<AddedHeader> added_headers;    // by ACLs, in their order
+  std::vector<std::string> removed_headers;  // names or patterns, of remove_header
+  Controls controls;
   std::string message_id;            // ours: "1xUPkM-000000007Kz-0geD"
   std::uint64_t message_size = 0;    // octets received
   std::string authenticated_sender;  // accepted AUTH= value
@@ -112,7 +171,11 @@ struct Session {
   int auth_step = 0;                      // $auth_step, from 1; 0 outside an exchange
   bool authentication_failed = false;     // $authentication_failed
   std::vector<std::string> auth_offered;  // mechanisms of the last EHLO's AUTH line
-  std::vector<Value> acl_args;            // $acl_arg1…9 of the innermost nested ACL
+  Upstream upstream;                      // $host, $tls_out_…
+  std::string notquit_reason;             // $smtp_notquit_reason
+  // $sender_rate, …: of the last ratelimit condition.
+  std::string sender_rate, sender_rate_limit, sender_rate_period;
+  std::vector<Value> acl_args;  // $acl_arg1…9 of the innermost nested ACL
   std::string acl_verify_message;
   // What --set and `set name = value` override, by variable name (offline tools only).
   std::map<std::string, Value, std::less<>> overrides;
@@ -123,6 +186,7 @@ struct Session {
 
 inline std::string Session::ReceivedProtocol() const {
   std::string name = esmtp ? "esmtp" : "smtp";
+  if (envelope.smtputf8) name.insert(0, "utf8");
   if (tls.active) name += 's';
   if (auth.result == AuthResult::kAuthenticated) name += 'a';
   return name;

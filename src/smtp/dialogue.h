@@ -88,7 +88,9 @@ class Dialogue final : public acl::Effects {
 
   // --- acl::Effects -------------------------------------------------------------------
   void SetVariable(const std::string& name, Value value) override;
-  void AddHeader(std::string header) override;
+  void AddHeader(facts::AddedHeader header) override;
+  void RemoveHeader(std::string pattern) override;
+  acl::VerifyAnswer VerifyAddress(const acl::VerifyRequest& request) override;
   void LogWrite(std::string_view log, std::string_view text) override;
   void Delay(std::chrono::milliseconds time) override;
   facts::Session& session() override { return session_; }
@@ -112,7 +114,6 @@ class Dialogue final : public acl::Effects {
   // The transaction.
   std::unique_ptr<relay::Transaction> transaction;
   relay::TransactionOptions transaction_options;
-  std::vector<std::string> added_headers;
   std::size_t recipients_discarded = 0;
   bool discard_all = false;   // the MAIL ACL said so
   bool mail_refused = false;  // what follows in the same group is no mistake

@@ -60,7 +60,8 @@ class Receiver {
   static HeaderFilter::Options Options(Dialogue& dialogue) {
     HeaderFilter::Options options;
     options.first = ReceivedHeader(dialogue.session(), std::chrono::system_clock::now());
-    options.added = dialogue.added_headers;
+    for (const facts::AddedHeader& header : dialogue.session().envelope.added_headers)
+      for (std::string& line : HeaderLines(header.text)) options.added.push_back(std::move(line));
     options.own_name = dialogue.session().primary_hostname;
     options.received_max = static_cast<std::size_t>(dialogue.config.main.received_headers_max);
     return options;
@@ -185,9 +186,9 @@ Answer Conclude(Dialogue& dialogue, Receiver& receiver) {
   facts::Session& session = dialogue.session();
   if (receiver.problem() != DataProblem::kNone) return RefuseMessage(dialogue, receiver);
   session.envelope.message_size = receiver.size_bytes();
-  const std::size_t headers = dialogue.added_headers.size();
+  const std::size_t headers = session.envelope.added_headers.size();
   const facts::Verdict verdict = dialogue.Ask(AclWhen::kData, Phase::kData);
-  if (dialogue.added_headers.size() != headers)
+  if (session.envelope.added_headers.size() != headers)
     dialogue.context.log->Panic(session.envelope.message_id +
                                 " Header modification in data ACLs will not take effect on "
                                 "cutthrough deliveries");

@@ -482,7 +482,6 @@ void Dialogue::ResetEnvelope() {
   transaction_options = {};
   session_.envelope = {};
   session_.acl_m.clear();
-  added_headers.clear();
   recipients_discarded = 0;
   discard_all = mail_refused = rcpt_refused = false;
   rcpt_refusal.reset();
@@ -576,8 +575,16 @@ void Dialogue::SetVariable(const std::string& name, Value value) {
   variables.insert_or_assign(name, std::move(value));
 }
 
-void Dialogue::AddHeader(std::string header) {
-  for (std::string& line : HeaderLines(header)) added_headers.push_back(std::move(line));
+void Dialogue::AddHeader(facts::AddedHeader header) {
+  session_.envelope.added_headers.push_back(std::move(header));
+}
+
+void Dialogue::RemoveHeader(std::string pattern) {
+  session_.envelope.removed_headers.push_back(std::move(pattern));
+}
+
+acl::VerifyAnswer Dialogue::VerifyAddress(const acl::VerifyRequest&) {
+  return {acl::VerifyAnswer::kLater, "", "addresses cannot be verified here yet"};
 }
 
 void Dialogue::LogWrite(std::string_view log, std::string_view text) {

@@ -18,7 +18,11 @@ class NoEffects : public signet::acl::Effects {
   void SetVariable(const std::string& name, signet::Value) override {
     Check(name.starts_with("acl_c") || name.starts_with("acl_m"));
   }
-  void AddHeader(std::string header) override { Check(header.find(':') != header.npos); }
+  void AddHeader(signet::facts::AddedHeader header) override {
+    Check(header.text.find(':') != header.text.npos);
+  }
+  void RemoveHeader(std::string) override {}
+  signet::acl::VerifyAnswer VerifyAddress(const signet::acl::VerifyRequest&) override { return {}; }
   void LogWrite(std::string_view log, std::string_view) override {
     Check(log == "main" || log == "reject" || log == "panic");
   }

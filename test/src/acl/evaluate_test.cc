@@ -18,14 +18,21 @@ class RecordingEffects : public Effects {
   void SetVariable(const std::string& name, Value value) override {
     (name[4] == 'c' ? session_->acl_c : session_->acl_m)[name] = std::move(value);
   }
-  void AddHeader(std::string header) override { headers.push_back(std::move(header)); }
+  void AddHeader(facts::AddedHeader header) override { headers.push_back(std::move(header.text)); }
+  void RemoveHeader(std::string pattern) override { removed.push_back(std::move(pattern)); }
+  VerifyAnswer VerifyAddress(const VerifyRequest& request) override {
+    verified.push_back(request);
+    return verify_answer;
+  }
   void LogWrite(std::string_view log, std::string_view text) override {
     lines.push_back(std::string(log) + ": " + std::string(text));
   }
   void Delay(std::chrono::milliseconds time) override { delayed += time; }
   facts::Session& session() override { return *session_; }
 
-  std::vector<std::string> headers, lines;
+  std::vector<std::string> headers, removed, lines;
+  std::vector<VerifyRequest> verified;
+  VerifyAnswer verify_answer;
   std::chrono::milliseconds delayed{0};
 
  private:
