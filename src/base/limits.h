@@ -45,11 +45,17 @@ inline constexpr std::size_t kRegexMatchLimit = 100'000;  // PCRE2 match limit
 inline constexpr std::chrono::milliseconds kRegexTotal{1000};
 inline constexpr std::size_t kRegexHeapKib = 16 * 1024;
 inline constexpr std::size_t kRegexPatternMaxBytes = 64 * 1024;
-inline constexpr std::size_t kRegexNesting = 50;             // parentheses; compiling recurses
-inline constexpr std::size_t kPunycodeMaxBytes = 1024;       // encoding takes its square
-inline constexpr std::size_t kPasswordHashWork = 2'000'000;  // rounds of crypt: a second or two
-inline constexpr std::size_t kAclDepth = 20;                 // nested `acl =`, as in Exim
-inline constexpr std::size_t kNamedListDepth = 20;           // +name within +name
+inline constexpr std::size_t kRegexNesting = 50;              // parentheses; compiling recurses
+inline constexpr std::size_t kPunycodeMaxBytes = 1024;        // encoding takes its square
+inline constexpr std::size_t kPasswordHashWork = 2'000'000;   // rounds of crypt: a second or two
+inline constexpr std::size_t kAclDepth = 20;                  // nested `acl =`, as in Exim
+inline constexpr std::size_t kRatesMax = 100'000;             // keys of "ratelimit" and "seen" (R7)
+inline constexpr std::size_t kRateKeyMaxBytes = 1024;         // longer ones are kept as a digest
+inline constexpr std::size_t kRateUniquesMax = 1000;          // different values of one key
+inline constexpr std::size_t kWarningsKept = 100;             // texts of "warn" said once
+inline constexpr seconds kHostNameLookup{10};                 // name of an address, confirmed
+inline constexpr std::size_t kAclFileMaxBytes = 1024 * 1024;  // an ACL in a file of its own
+inline constexpr std::size_t kNamedListDepth = 20;            // +name within +name
 inline constexpr std::size_t kLocalPartSteps = 50;  // "> key" of @@ lookups in address lists
 inline constexpr seconds kInterfacesMaxAge{10};     // addresses of "@[]"
 

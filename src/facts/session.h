@@ -3,6 +3,8 @@
 
 #include <map>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -122,6 +124,22 @@ struct Controls {
   bool caseful_local_part = false;
 };
 
+// The same for what is asked of the connection as such: kept until it ends.
+struct ConnectionControls {
+  std::optional<bool> enforce_sync;     // in place of smtp_enforce_sync
+  bool no_pipelining = false;           // not offered from the next EHLO on
+  bool no_multiline_responses = false;  // of a reply by an ACL's text, only its first line
+  bool no_delay_flush = false;          // replies may wait while "delay" passes
+  bool no_callout_flush = false;        // … and while an address is verified
+};
+
+// Rates that "ratelimit" conditions have measured, by key: an event is counted once, however
+// many conditions ask.
+using Rates = std::map<std::string, double>;
+
+// Whether the name of the client's host has been looked for, and what came out.
+enum class HostLookup : std::uint8_t { kNotDone, kFound, kNone, kLater };
+
 struct Envelope {
   bool has_sender = false;
   std::string sender;  // "" for <>
@@ -141,6 +159,11 @@ struct Envelope {
   std::vector<AddedHeader> added_headers;    // by ACLs, in their order
   std::vector<std::string> removed_headers;  // names or patterns, of remove_header
   Controls controls;
+  Rates rates;                    // of this message
+  std::set<std::string> warned;   // texts of "warn" that are in the log for this message
+  std::size_t rcpt_commands = 0;  // RCPT commands of this message, the current one included
+  // What the match lists of conditions found by lookups: $sender_data, …
+  Value sender_data, recipient_data, domain_data, local_part_data;
   std::string message_id;            // ours: "1xUPkM-000000007Kz-0geD"
   std::uint64_t message_size = 0;    // octets received
   std::string authenticated_sender;  // accepted AUTH= value
@@ -160,7 +183,13 @@ struct Session {
   Phase phase = Phase::kConnect;
   std::string smtp_command;  // whole line, for $smtp_command
   std::string smtp_command_argument;
-  std::string host_name;                            // $sender_host_name, if looked up
+  std::string host_name;  // $sender_host_name, if looked up
+  HostLookup host_lookup = HostLookup::kNotDone;
+  bool helo_verified = false;  // by "verify = helo"
+  Value host_data;             // $host_data
+  ConnectionControls controls;
+  Rates rates_of_connection, rates_of_command;
+  std::set<std::string> warned;                     // as in the envelope, outside a message
   std::map<std::string, Value, std::less<>> acl_c;  // by full name, "acl_c_x"
   std::map<std::string, Value, std::less<>> acl_m;
   Value auth_vars[4];                     // $auth1…$auth4, only while an authenticator runs

@@ -2,7 +2,9 @@
 #define SIGNET_SRC_FACTS_VERDICT_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "src/base/source.h"
 
@@ -20,6 +22,8 @@ struct Verdict {
   std::string log_message;
   bool because_unauthenticated = false;
   SourceSpan where;  // the statement that decided
+  // Where a refusal is logged, of "main", "reject" and "panic"; unset: where it always is.
+  std::optional<std::vector<std::string>> reject_logs;
 };
 
 }  // namespace signet::facts
