@@ -107,7 +107,12 @@ inline constexpr std::size_t kAuthFailuresPerSource = 50;     // lately; then AU
 inline constexpr minutes kAuthFailuresWindow{10};
 inline constexpr std::size_t kAuthFailureSources = 10'000;  // that are counted at a time
 inline constexpr std::size_t kMessageLineMaxBytes = 998;    // RFC 5322 2.1.1, without CRLF
+// What message_linelength_limit can be set to: a line is held in memory while it comes.
+inline constexpr std::size_t kMessageLineCeilingBytes = 64 * 1024;
 inline constexpr std::size_t kHeaderSectionMaxBytes = 256 * 1024;
+inline constexpr std::size_t kMessageBodyVisibleMaxBytes = 64 * 1024;  // of $message_body
+// Of the body of a message that is held until its ACL has decided; more goes to a file.
+inline constexpr std::size_t kHeldInMemoryBytes = 64 * 1024;
 inline constexpr std::size_t kMessageMaxBytes = 50 * 1024 * 1024;  // default of message_size_limit
 inline constexpr std::size_t kRecipientsMax = 1000;                // default of recipients_max
 inline constexpr std::size_t kReceivedMax = 100;  // default of received_headers_max

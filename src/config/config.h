@@ -163,6 +163,19 @@ struct Main {
   bool smtp_enforce_sync = true;
   std::int64_t received_headers_max = limits::kReceivedMax;
 
+  // The message
+  Text bare_newlines;  // reject, normalize, space
+  std::int64_t message_linelength_limit = limits::kMessageLineMaxBytes;
+  std::int64_t message_body_visible = 500;
+  bool message_body_newlines = false;
+  Text spool_directory;              // for messages that are held until their ACL has decided
+  bool complete_submissions = true;  // missing Date and Message-ID of authenticated clients
+  Expanded received_header_text;
+  bool add_authentication_results = false;
+  Text authserv_id;      // in Authentication-Results; unset is primary_hostname
+  Text identity_header;  // name of a field with the client's identity
+  Expanded chunking_advertise_hosts;
+
   // Access control; index by AclWhen.
   Expanded acl[static_cast<std::size_t>(AclWhen::kCount)];
 

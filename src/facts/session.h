@@ -154,8 +154,16 @@ struct Envelope {
   bool bdat = false;                    // it came by BDAT
   std::size_t recipients_refused = 0;   // RCPT commands answered 5xx …
   std::size_t recipients_deferred = 0;  // … and 4xx
+  std::size_t recipients_asked = 0;     // RCPT commands with a good address, this one included
+  WallTime received;                    // when the message began to come
   std::vector<HeaderField> headers;     // once the header has been read
   bool headers_read = false;
+  // Of the message as it came, once it is whole: its header and its body, the lines and
+  // octets of the body, its NULs, and the longest line. The blank line between header and
+  // body counts as one of the message.
+  std::uint64_t message_lines = 0, body_lines = 0, body_size = 0, body_zeros = 0;
+  std::size_t max_line_length = 0;
+  std::string body_start, body_end;          // of the body, so many octets as configured
   std::vector<AddedHeader> added_headers;    // by ACLs, in their order
   std::vector<std::string> removed_headers;  // names or patterns, of remove_header
   Controls controls;
