@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 
 // Every limit of the program: name, unit and reason. Each has a test on both sides.
 namespace signet::limits {
@@ -133,6 +134,18 @@ inline constexpr minutes kUpstreamReply{5};
 inline constexpr minutes kUpstreamFinalReply{10};
 inline constexpr std::size_t kUpstreamReplyLines = 100;
 inline constexpr std::size_t kUpstreamReplyLineBytes = 2048;
+inline constexpr seconds kUpstreamTlsHandshake{20};          // total, not renewed by progress
+inline constexpr std::size_t kUpstreamAddressesPerHost = 8;  // of one name, that are tried
+inline constexpr std::size_t kUpstreamAuthChallenges = 4;    // of one exchange
+inline constexpr seconds kUpstreamRetry{60};  // a host that failed comes last so long
+inline constexpr std::size_t kUpstreamHostsRemembered = 1000;  // of those, per worker
+// Connections kept for the next message, per worker, and what one of them may see.
+inline constexpr std::size_t kUpstreamIdleMax = 20;
+inline constexpr seconds kUpstreamIdle{10};  // default of connection_idle_timeout
+inline constexpr std::int64_t kUpstreamMessagesPerConnection = 100;  // connection_max_messages
+inline constexpr seconds kCallForwardMaxAge{60};       // what an upstream said about an address
+inline constexpr std::size_t kCallForwardKept = 1000;  // of those, per worker
+inline constexpr std::size_t kClientPolicies = 64;     // credentials towards servers, in memory
 
 // Engine.
 inline constexpr std::size_t kCoroutineStackBytes = 256 * 1024;  // only touched pages cost

@@ -97,6 +97,8 @@ struct Router : Named {
   Expanded condition;
   Expanded route_list;  // manualroute: semicolon list of "pattern hosts [options]"
   Expanded route_data;
+  Expanded fallback_hosts;
+  bool hosts_randomize = false;
   Text transport;
   bool more = true;
 };
@@ -105,13 +107,34 @@ enum class TransportDriver : std::uint8_t { kSmtp, kAppendfile };
 struct Transport : Named {
   TransportDriver driver = TransportDriver::kSmtp;
   // smtp
-  Expanded hosts, helo_data, port;
+  Text protocol;  // smtp, smtps, lmtp
+  Expanded hosts, fallback_hosts, helo_data, port, socket;
+  bool hosts_randomize = false;
+  std::int64_t max_rcpt = 0;  // of one message; 0 is no limit
+  Expanded hosts_avoid_pipelining;
+  // smtp, who sent this
+  Text xclient;  // no, login, full
+  Expanded authenticated_sender;
+  bool authenticated_sender_force = false;
+  // smtp, TLS
+  Expanded hosts_require_tls, hosts_try_tls, tls_verify_hosts;
+  Expanded tls_verify_certificates, tls_crl, tls_verify_name, tls_sni;
+  Expanded tls_certificate, tls_privatekey, tls_require_ciphers;
+  Text tls_pins;  // as server_pins
+  std::shared_ptr<crypto::PinSource> pins;
+  // smtp, AUTH
+  Text auth_mechanism;
+  Expanded auth_user, auth_password;
+  // smtp, connections that are used again
+  std::int64_t connection_max_messages = limits::kUpstreamMessagesPerConnection;
+  std::chrono::milliseconds connection_idle_timeout = limits::kUpstreamIdle;
   std::chrono::milliseconds connect_timeout = limits::kUpstreamConnect;
   std::chrono::milliseconds command_timeout = limits::kUpstreamReply;
   std::chrono::milliseconds data_timeout = limits::kUpstreamReply;
   std::chrono::milliseconds final_timeout = limits::kUpstreamFinalReply;
   // appendfile
   Expanded directory;
+  Text mode, directory_mode;  // octal
   bool maildir_format = false;
   bool create_directory = true;
 };
