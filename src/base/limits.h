@@ -106,8 +106,16 @@ inline constexpr std::size_t kAuthSteps = 20;                 // responses of on
 inline constexpr std::size_t kAuthFailuresMax = 5;            // of one connection, then it ends
 inline constexpr std::size_t kAuthFailuresPerSource = 50;     // lately; then AUTH is 421
 inline constexpr minutes kAuthFailuresWindow{10};
-inline constexpr std::size_t kAuthFailureSources = 10'000;  // that are counted at a time
-inline constexpr std::size_t kMessageLineMaxBytes = 998;    // RFC 5322 2.1.1, without CRLF
+inline constexpr std::size_t kAuthFailureSources = 10'000;     // that are counted at a time
+inline constexpr std::size_t kUtf8CommandLineMaxBytes = 4096;  // where SMTPUTF8 is offered
+inline constexpr std::size_t kEnvidMaxBytes = 100;             // RFC 3461 4.4, as xtext
+inline constexpr std::size_t kOrcptMaxBytes = 500;             // RFC 3461 4.2, with its type
+inline constexpr seconds kProxyHeaderWait{3};  // default of proxy_protocol_timeout; total
+inline constexpr std::size_t kProxyHeaderMaxBytes = 4096;  // of version 2, with its fields
+inline constexpr std::size_t kProxyTlvsMax = 64;           // fields of one header
+inline constexpr std::size_t kXclientsMax = 100;           // XCLIENT commands of a connection
+inline constexpr std::size_t kMessagesMax = 1000;  // default of smtp_accept_max_per_connection
+inline constexpr std::size_t kMessageLineMaxBytes = 998;  // RFC 5322 2.1.1, without CRLF
 // What message_linelength_limit can be set to: a line is held in memory while it comes.
 inline constexpr std::size_t kMessageLineCeilingBytes = 64 * 1024;
 inline constexpr std::size_t kHeaderSectionMaxBytes = 256 * 1024;

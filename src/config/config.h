@@ -185,6 +185,27 @@ struct Main {
   std::chrono::milliseconds smtp_receive_timeout = limits::kCommandWait;
   bool smtp_enforce_sync = true;
   std::int64_t received_headers_max = limits::kReceivedMax;
+  Expanded smtp_accept_max_per_connection;  // MAIL commands; 0 = no limit
+  Expanded smtp_accept_max_nonmail_hosts;
+  std::int64_t smtp_accept_reserve = 0;
+  Expanded smtp_reserve_hosts;
+  bool recipients_max_reject = false;
+
+  // Who may speak for others.
+  Expanded hosts_proxy, hosts_xclient, hosts_xclient_login;
+  std::chrono::milliseconds proxy_protocol_timeout = limits::kProxyHeaderWait;
+
+  // What is offered, and to whom.
+  Expanded chunking_advertise_hosts, dsn_advertise_hosts, limits_advertise_hosts;
+  Expanded pipelining_advertise_hosts, smtputf8_advertise_hosts;
+
+  // The greeting, and names.
+  Expanded smtp_active_hostname, host_reject_connection, hosts_connection_nolog;
+  Expanded hosts_require_helo, helo_accept_junk_hosts, helo_verify_hosts, helo_try_verify_hosts;
+  std::string helo_allow_chars;
+  Expanded sender_unqualified_hosts, recipient_unqualified_hosts;
+  std::string qualify_recipient;
+  bool allow_domain_literals = false;
 
   // The message
   Text bare_newlines;  // reject, normalize, space
