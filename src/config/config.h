@@ -218,7 +218,6 @@ struct Main {
   bool add_authentication_results = false;
   Text authserv_id;      // in Authentication-Results; unset is primary_hostname
   Text identity_header;  // name of a field with the client's identity
-  Expanded chunking_advertise_hosts;
 
   // Access control; index by AclWhen.
   Expanded acl[static_cast<std::size_t>(AclWhen::kCount)];
