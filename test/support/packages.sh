@@ -52,9 +52,9 @@ fuzz  clang-14              compiler with libFuzzer
 TABLE
 }
 
-# What is unpacked, not installed: a directory, an upstream, Redis, Dovecot, and what Exim needs to
+# What is unpacked, not installed: a directory, Redis, Dovecot, four upstreams, and what Exim needs to
 # know a user that this machine has not.
-peers="slapd exim4-daemon-heavy libnss-wrapper redis-server dovecot-core"
+peers="slapd exim4-daemon-heavy libnss-wrapper redis-server dovecot-core dovecot-lmtpd postfix libuid-wrapper opensmtpd"
 
 installed() {
   [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
