@@ -303,6 +303,13 @@ class Emitter {
                         std::string(PhaseName(node->variable->since)) + "; this is evaluated at " +
                         std::string(PhaseName(context_.used_at)),
                     "", code::kTooEarly);
+    // Routes are taken when a recipient comes, which is before the message does.
+    else if (node->variable != nullptr && node->variable->since == facts::Phase::kData &&
+             context_.used_at == facts::Phase::kDelivery)
+      context_.Warn(node->name,
+                    "$" + std::string(name) +
+                        " is always empty here: addresses are routed before the message comes",
+                    "", code::kNoMeaning);
   }
 
   // The second argument of certextract, which names a variable of the table.
@@ -366,10 +373,7 @@ class Emitter {
     std::string_view name = node->name.view();
     if (IsHeaderName(name)) {
       node->variable = &HeaderVariable();
-      return context_.Warn(node->name,
-                           "message headers (" + InQuotes(name) +
-                               ") are always empty here: the message is passed on as it arrives",
-                           "", code::kNoMeaning);
+      return;
     }
     if (const ElsewhereRow* row = FindElsewhere("variable", name))
       return context_.Error(node->name,

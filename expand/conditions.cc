@@ -5,6 +5,7 @@
 #include "expand/calls.h"
 #include "expand/evaluate.h"
 #include "expand/files.h"
+#include "expand/header_value.h"
 #include "expand/ip_address.h"
 #include "expand/json_text.h"
 #include "expand/match.h"
@@ -68,11 +69,19 @@ bool RunGroup(Evaluation& e, const Node& node, bool* holds) {
   return true;
 }
 
+bool HasField(std::span<const facts::HeaderField> header, std::string_view variable) {
+  return !FieldBodies(header, ParseHeaderRequest(variable)->field).empty();
+}
+
 bool RunDef(Evaluation& e, const Node& node, bool* holds) {
   Datum value;
   const bool read = e.budget.peer_certificate_read;  // asking whether there is one is no reading
   if (!e.Child(node, 0, &value)) return false;
   e.budget.peer_certificate_read = read;
+  // An empty field of the header is there all the same.
+  const Node& variable = e.program.node(e.program.child(node, 0));
+  if (variable.variable == &HeaderVariable() && value.text.empty())
+    return *holds = HasField(e.session.envelope.headers, variable.text), true;
   return *holds = value.of_certificate_kind ? value.certificate != nullptr : !value.text.empty(),
          true;
 }

@@ -135,7 +135,7 @@ std::span<const ConditionRow> Conditions();
 const ConditionRow& CredentialsCondition();
 std::span<const ItemRow> Items();
 std::span<const VariableRow> Variables();
-// $h_name: and its kin, which have no name of their own: always empty.
+// $h_name: and its kin, which have no name of their own.
 const VariableRow& HeaderVariable();
 std::span<const CertFieldRow> CertFields();
 

@@ -5,7 +5,9 @@
 #include <string>
 
 #include "expand/evaluate.h"
+#include "expand/header_value.h"
 #include "expand/table.h"
+#include "src/base/charset.h"
 #include "src/base/text.h"
 #include "src/crypto/certificate.h"
 
@@ -110,6 +112,97 @@ std::int64_t AclArguments(const Session& s) { return static_cast<std::int64_t>(s
 std::int64_t MessageSize(const Session& s) {
   const facts::Envelope& e = s.envelope;
   return static_cast<std::int64_t>(e.message_size != 0 ? e.message_size : e.declared_size);
+}
+
+// --- the message ---------------------------------------------------------------------
+
+template <std::uint64_t facts::Envelope::*kCount>
+std::int64_t Count(const Session& s) {
+  return static_cast<std::int64_t>(s.envelope.*kCount);
+}
+std::int64_t LongestLine(const Session& s) {
+  return static_cast<std::int64_t>(s.envelope.max_line_length);
+}
+std::int64_t RecipientsAsked(const Session& s) {
+  return static_cast<std::int64_t>(s.envelope.recipients_asked);
+}
+std::int64_t RecipientsDeferred(const Session& s) {
+  return static_cast<std::int64_t>(s.envelope.recipients_deferred);
+}
+std::int64_t RecipientsRefused(const Session& s) {
+  return static_cast<std::int64_t>(s.envelope.recipients_refused);
+}
+std::int64_t ReceivedCount(const Session& s) {
+  return static_cast<std::int64_t>(FieldBodies(s.envelope.headers, "Received").size());
+}
+const std::string& BodyStart(const Session& s) { return s.envelope.body_start; }
+const std::string& BodyEnd(const Session& s) { return s.envelope.body_end; }
+
+bool GetReceivedTime(Evaluation& e, const Node&, Datum* out) {
+  const WallTime when = e.session.envelope.received;
+  *out = when == WallTime() ? Datum() : e.Decimal(std::chrono::system_clock::to_time_t(when));
+  return true;
+}
+
+bool GetRecipients(Evaluation& e, const Node&, Datum* out) {
+  std::string all;
+  for (const facts::Recipient& recipient : e.session.envelope.recipients)
+    all += (all.empty() ? "" : ", ") + recipient.address;
+  return *out = e.From(e.Copy(all), kFromClient), true;
+}
+
+bool GetReceivedFor(Evaluation& e, const Node&, Datum* out) {
+  const auto& recipients = e.session.envelope.recipients;
+  *out = recipients.size() == 1 ? e.From(recipients.front().address, kFromClient) : Datum();
+  return true;
+}
+
+bool GetHeadersAdded(Evaluation& e, const Node&, Datum* out) {
+  std::string all;
+  for (const facts::AddedHeader& header : e.session.envelope.added_headers)
+    all += (all.empty() ? "" : "\n") + header.text;
+  return *out = e.From(e.Copy(all), kFromClient), true;
+}
+
+// Decodes what a header holds in encoded words, for whom `form` is that of $h_ or $bh_.
+bool DecodeHeader(Evaluation& e, const Node& node, HeaderForm form, std::string* text) {
+  if (form == HeaderForm::kRaw || text->find("=?") == std::string::npos) return true;
+  if (form == HeaderForm::kOctets) return *text = DecodeWordOctets(*text), true;
+  Result<std::string, std::string> decoded(std::string{});
+  // Converters of character sets are read from disk.
+  if (!e.RunBlocking(node, [&] { decoded = DecodeWords(*text); })) return false;
+  *text = decoded.ok() ? std::move(decoded).value() : DecodeWordOctets(*text);
+  return true;
+}
+
+bool GetHeader(Evaluation& e, const Node& node, Datum* out) {
+  const HeaderRequest request = *ParseHeaderRequest(node.text);
+  const std::vector<std::string_view> bodies =
+      FieldBodies(e.session.envelope.headers, request.field);
+  if (request.form == HeaderForm::kList) {
+    Elements elements(&e.arena);
+    for (std::string_view body : bodies) elements.push_back(e.From(body, kFromClient));
+    return *out = e.MakeList(elements, ':', ListStyle::kFields), true;
+  }
+  std::string text = JoinFields(bodies, request.field, request.form);
+  if (!DecodeHeader(e, node, request.form, &text)) return false;
+  return *out = e.From(e.Copy(text), kFromClient), true;
+}
+
+template <HeaderForm kForm>
+bool GetMessageHeaders(Evaluation& e, const Node& node, Datum* out) {
+  std::string text = JoinHeader(e.session.envelope.headers);
+  if (!DecodeHeader(e, node, kForm, &text)) return false;
+  return *out = e.From(e.Copy(text), kFromClient), true;
+}
+
+bool GetReplyAddress(Evaluation& e, const Node&, Datum* out) {
+  const auto& header = e.session.envelope.headers;
+  for (std::string_view name : {"Reply-To", "From"}) {
+    const std::string text = JoinFields(FieldBodies(header, name), name, HeaderForm::kText);
+    if (!text.empty()) return *out = e.From(e.Copy(text), kFromClient), true;
+  }
+  return *out = Datum(), true;
 }
 
 // --- certificates --------------------------------------------------------------------
@@ -285,21 +378,40 @@ constexpr VariableRow kVariables[] = {
   {"authenticated_id",            kText,        Phase::kAuth,    kFromAdministrator, &GetAuthenticatedId, "who the client is; one list element, whatever it holds"},
   {"authenticated_sender",        kText,        Phase::kMail,    kFromClient,        &GetText<&AuthenticatedSender>, "the accepted AUTH= of MAIL"},
   {"authentication_failed",       kText,        Phase::kConnect, kFromAdministrator, &GetAuthenticationFailed, "1 from an AUTH command on until one succeeds, else 0"},
+  {"body_linecount",              kNumber,      Phase::kData,    kFromAdministrator, &GetNumber<&Count<&facts::Envelope::body_lines>>, "how many lines the message's body has"},
+  {"body_zerocount",              kNumber,      Phase::kData,    kFromAdministrator, &GetNumber<&Count<&facts::Envelope::body_zeros>>, "how many NULs the message's body has; none, because they are refused"},
   {"domain",                      kText,        Phase::kRcpt,    kFromClient,        &GetText<&Domain>, "the recipient's domain"},
+  {"headers_added",               kText,        Phase::kMail,    kFromClient,        &GetHeadersAdded, "the fields that ACLs have added to the header so far"},
   {"interface_address",           kText,        Phase::kConnect, kFromAdministrator, &GetText<&LocalIp>, "old name of $received_ip_address"},
   {"interface_port",              kNumber,      Phase::kConnect, kFromAdministrator, &GetNumber<&LocalPort>, "old name of $received_port"},
   {"item",                        kText,        Phase::kLoad,    kFromAdministrator, &GetItem,        "the element at hand in map, filter, reduce, forany, forall"},
   {"ldap_dn",                     kText,        Phase::kLoad,    kFromDirectory,     &GetLdapDn,      "the name of the entry that the last directory lookup before it in the same text found"},
   {"local_part",                  kText,        Phase::kRcpt,    kFromClient,        &GetText<&LocalPart>, "the recipient's local part"},
+  {"max_received_linelength",     kNumber,      Phase::kData,    kFromAdministrator, &GetNumber<&LongestLine>, "octets of the message's longest line"},
+  {"message_body",                kText,        Phase::kData,    kFromClient,        &GetText<&BodyStart>, "the body's first octets: see message_body_visible"},
+  {"message_body_end",            kText,        Phase::kData,    kFromClient,        &GetText<&BodyEnd>, "the body's last octets"},
+  {"message_body_size",           kNumber,      Phase::kData,    kFromAdministrator, &GetNumber<&Count<&facts::Envelope::body_size>>, "octets of the message's body, line ends included"},
   {"message_exim_id",             kText,        Phase::kMail,    kFromAdministrator, &GetText<&MessageId>, "the message's identifier in the log"},
+  {"message_headers",             kText,        Phase::kData,    kFromClient,        &GetMessageHeaders<HeaderForm::kOctets>, "the message's header, encoded words decoded"},
+  {"message_headers_raw",         kText,        Phase::kData,    kFromClient,        &GetMessageHeaders<HeaderForm::kRaw>, "the message's header as it came"},
   {"message_id",                  kText,        Phase::kMail,    kFromAdministrator, &GetText<&MessageId>, "old name of $message_exim_id"},
+  {"message_linecount",           kNumber,      Phase::kData,    kFromAdministrator, &GetNumber<&Count<&facts::Envelope::message_lines>>, "how many lines the message had when it came"},
   {"message_size",                kNumber,      Phase::kMail,    kFromAdministrator, &GetNumber<&MessageSize>, "octets of the message; before DATA, what the client declared"},
   {"pid",                         kNumber,      Phase::kLoad,    kFromAdministrator, &GetPid, "the number of this process"},
   {"primary_hostname",            kText,        Phase::kLoad,    kFromAdministrator, &GetText<&PrimaryHostname>, "this host's name"},
+  {"rcpt_count",                  kNumber,      Phase::kRcpt,    kFromAdministrator, &GetNumber<&RecipientsAsked>, "how many RCPT commands the message has had, this one included"},
+  {"rcpt_defer_count",            kNumber,      Phase::kRcpt,    kFromAdministrator, &GetNumber<&RecipientsDeferred>, "how many of them were told to come later"},
+  {"rcpt_fail_count",             kNumber,      Phase::kRcpt,    kFromAdministrator, &GetNumber<&RecipientsRefused>, "how many of them were refused"},
+  {"received_count",              kNumber,      Phase::kData,    kFromAdministrator, &GetNumber<&ReceivedCount>, "how many Received fields the message came with"},
+  {"received_for",                kText,        Phase::kPredata, kFromClient,        &GetReceivedFor, "the recipient, where there is only one"},
   {"received_ip_address",         kText,        Phase::kConnect, kFromAdministrator, &GetText<&LocalIp>, "the address that the client connected to"},
   {"received_port",               kNumber,      Phase::kConnect, kFromAdministrator, &GetNumber<&LocalPort>, "the port that the client connected to"},
   {"received_protocol",           kText,        Phase::kConnect, kFromAdministrator, &GetReceivedProtocol, "smtp, esmtp, esmtps, esmtpsa"},
+  {"received_time",               kText,        Phase::kData,    kFromAdministrator, &GetReceivedTime, "when the message began to come, in seconds since 1970"},
+  {"recipients",                  kText,        Phase::kPredata, kFromClient,        &GetRecipients, "the accepted recipients, with commas between them"},
   {"recipients_count",            kNumber,      Phase::kMail,    kFromAdministrator, &GetNumber<&RecipientsCount>, "how many recipients were accepted"},
+  {"reply_address",               kText,        Phase::kData,    kFromClient,        &GetReplyAddress, "the message's Reply-To, or its From where there is none"},
+  {"return_path",                 kText,        Phase::kMail,    kFromClient,        &GetText<&Sender>, "the sender of MAIL; empty for <>"},
   {"sender_address",              kText,        Phase::kMail,    kFromClient,        &GetText<&Sender>, "the sender of MAIL; empty for <>"},
   {"sender_address_domain",       kText,        Phase::kMail,    kFromClient,        &GetText<&SenderDomain>, "the sender's domain"},
   {"sender_address_local_part",   kText,        Phase::kMail,    kFromClient,        &GetText<&SenderLocalPart>, "the sender's local part"},
@@ -360,7 +472,8 @@ static_assert(Named(kVariables), "a row needs a name and a manual line");
 std::span<const VariableRow> Variables() { return kVariables; }
 
 const VariableRow& HeaderVariable() {
-  static constexpr VariableRow kRow = {.name = "h_", .get = &GetNothing};
+  static constexpr VariableRow kRow = {
+      .name = "h_", .since = Phase::kData, .origins = kFromClient, .get = &GetHeader};
   return kRow;
 }
 

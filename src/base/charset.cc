@@ -190,6 +190,27 @@ bool AppendWord(Word word, std::string* out) {
   return true;
 }
 
+// Gives each encoded word to `take`, what stands between them to `out`. False as soon as
+// `take` says so.
+template <typename Take>
+bool ForEachWord(std::string_view text, Take take, std::string* out) {
+  while (!text.empty()) {
+    Word word = ReadWord(text);
+    if (word.size == 0) {
+      std::size_t next = std::min(text.find("=?", 1), text.size());
+      *out += text.substr(0, next);
+      text.remove_prefix(next);
+      continue;
+    }
+    text.remove_prefix(word.size);
+    if (!take(std::move(word))) return false;
+    std::size_t blanks = 0;
+    while (blanks < text.size() && IsSpace(text[blanks])) ++blanks;
+    if (ReadWord(text.substr(blanks)).size > 0) text.remove_prefix(blanks);
+  }
+  return true;
+}
+
 }  // namespace
 
 std::string EncodeWords(std::string_view text) {
@@ -229,22 +250,23 @@ std::string EncodeWords(std::string_view text) {
 }
 
 Result<std::string, std::string> DecodeWords(std::string_view text) {
+  std::string out, unknown;
+  const auto take = [&](Word word) {
+    unknown = word.set;
+    return AppendWord(std::move(word), &out);
+  };
+  if (!ForEachWord(text, take, &out)) return Err{std::move(unknown)};
+  return out;
+}
+
+std::string DecodeWordOctets(std::string_view text) {
   std::string out;
-  while (!text.empty()) {
-    Word word = ReadWord(text);
-    if (word.size == 0) {
-      std::size_t next = std::min(text.find("=?", 1), text.size());
-      out += text.substr(0, next);
-      text.remove_prefix(next);
-      continue;
-    }
-    std::string set(word.set);
-    text.remove_prefix(word.size);
-    if (!AppendWord(std::move(word), &out)) return Err{std::move(set)};
-    std::size_t blanks = 0;
-    while (blanks < text.size() && IsSpace(text[blanks])) ++blanks;
-    if (ReadWord(text.substr(blanks)).size > 0) text.remove_prefix(blanks);
-  }
+  const auto take = [&](const Word& word) {
+    out += word.octets;
+    return true;
+  };
+  (void)ForEachWord(text, take, &out);
+  std::replace(out.begin(), out.end(), '\0', '?');
   return out;
 }
 

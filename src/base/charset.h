@@ -37,6 +37,8 @@ std::string EncodeWords(std::string_view text);
 //             list of ours: some converters of the C library have had holes, and anybody
 //             can ask for one in a header.
 Result<std::string, std::string> DecodeWords(std::string_view text);
+// The same without converting: the octets that the words hold, whatever their character set.
+std::string DecodeWordOctets(std::string_view text);
 
 // RFC 3492, without the prefix "xn--".
 //

@@ -154,7 +154,7 @@ struct Envelope {
   bool bdat = false;                    // it came by BDAT
   std::size_t recipients_refused = 0;   // RCPT commands answered 5xx …
   std::size_t recipients_deferred = 0;  // … and 4xx
-  std::size_t recipients_asked = 0;     // RCPT commands with a good address, this one included
+  std::size_t recipients_asked = 0;     // RCPT commands, the one at hand included
   WallTime received;                    // when the message began to come
   std::vector<HeaderField> headers;     // once the header has been read
   bool headers_read = false;

@@ -5,7 +5,6 @@
 #include <functional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "src/base/limits.h"
 #include "src/smtp/reply.h"
@@ -67,55 +66,6 @@ class DataDecoder {
   bool ended_ = false;
   DataProblem problem_ = DataProblem::kNone;
 };
-
-// HeaderFilter passes a message's lines on and does to its header what we have to do:
-// adds our lines, removes Authentication-Results that claim to be ours (rule S14), counts
-// what has a limit. A message without a blank line behind its header gets one.
-class HeaderFilter {
- public:
-  struct Options {
-    std::vector<std::string> first;  // lines in front of the header, e.g. Received:
-    std::vector<std::string> added;  // lines at the end of the header
-    std::string own_name;            // authserv-id that only we may use
-    std::size_t header_bytes = limits::kHeaderSectionMaxBytes;
-    std::size_t received_max = limits::kReceivedMax;
-  };
-  explicit HeaderFilter(Options options) : options_(std::move(options)) {}
-
-  void Line(std::string_view line, const LineSink& sink);
-  void End(const LineSink& sink);  // behind the last line
-
-  bool in_header() const { return in_header_; }
-  DataProblem problem() const { return problem_; }
-  const std::string& message_id() const { return message_id_; }  // of the client; may be ""
-  std::uint64_t added_bytes() const { return added_bytes_; }     // by us, minus removed ones
-
- private:
-  void Start(const LineSink& sink);
-  void HeaderLine(std::string_view line, const LineSink& sink);
-  void EndHeader(const LineSink& sink);
-  void ReleaseHeld(const LineSink& sink);
-  void Count(std::string_view line);
-  void Emit(std::string_view line, const LineSink& sink);
-
-  Options options_;
-  bool started_ = false;
-  bool in_header_ = true;
-  bool has_field_ = false;
-  bool holding_ = false;
-  std::vector<std::string> held_;  // an Authentication-Results field, until it is complete
-  std::size_t header_bytes_ = 0;
-  std::size_t received_ = 0;
-  std::string message_id_;
-  std::uint64_t added_bytes_ = 0;
-  DataProblem problem_ = DataProblem::kNone;
-};
-
-// The name of the header field that the line begins, or "" where it begins none.
-std::string_view FieldName(std::string_view line);
-
-// The authserv-id of an Authentication-Results value, or "" where it has none.
-std::string AuthservId(std::string_view value);
 
 }  // namespace signet::smtp
 #endif

@@ -70,6 +70,9 @@ facts::Recipient MakeRecipient(Dialogue& dialogue, const Address& address) {
 // Remembers that a recipient was refused, and why while it is the same for all: DATA
 // behind it in the same group says so.
 Answer RememberRefusal(Dialogue& dialogue, Answer answer) {
+  facts::Envelope& envelope = dialogue.session().envelope;
+  if (answer.reply)
+    ++(answer.reply->code < 500 ? envelope.recipients_deferred : envelope.recipients_refused);
   if (!dialogue.rcpt_refused) {
     dialogue.rcpt_refusal = answer.reply;
   } else if (dialogue.rcpt_refusal &&
@@ -167,6 +170,7 @@ Answer RunMail(Dialogue& dialogue, const Command& command) {
 
 Answer RunRcpt(Dialogue& dialogue, const Command& command) {
   facts::Session& session = dialogue.session();
+  ++session.envelope.recipients_asked;
   Result<RcptArguments, Reply> parsed = ParseRcpt(command.argument);
   if (!parsed) return RememberRefusal(dialogue, {std::move(parsed).error(), Fault::kSyntax});
   const std::size_t count = session.envelope.recipients.size() + dialogue.recipients_discarded;

@@ -1,7 +1,9 @@
 // DATA: from 354 to the reply that says who has the message now.
+#include "src/smtp/receive.h"
+
+#include <algorithm>
+
 #include "src/base/text.h"
-#include "src/smtp/data.h"
-#include "src/smtp/dialogue.h"
 #include "src/smtp/message_id.h"
 #include "src/smtp/received.h"
 
@@ -14,95 +16,145 @@ using facts::VerdictKind;
 
 constexpr std::size_t kReadBytes = 16 * 1024;
 
-// How reading a message ended.
-enum class Read : std::uint8_t { kWhole, kTimeout, kLost, kCancelled, kHopeless };
+Read Trouble(const engine::IoResult& result) {
+  if (result.status == engine::IoStatus::kTimeout) return Read::kTimeout;
+  if (result.status == engine::IoStatus::kCancelled) return Read::kCancelled;
+  return Read::kLost;
+}
 
-// Receiver takes one message from the client and passes it on line by line. What goes
-// wrong drops the transaction, which closes the upstream connection without a dot; the
-// rest of the message is then read and thrown away (rules S4, S11).
-class Receiver {
- public:
-  explicit Receiver(Dialogue& dialogue)
-      : dialogue_(dialogue),
-        decoder_({.message_bytes = dialogue.message_size_limit}),
-        filter_(Options(dialogue)),
-        upstream_listens_(dialogue.transaction != nullptr) {}
+// The header as it goes on: our trace field, the client's fields but for what it may not
+// claim, and what ACLs have added.
+Header OutgoingHeader(const Dialogue& dialogue) {
+  const facts::Session& session = dialogue.session();
+  const facts::Envelope& envelope = session.envelope;
+  Header header = envelope.headers;
+  RemoveForgedResults({session.primary_hostname}, &header);
+  header.insert(header.begin(), MakeField(ReceivedHeader(session, envelope.received)));
+  for (const facts::AddedHeader& added : envelope.added_headers)
+    header.push_back(MakeField(HeaderLines(added.text)));
+  return header;
+}
 
-  Read ReadMessage() {
-    const Deadline whole = Deadline::After(limits::kMessageTotal);
-    Deadline line = LineDeadline();
-    std::uint64_t seen = 0;
-    while (true) {
-      dialogue_.input.Consume(Take(dialogue_.input.waiting()));
-      if (decoder_.ended()) break;
-      if (decoder_.hopeless()) return Read::kHopeless;
-      // A whole line renews the wait for the next one; a single octet does not (rule R1).
-      if (decoder_.message_bytes() != seen) line = LineDeadline();
-      seen = decoder_.message_bytes();
-      const engine::IoResult result =
-          dialogue_.input.Fill(*dialogue_.stream, kReadBytes, line.Sooner(whole));
-      if (!result.ok()) return Trouble(result);
-    }
-    filter_.End([this](std::string_view l) { PassOn(l); });
-    DropIfWrong();
-    return Read::kWhole;
+}  // namespace
+
+Receiver::Receiver(Dialogue& dialogue)
+    : dialogue_(dialogue),
+      decoder_({.message_bytes = dialogue.message_size_limit}),
+      reader_({.received = static_cast<std::size_t>(dialogue.config.main.received_headers_max)}),
+      upstream_listens_(dialogue.transaction != nullptr) {
+  envelope().received = std::chrono::system_clock::now();
+}
+
+Read Receiver::ReadMessage() {
+  const Deadline whole = Deadline::After(limits::kMessageTotal);
+  Deadline line = LineDeadline();
+  std::uint64_t seen = 0;
+  while (true) {
+    dialogue_.input.Consume(Take(dialogue_.input.waiting()));
+    if (decoder_.ended()) break;
+    if (decoder_.hopeless()) return Read::kHopeless;
+    // A whole line renews the wait for the next one; a single octet does not (rule R1).
+    if (decoder_.message_bytes() != seen) line = LineDeadline();
+    seen = decoder_.message_bytes();
+    const engine::IoResult result =
+        dialogue_.input.Fill(*dialogue_.stream, kReadBytes, line.Sooner(whole));
+    if (!result.ok()) return Trouble(result);
   }
+  End();
+  return Read::kWhole;
+}
 
-  DataProblem problem() const {
-    return decoder_.problem() != DataProblem::kNone ? decoder_.problem() : filter_.problem();
+DataProblem Receiver::problem() const {
+  return decoder_.problem() != DataProblem::kNone ? decoder_.problem() : reader_.problem();
+}
+
+std::size_t Receiver::Take(std::string_view octets) {
+  const std::size_t used = decoder_.Feed(octets, [this](std::string_view l) { TakeLine(l); });
+  DropIfWrong();
+  return used;
+}
+
+void Receiver::TakeLine(std::string_view line) {
+  facts::Envelope& message = envelope();
+  ++message.message_lines;
+  message.max_line_length = std::max(message.max_line_length, line.size());
+  if (!in_header_) return TakeBodyLine(line);
+  const HeaderReader::Place place = reader_.Take(line);
+  DropIfWrong();
+  if (place == HeaderReader::Place::kHeader) return;
+  EndHeader();
+  if (place == HeaderReader::Place::kBody) TakeBodyLine(line);
+}
+
+void Receiver::TakeBodyLine(std::string_view line) {
+  ++envelope().body_lines;
+  envelope().body_size += line.size() + 2;
+  KeepEnds(line);
+  PassOn(line);
+}
+
+// For $message_body and $message_body_end.
+void Receiver::KeepEnds(std::string_view line) {
+  facts::Envelope& message = envelope();
+  const std::size_t most = BodyVisible();
+  const char end = dialogue_.config.main.message_body_newlines ? '\n' : ' ';
+  if (message.body_start.size() < most) {
+    message.body_start += line.substr(0, most - message.body_start.size());
+    if (message.body_start.size() < most) message.body_start += end;
   }
-  bool in_header() const { return filter_.in_header(); }
-  // As it went out, our own lines included.
-  std::uint64_t size_bytes() const { return decoder_.message_bytes() + filter_.added_bytes(); }
-  const std::string& message_id() const { return filter_.message_id(); }
+  message.body_end += line;
+  message.body_end += end;
+  if (message.body_end.size() > 2 * most + limits::kMessageLineMaxBytes)
+    message.body_end.erase(0, message.body_end.size() - most);
+}
 
- private:
-  static HeaderFilter::Options Options(Dialogue& dialogue) {
-    HeaderFilter::Options options;
-    options.first = ReceivedHeader(dialogue.session(), std::chrono::system_clock::now());
-    for (const facts::AddedHeader& header : dialogue.session().envelope.added_headers)
-      for (std::string& line : HeaderLines(header.text)) options.added.push_back(std::move(line));
-    options.own_name = dialogue.session().primary_hostname;
-    options.received_max = static_cast<std::size_t>(dialogue.config.main.received_headers_max);
-    return options;
-  }
+std::size_t Receiver::BodyVisible() const {
+  constexpr auto kMost = static_cast<std::int64_t>(limits::kMessageBodyVisibleMaxBytes);
+  return static_cast<std::size_t>(
+      std::clamp<std::int64_t>(dialogue_.config.main.message_body_visible, 0, kMost));
+}
 
-  std::size_t Take(std::string_view octets) {
-    const std::size_t used = decoder_.Feed(octets, [this](std::string_view line) {
-      filter_.Line(line, [this](std::string_view l) { PassOn(l); });
-      DropIfWrong();
-    });
-    DropIfWrong();
-    return used;
-  }
+void Receiver::EndHeader() {
+  in_header_ = false;
+  envelope().headers = reader_.TakeHeader();
+  envelope().headers_read = true;
+  if (problem() == DataProblem::kNone) PassHeaderOn();
+}
 
-  void PassOn(std::string_view line) {
-    // What the upstream says early is told by Finish(); until the client's own end its
-    // lines go nowhere (rule U6).
-    if (dialogue_.transaction != nullptr && upstream_listens_)
-      upstream_listens_ = dialogue_.transaction->WriteLine(line);
-  }
+void Receiver::End() {
+  if (in_header_) EndHeader();
+  DropIfWrong();
+  const std::size_t most = BodyVisible();
+  std::string& body_end = envelope().body_end;
+  body_end.erase(0, body_end.size() - std::min(body_end.size(), most));
+}
 
-  void DropIfWrong() {
-    if (problem() != DataProblem::kNone) dialogue_.transaction.reset();
-  }
+void Receiver::PassHeaderOn() {
+  const Header header = OutgoingHeader(dialogue_);
+  message_id_ = MessageIdOf(header);
+  for (const facts::HeaderField& field : header)
+    EmitField(field, [this](std::string_view line) { PassOn(line); });
+  PassOn("");
+}
 
-  Deadline LineDeadline() const {
-    const auto wait = dialogue_.config.main.smtp_receive_timeout;
-    return wait.count() > 0 ? Deadline::After(wait) : Deadline::After(limits::kMessageTotal);
-  }
+void Receiver::PassOn(std::string_view line) {
+  passed_bytes_ += line.size() + 2;
+  // What the upstream says early is told by Finish(); until the client's own end its
+  // lines go nowhere (rule U6).
+  if (dialogue_.transaction != nullptr && upstream_listens_)
+    upstream_listens_ = dialogue_.transaction->WriteLine(line);
+}
 
-  static Read Trouble(const engine::IoResult& result) {
-    if (result.status == engine::IoStatus::kTimeout) return Read::kTimeout;
-    if (result.status == engine::IoStatus::kCancelled) return Read::kCancelled;
-    return Read::kLost;
-  }
+void Receiver::DropIfWrong() {
+  if (problem() != DataProblem::kNone) dialogue_.transaction.reset();
+}
 
-  Dialogue& dialogue_;
-  DataDecoder decoder_;
-  HeaderFilter filter_;
-  bool upstream_listens_;
-};
+Deadline Receiver::LineDeadline() const {
+  const auto wait = dialogue_.config.main.smtp_receive_timeout;
+  return wait.count() > 0 ? Deadline::After(wait) : Deadline::After(limits::kMessageTotal);
+}
+
+namespace {
 
 // The client went, or took too long: nothing is delivered, whatever has come so far.
 Answer Abandon(Dialogue& dialogue, Read how, bool in_header) {

@@ -5,7 +5,7 @@
 #include <ctime>
 
 #include "src/base/text.h"
-#include "src/smtp/data.h"
+#include "src/smtp/header.h"
 
 namespace signet::smtp {
 namespace {

@@ -47,9 +47,10 @@ std::string Unescaped(std::string_view text) {
 
 facts::Phase PhaseNamed(std::string_view name) {
   constexpr std::pair<std::string_view, facts::Phase> kPhases[] = {
-      {"load", facts::Phase::kLoad}, {"connect", facts::Phase::kConnect},
-      {"helo", facts::Phase::kHelo}, {"auth", facts::Phase::kAuth},
-      {"mail", facts::Phase::kMail}, {"rcpt", facts::Phase::kRcpt}};
+      {"load", facts::Phase::kLoad},        {"connect", facts::Phase::kConnect},
+      {"helo", facts::Phase::kHelo},        {"auth", facts::Phase::kAuth},
+      {"mail", facts::Phase::kMail},        {"rcpt", facts::Phase::kRcpt},
+      {"delivery", facts::Phase::kDelivery}};
   for (const auto& [n, phase] : kPhases)
     if (n == name) return phase;
   return facts::Phase::kData;
@@ -91,6 +92,17 @@ void FillSession(facts::Session* s) {
   e.recipients = {{"x@two.test", "x", "two.test"}};
   e.message_id = "1xUPkM-000000007Kz-0geD";
   e.declared_size = 1000;
+  e.recipients_asked = 4;
+  e.recipients_refused = 2;
+  e.recipients_deferred = 1;
+  e.received = std::chrono::system_clock::from_time_t(1795184800);
+  e.message_lines = 12;
+  e.body_lines = 5;
+  e.body_size = 120;
+  e.max_line_length = 71;
+  e.body_start = "Hello Bob,";
+  e.body_end = "Bye.";
+  e.added_headers = {{"X-One: 1"}, {"X-Two: 2"}};
   s->acl_c["acl_c_seen"] = Value("yes");
   s->acl_m["acl_m0"] = Value("hello");
   s->acl_args = {Value("first"), Value("second")};
@@ -158,6 +170,7 @@ class Run {
     if (key == "set") session_.overrides[name] = Value(text, OriginsOf(name));
     if (key == "element") AddElement(name, text);
     if (key == "session") FillSession(&session_);
+    if (key == "header") AddField(Unescaped(value));
     if (key == "phase") phase_ = PhaseNamed(value);
     if (key == "read" && value == "configuration") reading_ = expand::Reading::kConfiguration;
     if (key == "acl") AddAcl(name, text);
@@ -175,6 +188,11 @@ class Run {
       session_.tls.peer = CertificateIn(value);
       session_.tls.verified = session_.tls.active = true;
     }
+  }
+
+  void AddField(const std::string& text) {
+    session_.envelope.headers.push_back({text.substr(0, text.find(':')), text});
+    session_.envelope.headers_read = true;
   }
 
   static crypto::CertificatePtr CertificateIn(std::string_view path) {

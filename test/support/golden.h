@@ -17,6 +17,7 @@ namespace signet::test {
 //   cert    FILE             the peer's certificate
 //   tls     FILE             a session with TLS, and our certificate
 //   session submission       the facts of an authenticated client's submission
+//   header  NAME: TEXT       a field of the message's header; escapes are undone
 //   lookup  QUERY = ANSWER   ANSWER: "found TEXT", "at ENTRY: TEXT", "none" or "defer REASON"
 //   file    PATH = TEXT      a file of list items
 //   acl     NAME = ANSWER    ANSWER: "accept TEXT", "deny TEXT", "defer" or "error"; $1 and $2

@@ -1,0 +1,61 @@
+#ifndef SIGNET_SRC_SMTP_RECEIVE_H_
+#define SIGNET_SRC_SMTP_RECEIVE_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "src/smtp/data.h"
+#include "src/smtp/dialogue.h"
+#include "src/smtp/header.h"
+
+namespace signet::smtp {
+
+// How reading a message, or a part of one, ended.
+enum class Read : std::uint8_t { kWhole, kTimeout, kLost, kCancelled, kHopeless };
+
+// Receiver takes one message from the client. Its header is kept until it is whole and then
+// becomes the session's envelope.headers; only then does anything go upstream: the header
+// as we make it, and the body line by line. What goes wrong drops the transaction, which
+// closes the upstream connection without a dot; the rest of the message is then read and
+// thrown away (rules S4, S11).
+//
+//   Cost      memory: the header, one line, and what the variables of the body hold (R4).
+class Receiver {
+ public:
+  explicit Receiver(Dialogue& dialogue);
+
+  // Reads up to the end of the message.
+  Read ReadMessage();
+
+  DataProblem problem() const;
+  bool in_header() const { return in_header_; }
+  // As it went out, our own lines included.
+  std::uint64_t size_bytes() const { return passed_bytes_; }
+  const std::string& message_id() const { return message_id_; }
+
+ private:
+  std::size_t Take(std::string_view octets);
+  void TakeLine(std::string_view line);
+  void TakeBodyLine(std::string_view line);
+  void KeepEnds(std::string_view line);
+  std::size_t BodyVisible() const;
+  void EndHeader();
+  void End();
+  void PassHeaderOn();
+  void PassOn(std::string_view line);
+  void DropIfWrong();
+  Deadline LineDeadline() const;
+  facts::Envelope& envelope() { return dialogue_.session().envelope; }
+
+  Dialogue& dialogue_;
+  DataDecoder decoder_;
+  HeaderReader reader_;
+  bool in_header_ = true;
+  bool upstream_listens_;
+  std::uint64_t passed_bytes_ = 0;
+  std::string message_id_;
+};
+
+}  // namespace signet::smtp
+#endif
