@@ -118,6 +118,8 @@ constexpr Row<Router> kRouter[] = {
 };
 
 constexpr Row<Transport> kTransport[] = {
+  {"authenticated_sender", &Transport::authenticated_sender, "", "what MAIL's AUTH= tells the upstream of an authenticated client; of others, that there is none", Phase::kDelivery, {}, "smtp"},
+  {"authenticated_sender_force", &Transport::authenticated_sender_force, "no", "send AUTH= also where the upstream does not offer AUTH", {}, {}, "smtp"},
   {"command_timeout",  &Transport::command_timeout,  "5m",  "wait for the upstream's reply to a command", {}, {}, "smtp"},
   {"connect_timeout",  &Transport::connect_timeout,  "5s",  "wait for a connection to one upstream host", {}, {}, "smtp"},
   {"create_directory", &Transport::create_directory, "yes", "make the directory where it does not exist", {}, {}, "appendfile"},
@@ -128,6 +130,7 @@ constexpr Row<Transport> kTransport[] = {
   {"hosts",            &Transport::hosts,            "",    "hosts to send to where the router gives none", Phase::kDelivery, {}, "smtp"},
   {"maildir_format",   &Transport::maildir_format,   "no",  "deliver in Maildir format; the only one there is", {}, {}, "appendfile"},
   {"port",             &Transport::port,             "",    "port where the host list has none; unset is 25", Phase::kDelivery, {}, "smtp"},
+  {"xclient",          &Transport::xclient,          "no",  "whom XCLIENT tells the upstream of: no, login (the identity) or full (the connection too)", {}, {}, "smtp", {"no login full", {}, {}}},
 };
 
 struct AliasRow {
@@ -244,7 +247,7 @@ constexpr std::string_view kForeignRouter[] = {
 
 constexpr std::string_view kForeignTransport[] = {
   "address_retry_include_sender", "allow_commands", "allow_fifo", "allow_localhost",
-  "allow_symlink", "authenticated_sender", "authenticated_sender_force", "batch_id", "batch_max",
+  "allow_symlink", "batch_id", "batch_max",
   "bcc", "body_only", "cc", "check_group", "check_owner", "check_string", "command",
   "connection_max_messages", "create_file", "current_directory", "dane_require_tls_ciphers",
   "debug_print", "delay_after_cutoff", "delivery_date_add", "directory_file", "directory_mode",

@@ -10,23 +10,12 @@ namespace signet::relay {
 namespace {
 
 constexpr std::size_t kFlushBytes = 16 * 1024;  // one TLS record
-constexpr std::size_t kCommandBytes = 1000;     // RFC 5321 says 512, parameters add to it
+constexpr std::size_t kCommandBytes = 2000;     // RFC 5321 says 512, parameters add to it
 constexpr std::chrono::seconds kFarewell{5};    // for the answer to QUIT
 
 bool IsCommand(std::string_view line) {
   return !line.empty() && line.size() <= kCommandBytes &&
          std::all_of(line.begin(), line.end(), [](char c) { return c >= ' ' && c < '\x7f'; });
-}
-
-Offered ReadOffered(const UpstreamReply& reply) {
-  Offered offered;
-  for (std::size_t i = 1; i < reply.lines.size(); ++i) {
-    std::string_view line = reply.lines[i];
-    std::string_view keyword = line.substr(0, line.find(' '));
-    if (EqualsIgnoreCase(keyword, "SIZE")) offered.size = true;
-    if (EqualsIgnoreCase(keyword, "8BITMIME")) offered.eight_bit_mime = true;
-  }
-  return offered;
 }
 
 }  // namespace
@@ -43,7 +32,10 @@ SmtpClient::SmtpClient(std::unique_ptr<tls::Stream> stream, ClientTimes times)
     : stream_(std::move(stream)), times_(times) {}
 SmtpClient::~SmtpClient() = default;
 
-SmtpClient::Answer SmtpClient::ReadGreeting() { return ReadReply(Deadline::After(times_.command)); }
+SmtpClient::Answer SmtpClient::ReadGreeting() {
+  awaited_ = 1;
+  return ReadReply(Deadline::After(times_.command));
+}
 
 SmtpClient::Answer SmtpClient::Hello(std::string_view name) {
   Answer reply = Command("EHLO " + std::string(name));
@@ -57,14 +49,26 @@ SmtpClient::Answer SmtpClient::Hello(std::string_view name) {
 }
 
 SmtpClient::Answer SmtpClient::Command(std::string_view line) {
+  if (!Send({std::string(line)})) return Err{problem_};
+  return Receive();
+}
+
+bool SmtpClient::Send(const std::vector<std::string>& lines) {
+  if (broken()) return false;
+  for (const std::string& line : lines)
+    if (!IsCommand(line)) return (void)Fail("a command that cannot be sent"), false;
+  if (awaited_ > 0 || !InStep())
+    return (void)Fail("the upstream spoke out of turn or is gone"), false;
+  awaited_by_ = Deadline::After(times_.command);
+  for (const std::string& line : lines) out_ += line + "\r\n";
+  awaited_ = lines.size();
+  return Flush(awaited_by_);
+}
+
+SmtpClient::Answer SmtpClient::Receive() {
   if (broken()) return Err{problem_};
-  if (!IsCommand(line)) return Fail("a command that cannot be sent");
-  if (!InStep()) return Fail("the upstream spoke out of turn or is gone");
-  Deadline deadline = Deadline::After(times_.command);
-  out_ = line;
-  out_ += "\r\n";
-  if (!Flush(deadline)) return Err{problem_};
-  return ReadReply(deadline);
+  if (awaited_ == 0) return Fail("no reply is awaited");
+  return ReadReply(awaited_by_);
 }
 
 SmtpClient::Answer SmtpClient::StartData() {
@@ -98,6 +102,7 @@ SmtpClient::Answer SmtpClient::FinishData() {
   out_ += ".\r\n";
   if (!Flush(Deadline::After(times_.data))) return Err{problem_};
   in_data_ = false;
+  awaited_ = 1;
   return ReadReply(Deadline::After(times_.final));
 }
 
@@ -119,17 +124,32 @@ void SmtpClient::Leave() {
   });
 }
 
+// What stands behind the last reply that is awaited belongs to no command of ours (U4).
 SmtpClient::Answer SmtpClient::ReadReply(Deadline deadline) {
   ReplyParser parser;
   std::array<char, 2048> octets;
-  while (parser.state() == ReplyParser::State::kMore) {
+  while (!FeedWaiting(&parser)) {
     engine::IoResult read = stream_->Read(octets.data(), octets.size(), deadline);
     if (!read.ok()) return Fail(engine::Describe(read));
-    parser.Feed({octets.data(), read.bytes});
+    in_.append(octets.data(), read.bytes);
+  }
+  --awaited_;
+  if (awaited_ == 0 && parser.state() == ReplyParser::State::kDone) {
+    parser.Feed(in_);
+    in_.clear();
   }
   if (parser.state() == ReplyParser::State::kBad)
     return Fail("unusable reply: " + parser.problem());
   return parser.reply();
+}
+
+// Whether the parser has come to an end with what is there.
+bool SmtpClient::FeedWaiting(ReplyParser* parser) {
+  std::size_t used = 0;
+  while (used < in_.size() && parser->state() == ReplyParser::State::kMore)
+    parser->Feed(std::string_view(in_).substr(used++, 1));
+  in_.erase(0, used);
+  return parser->state() != ReplyParser::State::kMore;
 }
 
 bool SmtpClient::Flush(Deadline deadline) {
@@ -139,7 +159,7 @@ bool SmtpClient::Flush(Deadline deadline) {
   return written.ok();
 }
 
-bool SmtpClient::InStep() { return !stream_->InputPending(); }
+bool SmtpClient::InStep() { return in_.empty() && !stream_->InputPending(); }
 
 Err<std::string> SmtpClient::Fail(std::string problem) {
   problem_ = std::move(problem);

@@ -8,6 +8,7 @@
 
 #include "src/base/clock.h"
 #include "src/base/result.h"
+#include "src/relay/offered.h"
 #include "src/relay/reply.h"
 #include "src/tls/tls.h"
 
@@ -15,12 +16,6 @@ namespace signet::relay {
 
 struct ClientTimes {
   std::chrono::milliseconds command, data, final;
-};
-
-// What the upstream offered in its answer to EHLO (rule U7).
-struct Offered {
-  bool size = false;
-  bool eight_bit_mime = false;
 };
 
 // SmtpClient is our side of one SMTP connection to an upstream, on any stream. It is in
@@ -41,10 +36,15 @@ class SmtpClient {
   // EHLO, or HELO where the upstream does not know EHLO.
   Answer Hello(std::string_view name);
   const Offered& offered() const { return offered_; }
+  void ForgetOffered() { offered_ = {}; }
 
   // One command and its reply. `line` has no line end; one that holds control octets or
   // is too long is refused unsent (rule U2).
   Answer Command(std::string_view line);
+  // Several in one write (RFC 2920); their replies are then to be fetched one by one, in
+  // the same order. False: nothing was sent, or not all of it.
+  bool Send(const std::vector<std::string>& lines);
+  Answer Receive();
 
   // DATA. Only a reply of 354 lets lines flow (U6).
   Answer StartData();
@@ -64,6 +64,7 @@ class SmtpClient {
 
  private:
   Answer ReadReply(Deadline deadline);
+  bool FeedWaiting(ReplyParser* parser);
   bool Flush(Deadline deadline);
   bool InStep();
   Err<std::string> Fail(std::string problem);
@@ -72,6 +73,9 @@ class SmtpClient {
   ClientTimes times_;
   Offered offered_;
   std::string out_;
+  std::string in_;           // read, and belongs to replies that were not asked for yet
+  std::size_t awaited_ = 0;  // replies
+  Deadline awaited_by_ = Deadline::Never();
   bool in_data_ = false;
   std::string problem_;
 };

@@ -66,9 +66,9 @@ struct TransactionOptions {
   bool body_8bitmime = false;
   std::uint64_t declared_size = 0;
 };
-// `session` outlives the Transaction: its envelope's sender is read from it.
-std::unique_ptr<Transaction> Begin(std::shared_ptr<const Routes> routes,
-                                   const facts::Session& session,
+// `session` outlives the Transaction, which reads the envelope from it and says in
+// session.upstream whom it talks to.
+std::unique_ptr<Transaction> Begin(std::shared_ptr<const Routes> routes, facts::Session& session,
                                    const TransactionOptions& options);
 
 }  // namespace signet::relay

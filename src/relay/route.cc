@@ -54,20 +54,6 @@ bool IsHelo(std::string_view text) {
   });
 }
 
-// An option of a transport; `otherwise` where it is not set. Not outsider's text.
-Result<std::string, Reply> ExpandOption(const config::Expanded& option, std::string_view name,
-                                        const config::Router& router, config::MatchContext& context,
-                                        std::string otherwise) {
-  if (!option) return otherwise;
-  expand::Outcome outcome =
-      expand::Evaluate(*option.program, context.session, context.services, context.budget);
-  if (!outcome.ok()) return Temporary(router, outcome.error());
-  if (outcome.value().origins() & kNoHosts)
-    return Temporary("text from outside in " + std::string(name) + ": " +
-                     Quoted(outcome.value().text));
-  return outcome.value().text;
-}
-
 }  // namespace
 
 std::optional<Host> ParseHost(std::string_view item, int port) {
@@ -88,6 +74,22 @@ std::optional<Host> ParseHost(std::string_view item, int port) {
   if (port_text.empty()) return Host{std::string(name), port};
   auto parsed = ParsePort(port_text.substr(1));
   return parsed ? std::optional(Host{std::string(name), *parsed}) : std::nullopt;
+}
+
+Result<std::string, Reply> ExpandOption(const config::Expanded& option, std::string_view name,
+                                        const config::Router& router, config::MatchContext& context,
+                                        std::string otherwise) {
+  if (!option) return otherwise;
+  expand::Outcome outcome =
+      expand::Evaluate(*option.program, context.session, context.services, context.budget);
+  if (!outcome.ok()) {
+    if (outcome.error().kind == FailureKind::kForced) return otherwise;
+    return Temporary(router, outcome.error());
+  }
+  if (outcome.value().origins() & kNoHosts)
+    return Temporary("text from outside in " + std::string(name) + ": " +
+                     Quoted(outcome.value().text));
+  return outcome.value().text;
 }
 
 Result<std::string, std::string> SafeDirectory(const Value& value) {

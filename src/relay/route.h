@@ -12,10 +12,11 @@
 
 namespace signet::relay {
 
-// One upstream: a name or a numeric address, and a port.
+// One upstream: a name or a numeric address, and a port; or the path of a Unix socket.
 struct Host {
   std::string name;
   int port = 25;
+  bool is_socket() const { return name.starts_with('/'); }
   bool operator==(const Host&) const = default;
 };
 
@@ -66,6 +67,12 @@ class Routes {
   std::vector<std::unique_ptr<SourceText>> texts_;
   std::vector<Step> steps_;
 };
+
+// An option of a transport; `otherwise` where it is not set or forces failure.
+//   Errors  451: it cannot be expanded, or is made of text from outside.
+Result<std::string, Reply> ExpandOption(const config::Expanded& option, std::string_view name,
+                                        const config::Router& router, config::MatchContext& context,
+                                        std::string otherwise);
 
 // `directory` of an appendfile transport as it expanded: absolute, without "." and ".."
 // components. What the client typed may only be a component, or part of one, that is

@@ -1,52 +1,25 @@
-#include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
-#include "expand/network.h"
 #include "src/base/log.h"
-#include "src/relay/client.h"
+#include "src/relay/connection.h"
 #include "src/relay/maildir.h"
 #include "src/relay/path.h"
 #include "src/relay/relay.h"
+#include "src/relay/replies.h"
 #include "src/relay/route.h"
 
 namespace signet::relay {
 namespace {
 
-constexpr std::size_t kAddressesPerHost = 8;
-
-// --- replies that we make ------------------------------------------------------------------
-
-Reply Unavailable(std::string log_text) {
-  return {451, "4.4.1", "Upstream is not available, please try later", std::move(log_text)};
-}
-// In step no more, or an outcome that nobody knows (rule U1).
-Reply Unclear(std::string log_text) {
-  return {451, "4.4.2", "Upstream did not answer properly, please try later", std::move(log_text)};
-}
 Reply LocalTrouble(const MaildirFile::Problem& problem) {
   if (problem.no_space) return {452, "4.3.1", "Insufficient space, please try later", problem.text};
   return {451, "4.3.0", "Temporary local problem - please try later", problem.text};
 }
 
-// A refusal of the upstream in front of our client: the class is kept, codes that mean
-// something between the upstream and us are not (rule U5).
-Reply PassedOn(const UpstreamReply& upstream, const std::string& log_text) {
-  static constexpr int kTemporary[] = {450, 451, 452, 455};
-  static constexpr int kPermanent[] = {550, 551, 552, 553, 554, 555};
-  bool temporary = upstream.digit() == 4;
-  auto is_known = [&](const auto& codes) {
-    return std::find(std::begin(codes), std::end(codes), upstream.code) != std::end(codes);
-  };
-  int code = temporary ? (is_known(kTemporary) ? upstream.code : 451)
-                       : (is_known(kPermanent) ? upstream.code : 550);
-  std::string text = upstream.Text();
-  if (text.empty()) text = temporary ? "Upstream refused for now" : "Upstream refused";
-  return {code, upstream.enhanced, std::move(text), log_text};
+Reply Elsewhere() {
+  return {452, "4.5.3", "Too many recipients: this one goes elsewhere, send it separately",
+          "routes elsewhere than the recipients before it"};
 }
 
 // The log also wants to know who routed it there.
@@ -57,66 +30,21 @@ Reply WithPlace(const Place& place, Reply reply) {
   return reply;
 }
 
-// --- connecting ------------------------------------------------------------------------------
-
-struct Address {
-  sockaddr_storage storage{};
-  socklen_t size = 0;
-  std::string ip;
-};
-
-Address MakeAddress(const sockaddr* from, socklen_t size, int port) {
-  Address address;
-  std::memcpy(&address.storage, from, size);
-  address.size = size;
-  auto net_port = htons(static_cast<std::uint16_t>(port));
-  if (from->sa_family == AF_INET)
-    reinterpret_cast<sockaddr_in*>(&address.storage)->sin_port = net_port;
-  else
-    reinterpret_cast<sockaddr_in6*>(&address.storage)->sin6_port = net_port;
-  char text[NI_MAXHOST] = "";
-  getnameinfo(from, size, text, sizeof text, nullptr, 0, NI_NUMERICHOST);
-  address.ip = text;
-  return address;
-}
-
-// The addresses of a host; numeric ones ask nobody.
-Result<std::vector<Address>, std::string> Resolve(const Host& host) {
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  hints.ai_flags = expand::ParseHostAddress(host.name) ? AI_NUMERICHOST : AI_ADDRCONFIG;
-  addrinfo* first = nullptr;
-  int error = 0;
-  auto ask = [&] { error = getaddrinfo(host.name.c_str(), nullptr, &hints, &first); };
-  if (hints.ai_flags == AI_NUMERICHOST)
-    ask();
-  else
-    engine::BlockingForAnswer(ask);
-  if (error != 0) return Err{std::string(gai_strerror(error))};
-  std::vector<Address> addresses;
-  for (addrinfo* i = first; i != nullptr && addresses.size() < kAddressesPerHost; i = i->ai_next)
-    if (i->ai_family == AF_INET || i->ai_family == AF_INET6)
-      addresses.push_back(MakeAddress(i->ai_addr, i->ai_addrlen, host.port));
-  freeaddrinfo(first);
-  return addresses;
-}
-
-struct Connected {
-  std::unique_ptr<SmtpClient> client;
-  std::string host_field;  // "H=name [ip]:port"
-};
-
-std::string HostField(const Host& host, std::string_view ip) {
-  return "H=" + host.name + " [" + std::string(ip) + "]:" + std::to_string(host.port);
+Result<std::vector<Address>, std::string> OneAddress(const Host& socket) {
+  auto address = SocketAddress(socket.name);
+  if (!address.ok()) return Err{address.error()};
+  return std::vector<Address>{std::move(address).value()};
 }
 
 // --- the transaction --------------------------------------------------------------------------
 
 class RelayTransaction : public Transaction {
  public:
-  RelayTransaction(std::shared_ptr<const Routes> routes, const facts::Session& session,
+  RelayTransaction(std::shared_ptr<const Routes> routes, facts::Session& session,
                    const TransactionOptions& options)
-      : routes_(std::move(routes)), session_(session), options_(options) {}
+      : routes_(std::move(routes)), session_(session), options_(options) {
+    session_.upstream = {};
+  }
   ~RelayTransaction() override { LeaveUpstream(); }
 
   Reply AddRecipient(const facts::Recipient& recipient, config::MatchContext& context) override;
@@ -132,29 +60,33 @@ class RelayTransaction : public Transaction {
     const config::Router* router;
   };
 
-  Reply AddAtUpstream(const Place& place, const std::string& path);
-  Reply TryHosts(const Place& place, const std::string& path);
-  Reply TryHost(const Place& place, const Host& host, const std::string& path);
-  Result<Connected, Reply> Connect(const Place& place, const Host& host);
-  Reply Greet(const Place& place);
-  Reply SendMail();
-  Reply SendRecipient(const std::string& path);
-  Reply Ask(const std::string& line, std::string_view after);
+  Reply AddAtUpstream(const Place& place, const std::string& path, config::MatchContext& context);
+  Reply TryHosts(const Place& place, const std::string& path, config::MatchContext& context);
+  Reply TryHost(const Place& place, const Host& host, const std::string& path,
+                config::MatchContext& context);
+  Reply TryAddress(const Place& place, const Host& host, const Address& address,
+                   config::MatchContext& context);
+  bool StillFits(const Place& place, config::MatchContext& context);
+  Reply Begin(const Place& place, const std::string& path, config::MatchContext& context);
+  Result<std::string, Reply> MailCommand(const Place& place, config::MatchContext& context);
+  Reply Judge(const SmtpClient::Answer& answer, std::string_view after);
   Reply FinishUpstream();
   Reply FinishMaildir();
   void Deliver(const std::string& fields);
   void LeaveUpstream();
-  std::string LogText(std::string_view after, std::string_view what) const;
+  SmtpClient& client() { return connection_->client(); }
+  std::string LogText(std::string_view after, std::string_view what) const {
+    return connection_->LogText(after, what);
+  }
 
   std::shared_ptr<const Routes> routes_;
-  const facts::Session& session_;
+  facts::Session& session_;
   const TransactionOptions options_;
   State state_ = State::kRecipients;
   std::optional<Place> place_;  // of what is under way
   std::vector<Accepted> accepted_;
   std::vector<Delivered> delivered_;
-  std::unique_ptr<SmtpClient> client_;
-  std::string host_field_;
+  std::unique_ptr<Connection> connection_;
   std::unique_ptr<MaildirFile> file_;
   bool needs_eight_bit_ = false;  // declared, found, and not offered
 };
@@ -168,37 +100,48 @@ Reply RelayTransaction::AddRecipient(const facts::Recipient& recipient,
   auto found = routes_->Find(context);
   if (!found.ok()) return found.error();
   const Place& place = found.value();
-  if (!accepted_.empty() && !place.SameAs(*place_))
-    return {452, "4.5.3", "Too many recipients: this one goes elsewhere, send it separately",
-            "routes elsewhere than the recipients before it"};
+  if (!accepted_.empty() && !place.SameAs(*place_)) return Elsewhere();
 
   bool upstream = place.transport->driver == config::TransportDriver::kSmtp;
   Reply reply = {250, "2.1.5", "Accepted", ""};
   if (upstream)
-    reply = AddAtUpstream(place, *path);
+    reply = AddAtUpstream(place, *path, context);
   else
     place_ = place;
   if (reply.positive()) accepted_.push_back({recipient, place.router});
   return WithPlace(place, std::move(reply));
 }
 
-Reply RelayTransaction::AddAtUpstream(const Place& place, const std::string& path) {
-  if (client_ != nullptr && !place.SameAs(*place_)) LeaveUpstream();
-  if (client_ == nullptr) return TryHosts(place, path);
-  Reply reply = SendRecipient(path);
+Reply RelayTransaction::AddAtUpstream(const Place& place, const std::string& path,
+                                      config::MatchContext& context) {
+  if (connection_ != nullptr && !(place.SameAs(*place_) && StillFits(place, context))) {
+    if (!accepted_.empty()) return Elsewhere();
+    LeaveUpstream();
+  }
+  if (connection_ == nullptr) return TryHosts(place, path, context);
+  const std::string line = "RCPT TO:" + path;
+  Reply reply = Judge(client().Command(line), line);
   // A connection that broke took the recipients that it had with it.
-  if (client_->broken() && accepted_.empty()) LeaveUpstream();
+  if (client().broken() && accepted_.empty()) LeaveUpstream();
   return reply;
 }
 
+// Options of a transport may depend on the recipient: a certificate by its domain.
+bool RelayTransaction::StillFits(const Place& place, config::MatchContext& context) {
+  const Terms& terms = connection_->terms();
+  auto now = MakeTerms(place, terms.host, terms.ip, context);
+  return now.ok() && now.value() == terms;
+}
+
 // In the order of the configuration, until one has an opinion that is not "later".
-Reply RelayTransaction::TryHosts(const Place& place, const std::string& path) {
+Reply RelayTransaction::TryHosts(const Place& place, const std::string& path,
+                                 config::MatchContext& context) {
   Reply reply = Unavailable("no upstream to try");
   std::string log_text;
   for (const Host& host : place.hosts) {
-    reply = TryHost(place, host, path);
+    reply = TryHost(place, host, path, context);
     bool decided = reply.code / 100 != 4;
-    if (decided && client_ != nullptr && !client_->broken()) {
+    if (decided && connection_ != nullptr && !client().broken()) {
       place_ = place;
       return reply;
     }
@@ -210,79 +153,76 @@ Reply RelayTransaction::TryHosts(const Place& place, const std::string& path) {
   return reply;
 }
 
-Reply RelayTransaction::TryHost(const Place& place, const Host& host, const std::string& path) {
-  auto connected = Connect(place, host);
-  if (!connected.ok()) return connected.error();
-  client_ = std::move(connected.value().client);
-  host_field_ = std::move(connected.value().host_field);
-  Reply reply = Greet(place);
-  if (!reply.positive()) return reply;
-  reply = SendMail();
+// Its addresses in turn, until one lets us in: that one decides.
+Reply RelayTransaction::TryHost(const Place& place, const Host& host, const std::string& path,
+                                config::MatchContext& context) {
+  auto addresses = host.is_socket() ? OneAddress(host) : Resolve(host);
+  if (!addresses.ok()) return Unavailable("H=" + host.name + ": " + addresses.error());
+  Reply reply;
+  for (const Address& address : addresses.value()) {
+    reply = TryAddress(place, host, address, context);
+    if (!reply.positive()) continue;
+    return Begin(place, path, context);
+  }
+  return reply;
+}
+
+Reply RelayTransaction::TryAddress(const Place& place, const Host& host, const Address& address,
+                                   config::MatchContext& context) {
+  session_.upstream = {host.name, address.ip, host.port, {}};
+  auto terms = MakeTerms(place, host, address.ip, context);
+  if (!terms.ok()) return terms.error();
+  auto opened = Connection::Open(std::move(terms).value(), address, *place.transport);
+  if (!opened.ok()) return opened.error();
+  connection_ = std::move(opened).value();
+  session_.upstream = connection_->upstream();
+  return {250, "", "", ""};
+}
+
+// MAIL and the first RCPT.
+Reply RelayTransaction::Begin(const Place& place, const std::string& path,
+                              config::MatchContext& context) {
+  const auto mail = MailCommand(place, context);
+  if (!mail.ok()) {
+    LeaveUpstream();
+    return mail.error();
+  }
+  Reply reply = Judge(client().Command(mail.value()), mail.value());
   if (!reply.positive()) {
     // There is no transaction upstream: the next recipient begins anew.
     LeaveUpstream();
     return reply;
   }
-  return SendRecipient(path);
+  const std::string line = "RCPT TO:" + path;
+  return Judge(client().Command(line), line);
 }
 
-Result<Connected, Reply> RelayTransaction::Connect(const Place& place, const Host& host) {
-  const config::Transport& transport = *place.transport;
-  auto addresses = Resolve(host);
-  if (!addresses.ok())
-    return Err{Unavailable("H=" + host.name + ": cannot find its address: " + addresses.error())};
-  std::string problem = "H=" + host.name + ": no address";
-  for (const Address& address : addresses.value()) {
-    std::string field = HostField(host, address.ip);
-    Deadline deadline = Deadline::After(transport.connect_timeout);
-    auto socket = engine::Socket::Connect(reinterpret_cast<const sockaddr*>(&address.storage),
-                                          address.size, deadline);
-    if (!socket.ok()) {
-      problem = field + ": " + engine::Describe(socket.error());
-      continue;
-    }
-    int on = 1;
-    setsockopt(socket.value().fd(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    ClientTimes times{transport.command_timeout, transport.data_timeout, transport.final_timeout};
-    return Connected{
-        std::make_unique<SmtpClient>(tls::MakeClearStream(std::move(socket).value()), times),
-        std::move(field)};
-  }
-  return Err{Unavailable(std::move(problem))};
-}
-
-// The greeting and EHLO. An upstream that will not talk to us at all is our trouble, not
-// the client's: never 5xx.
-Reply RelayTransaction::Greet(const Place& place) {
-  auto greeting = client_->ReadGreeting();
-  if (!greeting.ok()) return Unavailable(LogText("connecting", greeting.error()));
-  if (greeting.value().code != 220)
-    return Unavailable(LogText("connecting", greeting.value().ForLog()));
-  auto hello = client_->Hello(place.helo);
-  if (!hello.ok()) return Unavailable(LogText("EHLO", hello.error()));
-  if (hello.value().code != 250) return Unavailable(LogText("EHLO", hello.value().ForLog()));
-  return {250, "", "", ""};
-}
-
-Reply RelayTransaction::SendMail() {
+Result<std::string, Reply> RelayTransaction::MailCommand(const Place& place,
+                                                         config::MatchContext& context) {
   const facts::Envelope& envelope = session_.envelope;
   auto path = EncodePath(envelope.sender_local_part, envelope.sender_domain);
   if (!path || (*path == "<>") != envelope.sender.empty())
-    return {553, "5.1.7", "Sender address cannot be passed on", "sender address cannot be encoded"};
+    return Err{Reply{553, "5.1.7", "Sender address cannot be passed on",
+                     "sender address cannot be encoded"}};
   std::string line = "MAIL FROM:" + *path;
-  if (client_->offered().size && options_.declared_size > 0)
+  const Offered& offered = client().offered();
+  if (offered.size && options_.declared_size > 0)
     line += " SIZE=" + std::to_string(options_.declared_size);
-  if (client_->offered().eight_bit_mime && options_.body_8bitmime) line += " BODY=8BITMIME";
+  if (offered.eight_bit_mime && options_.body_8bitmime) line += " BODY=8BITMIME";
+  const bool takes_auth = offered.auth || place.transport->authenticated_sender_force;
+  if (place.transport->authenticated_sender && takes_auth) {
+    if (!connection_->may_identify())
+      return Err{Unavailable(
+          LogText("EHLO", "AUTH= is only said over loopback or verified TLS (rule U8)"))};
+    auto sender = AuthenticatedSender(place, context);
+    if (!sender.ok()) return Err{sender.error()};
+    line += " AUTH=" + sender.value();
+  }
   needs_eight_bit_ = false;
-  return Ask(line, "MAIL FROM:" + *path);
+  return line;
 }
 
-Reply RelayTransaction::SendRecipient(const std::string& path) {
-  return Ask("RCPT TO:" + path, "RCPT TO:" + path);
-}
-
-Reply RelayTransaction::Ask(const std::string& line, std::string_view after) {
-  auto answer = client_->Command(line);
+Reply RelayTransaction::Judge(const SmtpClient::Answer& answer, std::string_view after) {
   if (!answer.ok()) return Unclear(LogText(after, answer.error()));
   const UpstreamReply& reply = answer.value();
   if (reply.digit() == 2) return {250, "", "", ""};
@@ -294,8 +234,8 @@ Reply RelayTransaction::StartData() {
   if (state_ != State::kRecipients || accepted_.empty())
     return {503, "5.5.1", "Valid RCPT command must precede DATA", "no recipient accepted"};
   state_ = State::kEnded;
-  if (client_ != nullptr) {
-    auto answer = client_->StartData();
+  if (connection_ != nullptr) {
+    auto answer = client().StartData();
     if (!answer.ok()) return WithPlace(*place_, Unclear(LogText("DATA", answer.error())));
     if (answer.value().code != 354)
       return WithPlace(*place_, PassedOn(answer.value(), LogText("DATA", answer.value().ForLog())));
@@ -313,12 +253,12 @@ Reply RelayTransaction::StartData() {
 bool RelayTransaction::WriteLine(std::string_view line) {
   if (state_ != State::kData || needs_eight_bit_) return false;
   if (file_ != nullptr) return file_->WriteLine(line);
-  bool must_not = options_.body_8bitmime && !client_->offered().eight_bit_mime;
+  bool must_not = options_.body_8bitmime && !client().offered().eight_bit_mime;
   if (must_not && std::any_of(line.begin(), line.end(), [](char c) { return (c & 0x80) != 0; })) {
     needs_eight_bit_ = true;
     return false;
   }
-  return client_->WriteLine(line);
+  return client().WriteLine(line);
 }
 
 Reply RelayTransaction::Finish() {
@@ -331,13 +271,13 @@ Reply RelayTransaction::FinishUpstream() {
   if (needs_eight_bit_)
     return {554, "5.6.3", "Message has 8-bit content, which the next server does not take",
             LogText("MAIL", "8BITMIME is not offered")};
-  auto answer = client_->FinishData();
+  auto answer = client().FinishData();
   if (!answer.ok()) return Unclear(LogText("end of data", answer.error()));
   const UpstreamReply& reply = answer.value();
   std::string log_text = LogText("end of data", reply.ForLog());
   if (reply.digit() == 3) return Unclear(std::move(log_text));
   if (reply.digit() != 2) return PassedOn(reply, log_text);
-  Deliver(' ' + host_field_ + " C=\"" + Printable(reply.ForLog()) + '"');
+  Deliver(' ' + connection_->host_field() + " C=\"" + Printable(reply.ForLog()) + '"');
   LeaveUpstream();
   return {250, reply.enhanced, reply.Text(), ""};
 }
@@ -356,19 +296,13 @@ void RelayTransaction::Deliver(const std::string& fields) {
 }
 
 void RelayTransaction::LeaveUpstream() {
-  if (client_ != nullptr) client_->Leave();
-  client_.reset();
-}
-
-std::string RelayTransaction::LogText(std::string_view after, std::string_view what) const {
-  return host_field_ + ": SMTP error from upstream after " + Printable(after) + ": " +
-         Printable(what);
+  if (connection_ != nullptr) client().Leave();
+  connection_.reset();
 }
 
 }  // namespace
 
-std::unique_ptr<Transaction> Begin(std::shared_ptr<const Routes> routes,
-                                   const facts::Session& session,
+std::unique_ptr<Transaction> Begin(std::shared_ptr<const Routes> routes, facts::Session& session,
                                    const TransactionOptions& options) {
   return std::make_unique<RelayTransaction>(std::move(routes), session, options);
 }

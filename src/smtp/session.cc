@@ -481,6 +481,7 @@ void Dialogue::ResetEnvelope() {
   transaction.reset();
   transaction_options = {};
   session_.envelope = {};
+  session_.upstream = {};
   session_.acl_m.clear();
   recipients_discarded = 0;
   discard_all = mail_refused = rcpt_refused = false;

@@ -17,7 +17,7 @@ namespace signet::smtp {
 // How a session hands messages on. relay::Begin, but for tests and for offline tools,
 // which must not.
 using BeginTransaction = std::function<std::unique_ptr<relay::Transaction>(
-    const facts::Session& session, const relay::TransactionOptions& options)>;
+    facts::Session& session, const relay::TransactionOptions& options)>;
 
 // What a session uses of its worker.
 struct SessionContext {

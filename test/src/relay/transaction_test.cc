@@ -1,114 +1,12 @@
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 
-#include "src/engine/engine.h"
-#include "src/relay/client.h"
-#include "src/relay/relay.h"
-#include "test/support/policy.h"
-#include "test/support/scripted_upstream.h"
+#include "test/src/relay/transaction_world.h"
 
 namespace signet::relay {
 namespace {
-
-using config::RouterDriver;
-using config::TransportDriver;
-using testing::Policy;
-using testing::RunInCoroutine;
-using testing::ScriptedUpstream;
-using Script = ScriptedUpstream::Script;
-using namespace std::chrono_literals;
-
-// "250 2.1.5 Accepted", for comparing.
-std::string Said(const Reply& reply) {
-  return std::to_string(reply.code) + (reply.enhanced.empty() ? "" : " " + reply.enhanced) +
-         (reply.text.empty() ? "" : " " + reply.text);
-}
-
-// A reply for the command that begins with `command`, the usual one for the rest.
-std::function<std::string(const std::string&)> When(std::string command, std::string reply) {
-  return [=](const std::string& line) { return line.starts_with(command) ? reply : ""; };
-}
-
-// A port on which nobody listens.
-std::string DeadHost() {
-  int fd = socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  bind(fd, reinterpret_cast<sockaddr*>(&address), size);
-  getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
-  close(fd);
-  return "127.0.0.1::" + std::to_string(ntohs(address.sin_port));
-}
-
-class TransactionTest : public ::testing::Test {
- protected:
-  TransactionTest() {
-    policy.session.envelope.has_sender = true;
-    policy.session.envelope.sender = "alice@example.org";
-    policy.session.envelope.sender_local_part = "alice";
-    policy.session.envelope.sender_domain = "example.org";
-  }
-
-  void RouteTo(const std::string& hosts) {
-    config::Transport& transport = policy.Transport("to_mta", TransportDriver::kSmtp);
-    transport.command_timeout = command_timeout;
-    transport.final_timeout = command_timeout;
-    policy.Router("upstream", RouterDriver::kManualroute, "to_mta").route_list =
-        policy.Expanded("* \"" + hosts + '"');
-    CompileRoutes();
-  }
-  void CompileRoutes() {
-    Diagnostics diagnostics;
-    routes = Compile(policy.config, policy.names(), &diagnostics);
-    ASSERT_NE(routes, nullptr) << testing::Summary(diagnostics);
-  }
-
-  // --- inside a coroutine ---
-  void Start() { transaction = Begin(routes, policy.session, options); }
-  Reply Add(std::string local_part, std::string domain = "example.com") {
-    facts::Recipient recipient{local_part + '@' + domain, local_part, domain};
-    policy.session.envelope.current = recipient;
-    config::MatchContext context = policy.Context();
-    return transaction->AddRecipient(recipient, context);
-  }
-  // One message for `bob`, as far as it goes.
-  void Deliver(const std::vector<std::string>& lines = {"Subject: x", "", "text"}) {
-    RunInCoroutine([&] {
-      Start();
-      rcpt = Add("bob");
-      if (rcpt.positive()) data = transaction->StartData();
-      if (data.code == 354) {
-        for (const std::string& line : lines)
-          if (!transaction->WriteLine(line)) break;
-        end = transaction->Finish();
-        delivered = transaction->TakeDelivered();
-      }
-      transaction.reset();
-      Settle();
-    });
-  }
-  // Lets what Leave() has started say its goodbye.
-  static void Settle() {
-    for (int i = 0; i < 200 && engine::Loop::Current()->coroutines() > 1; ++i)
-      (void)engine::SleepUntil(Deadline::After(5ms));
-  }
-
-  Policy policy;
-  std::shared_ptr<const Routes> routes;
-  TransactionOptions options;
-  std::unique_ptr<Transaction> transaction;
-  Reply rcpt, data, end;
-  std::vector<Delivered> delivered;
-  std::chrono::milliseconds command_timeout = 5s;
-};
 
 TEST_F(TransactionTest, HandsTheMessageOnWhileTheClientWaits) {
   ScriptedUpstream up({});
@@ -253,8 +151,6 @@ TEST_F(TransactionTest, CodesBetweenTheUpstreamAndUsBecomeOrdinaryOnes) {
     Script script;
     script.reply = When("RCPT", c.reply);
     ScriptedUpstream up(script);
-    policy.config.routers.clear();
-    policy.config.transports.clear();
     RouteTo(up.host());
     Deliver();
     EXPECT_EQ(Said(rcpt), c.said);
@@ -275,8 +171,6 @@ TEST_F(TransactionTest, UpstreamThatWillNotTalkIsNotTheClientsFault) {
     Script script;
     script.greeting = greeting;
     ScriptedUpstream up(script);
-    policy.config.routers.clear();
-    policy.config.transports.clear();
     RouteTo(up.host());
     Deliver();
     EXPECT_EQ(Said(rcpt), "451 4.4.1 Upstream is not available, please try later") << greeting;
@@ -295,8 +189,6 @@ TEST_F(TransactionTest, RefusalOfDataAndOfTheMessageIsPassedOn) {
   Script refuse_message;
   refuse_message.reply = When(".", "550 5.7.1 spam\r\n");
   ScriptedUpstream second(refuse_message);
-  policy.config.routers.clear();
-  policy.config.transports.clear();
   RouteTo(second.host());
   Deliver();
   EXPECT_EQ(Said(end), "550 5.7.1 spam");
@@ -381,8 +273,6 @@ TEST_F(TransactionTest, RuleU1UnclearEndIsTemporaryAndNobodyElseIsTried) {
     script.reply = When(".", reply);
     if (reply == "250 ok\n") command_timeout = 200ms;
     ScriptedUpstream a(script), b({});
-    policy.config.routers.clear();
-    policy.config.transports.clear();
     RouteTo(a.host() + ":" + b.host());
     end = {};
     Deliver();
@@ -398,8 +288,6 @@ TEST_F(TransactionTest, RuleR1SilenceEndsAtTheDeadline) {
     Script script;
     script.reply = When(command, ScriptedUpstream::kHang);
     ScriptedUpstream up(script);
-    policy.config.routers.clear();
-    policy.config.transports.clear();
     RouteTo(up.host());
     rcpt = data = end = {};
     Deliver();
@@ -424,8 +312,6 @@ TEST_F(TransactionTest, RuleU6OnlyThreeFiveFourLetsDataFlow) {
     Script script;
     script.reply = When("DATA", reply);
     ScriptedUpstream up(script);
-    policy.config.routers.clear();
-    policy.config.transports.clear();
     RouteTo(up.host());
     data = {};
     Deliver();

@@ -1,0 +1,82 @@
+#include "src/relay/connection.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
+#include <utility>
+
+#include "src/base/log.h"
+#include "src/relay/replies.h"
+
+namespace signet::relay {
+
+Connection::Connection(Terms terms, const Address& address)
+    : terms_(std::move(terms)), local_(address.IsLocal()) {
+  upstream_ = {terms_.host.name, terms_.ip, terms_.host.port, {}};
+  host_field_ = "H=" + terms_.host.name;
+  if (!terms_.ip.empty()) host_field_ += " [" + terms_.ip + "]:" + std::to_string(terms_.host.port);
+}
+
+Result<std::unique_ptr<Connection>, Reply> Connection::Open(Terms terms, const Address& address,
+                                                            const config::Transport& transport) {
+  std::unique_ptr<Connection> connection(new Connection(std::move(terms), address));
+  Step step = connection->Dial(address, transport);
+  if (step.ok()) step = connection->Greet();
+  if (step.ok()) step = connection->Hello();
+  if (step.ok()) step = connection->Introduce();
+  if (step.ok()) return connection;
+  if (connection->client_ != nullptr) connection->client_->Leave();
+  return Err{step.error()};
+}
+
+Connection::Step Connection::Dial(const Address& address, const config::Transport& transport) {
+  const Deadline deadline = Deadline::After(transport.connect_timeout);
+  auto socket = engine::Socket::Connect(address.get(), address.size, deadline);
+  if (!socket.ok()) return Err{Unavailable(host_field_ + ": " + engine::Describe(socket.error()))};
+  const int on = 1;
+  setsockopt(socket.value().fd(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  const ClientTimes times{transport.command_timeout, transport.data_timeout,
+                          transport.final_timeout};
+  client_ = std::make_unique<SmtpClient>(tls::MakeClearStream(std::move(socket).value()), times);
+  return true;
+}
+
+Connection::Step Connection::Greet() {
+  const auto greeting = client_->ReadGreeting();
+  if (!greeting.ok()) return Unfit("connecting", greeting.error());
+  if (greeting.value().code != 220) return Unfit("connecting", greeting.value().ForLog());
+  return true;
+}
+
+Connection::Step Connection::Hello() {
+  const auto hello = client_->Hello(terms_.helo);
+  if (!hello.ok()) return Unfit("EHLO", hello.error());
+  if (hello.value().code != 250) return Unfit("EHLO", hello.value().ForLog());
+  return true;
+}
+
+// XCLIENT, and EHLO again: it makes a new session of it. Never left out where it is
+// configured, because mail without its identity is not what was asked for.
+Connection::Step Connection::Introduce() {
+  if (terms_.xclient.empty()) return true;
+  if (!may_identify())
+    return Unfit("EHLO", "XCLIENT is only said over loopback or verified TLS (rule U8)");
+  const auto line = XclientCommand(terms_.xclient, client_->offered());
+  if (!line.ok()) return Unfit("EHLO", line.error());
+  const auto answer = client_->Command(line.value());
+  if (!answer.ok()) return Unfit(line.value(), answer.error());
+  if (answer.value().digit() != 2) return Unfit(line.value(), answer.value().ForLog());
+  client_->ForgetOffered();
+  return Hello();
+}
+
+Err<Reply> Connection::Unfit(std::string_view after, std::string_view what) const {
+  return Err{Unavailable(LogText(after, what))};
+}
+
+std::string Connection::LogText(std::string_view after, std::string_view what) const {
+  return host_field_ + ": SMTP error from upstream after " + Printable(after) + ": " +
+         Printable(what);
+}
+
+}  // namespace signet::relay

@@ -1,0 +1,51 @@
+#ifndef SIGNET_SRC_RELAY_CONNECTION_H_
+#define SIGNET_SRC_RELAY_CONNECTION_H_
+
+#include <memory>
+#include <string>
+
+#include "src/facts/session.h"
+#include "src/relay/address.h"
+#include "src/relay/client.h"
+#include "src/relay/terms.h"
+
+namespace signet::relay {
+
+// Connection is an upstream that has greeted us, knows who we are and, where it is to, who
+// sends, and waits for MAIL.
+class Connection {
+ public:
+  // May wait. Errors: never 5xx; an upstream that will not talk to us is our trouble, not
+  // the client's.
+  static Result<std::unique_ptr<Connection>, Reply> Open(Terms terms, const Address& address,
+                                                         const config::Transport& transport);
+
+  SmtpClient& client() { return *client_; }
+  const Terms& terms() const { return terms_; }
+  const facts::Upstream& upstream() const { return upstream_; }
+  // Over loopback or verified TLS: who sends may be said here (rule U8).
+  bool may_identify() const { return local_ || upstream_.tls.verified; }
+
+  // "H=mx.example [192.0.2.1]:25".
+  const std::string& host_field() const { return host_field_; }
+  // What went wrong with it and behind which command of ours, for the log.
+  std::string LogText(std::string_view after, std::string_view what) const;
+
+ private:
+  Connection(Terms terms, const Address& address);
+  using Step = Result<bool, Reply>;
+  Step Dial(const Address& address, const config::Transport& transport);
+  Step Greet();
+  Step Hello();
+  Step Introduce();
+  Err<Reply> Unfit(std::string_view after, std::string_view what) const;
+
+  Terms terms_;
+  bool local_;
+  facts::Upstream upstream_;
+  std::string host_field_;
+  std::unique_ptr<SmtpClient> client_;
+};
+
+}  // namespace signet::relay
+#endif
