@@ -54,6 +54,10 @@ service stats {
 }
 )";
 
+}  // namespace
+
+namespace dovecot {
+
 std::string UserName() {
   const passwd* user = getuid() == 0 ? getpwnam("nobody") : getpwuid(getuid());
   if (user == nullptr) throw std::runtime_error("this user has no name");
@@ -67,45 +71,47 @@ std::string GroupName() {
   return own->gr_name;
 }
 
-}  // namespace
-
-// Its processes start each other as other users, who may not be let into the project's
-// folder.
-void Dovecot::CopyProgram() {
-  fs::create_directory(program());
+void CopyProgram(const std::string& directory) {
+  fs::create_directory(directory);
   const std::string usr = PeersDirectory() + "/usr";
   for (const char* file : {"/sbin/dovecot", "/bin/doveconf"})
-    fs::copy_file(usr + file, program() + "/" + fs::path(file).filename().string());
+    fs::copy_file(usr + file, directory + "/" + fs::path(file).filename().string());
   std::vector<std::string> directories = PeerLibraryDirectories();
   directories.push_back(usr + "/lib/dovecot");
   directories.push_back(usr + "/lib/dovecot/modules/old-stats");
-  for (const std::string& directory : directories)
-    for (const auto& entry : fs::directory_iterator(directory)) {
+  for (const std::string& from : directories)
+    for (const auto& entry : fs::directory_iterator(from)) {
       const std::string name = entry.path().filename().string();
       const bool wanted =
-          directory.find("dovecot") != std::string::npos || name.find(".so") != std::string::npos;
+          from.find("dovecot") != std::string::npos || name.find(".so") != std::string::npos;
       if (!entry.is_regular_file() || !wanted) continue;
-      fs::copy_file(entry.path(), program() + "/" + name, fs::copy_options::overwrite_existing);
+      fs::copy_file(entry.path(), directory + "/" + name, fs::copy_options::overwrite_existing);
     }
 }
 
+// Dovecot reads its configuration through doveconf, which it looks for where it would be
+// installed; started by doveconf, it has no need to.
+std::unique_ptr<Process> Start(const std::string& program, const std::string& configuration) {
+  Process::Options options;
+  options.environment = {"LD_LIBRARY_PATH=" + program};
+  return std::make_unique<Process>(
+      std::vector<std::string>{program + "/doveconf", "-f", "service=master", "-c", configuration,
+                               "-m", "master", "-p", "-e", program + "/dovecot", "-F", "-c",
+                               configuration},
+      options);
+}
+
+}  // namespace dovecot
+
 Dovecot::Dovecot(const std::string& users, const std::string& extra) {
-  CopyProgram();
+  dovecot::CopyProgram(directory_ / "program");
   fs::create_directory(directory_ / "run");
   fs::create_directory(directory_ / "state");
   WriteFile(directory_ / "users", users);
   std::string text = Replace(kConfiguration + extra, "@DIRECTORY@", directory_.path());
-  text = Replace(text, "@USER@", UserName());
-  WriteFile(directory_ / "conf", Replace(text, "@GROUP@", GroupName()));
-  Process::Options options;
-  options.environment = {"LD_LIBRARY_PATH=" + program()};
-  // Dovecot reads its configuration through doveconf, which it looks for where it would be
-  // installed; started by doveconf, it has no need to.
-  process_ = std::make_unique<Process>(
-      std::vector<std::string>{program() + "/doveconf", "-f", "service=master", "-c",
-                               directory_ / "conf", "-m", "master", "-p", "-e",
-                               program() + "/dovecot", "-F", "-c", directory_ / "conf"},
-      options);
+  text = Replace(text, "@USER@", dovecot::UserName());
+  WriteFile(directory_ / "conf", Replace(text, "@GROUP@", dovecot::GroupName()));
+  process_ = dovecot::Start(directory_ / "program", directory_ / "conf");
   const auto listens = [this] {
     struct stat info;
     return ::stat(socket().c_str(), &info) == 0 || !process_->running();

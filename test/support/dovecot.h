@@ -8,9 +8,20 @@
 
 namespace signet::test {
 
+// What any server made of Debian's Dovecot needs. It runs as root or as anybody else.
+namespace dovecot {
+// Its programs and libraries, in one new directory: they start each other as other users, who
+// may not be let into the project's folder.
+void CopyProgram(const std::string& directory);
+// The user and group of those of its processes that must not be root.
+std::string UserName();
+std::string GroupName();
+// Runs the copied programs with this configuration.
+std::unique_ptr<Process> Start(const std::string& program, const std::string& configuration);
+}  // namespace dovecot
+
 // Debian's Dovecot, unpacked, as a server of authentication alone: accounts from a file,
-// PLAIN, LOGIN, CRAM-MD5 and SCRAM-SHA-256. Runs as root or as anybody else, from a
-// directory of its own.
+// PLAIN, LOGIN, CRAM-MD5 and SCRAM-SHA-256. In a directory of its own.
 class Dovecot {
  public:
   // `users`: a passwd-file, "ann:{PLAIN}sesame" a line. `extra` goes into its configuration.
@@ -23,9 +34,6 @@ class Dovecot {
   void Stop() { process_.reset(); }
 
  private:
-  void CopyProgram();
-  std::string program() const { return directory_ / "program"; }
-
   TempDir directory_;
   std::unique_ptr<Process> process_;
 };

@@ -39,9 +39,13 @@ std::vector<std::string> MaildirMessages(const std::string& directory) {
 
 void MailPeer::Start(const std::vector<std::string>& command, const Process::Options& options) {
   process_ = std::make_unique<Process>(command, options);
+  WaitForStart(command[0]);
+}
+
+void MailPeer::WaitForStart(const std::string& name) {
   if (!WaitUntil([this] { return SomebodyListens(port_) || !process_->running(); }) ||
       !process_->running())
-    throw std::runtime_error(command[0] + " did not start: " + process_->Output() + Log());
+    throw std::runtime_error(name + " did not start: " + process_->Output() + Log());
 }
 
 std::vector<std::string> MailPeer::Messages() const { return MaildirMessages(directory_ / "mail"); }

@@ -36,6 +36,7 @@ class MailPeer {
  protected:
   // Runs the server and waits until somebody listens on its port.
   void Start(const std::vector<std::string>& command, const Process::Options& options);
+  void WaitForStart(const std::string& name);
 
   TempDir directory_;
   int port_;
