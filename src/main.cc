@@ -45,11 +45,13 @@ int RunVerb(const cli::Arguments& arguments) {
 int main(int argc, char** argv) {
   StartClean(argv);
   crypto::StartLibrary();
-  auto arguments = cli::ParseArguments(std::vector<std::string>(argv + (argc > 0), argv + argc));
+  const std::vector<std::string> words(argv + (argc > 0), argv + argc);
+  auto arguments = cli::ParseArguments(words);
   if (!arguments) {
     std::fprintf(stderr, "signet: %s\n", arguments.error().message.c_str());
     if (argc <= 1) std::fputs(("\n" + cli::HelpText("")).c_str(), stderr);
     return cli::kUsage;
   }
+  arguments.value().words.assign(argv, argv + argc);
   return RunVerb(arguments.value());
 }

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "src/base/log_selector.h"
 #include "src/config/config.h"
 #include "src/config/match.h"
 #include "src/facts/session.h"
@@ -57,6 +58,8 @@ class Effects {
   virtual void RemoveHeader(std::string pattern) = 0;
   virtual void LogWrite(std::string_view log,
                         std::string_view text) = 0;  // "main", "reject", "panic"
+  // Whether log_selector wants such lines.
+  virtual bool Logs(Selector) const { return true; }
   virtual void Delay(std::chrono::milliseconds time) = 0;
   // verify = recipient, verify = sender.
   virtual VerifyAnswer VerifyAddress(const VerifyRequest& request) = 0;

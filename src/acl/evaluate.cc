@@ -161,6 +161,7 @@ void Warn(const Statement& statement, const Answer& answer, Run& run) {
     if (run.statement.log_message == nullptr || answer.log_text.empty()) return;
     return run.effects.LogWrite("main", line + answer.log_text);
   }
+  if (!run.effects.Logs(Selector::kAclWarnSkipped)) return;
   line += "ACL \"warn\" statement skipped (in ACL " + run.acl->name + " at " +
           PlaceOf(statement.span) + "): condition test deferred";
   if (!answer.log_text.empty()) line += ": " + answer.log_text;

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 #include <cerrno>
+#include <cstdio>
 #include <ctime>
 #include <mutex>
 
@@ -48,14 +49,19 @@ class LogFile {
   int fd_ = -1;
 };
 
-std::string Stamp(bool with_zone) {
-  std::time_t now = std::time(nullptr);
+std::string StampOf(Log::Stamp form) {
+  timespec now{};
+  clock_gettime(CLOCK_REALTIME, &now);
   std::tm local{};
-  localtime_r(&now, &local);
+  localtime_r(&now.tv_sec, &local);
   char text[48];
-  std::size_t size = std::strftime(
-      text, sizeof text, with_zone ? "%Y-%m-%d %H:%M:%S %z " : "%Y-%m-%d %H:%M:%S ", &local);
-  return std::string(text, size);
+  std::string out(text, std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &local));
+  if (form.millisec)
+    out.append(text, static_cast<std::size_t>(std::snprintf(
+                         text, sizeof text, ".%03d", static_cast<int>(now.tv_nsec / 1'000'000))));
+  if (form.zone) out.append(text, std::strftime(text, sizeof text, " %z", &local));
+  if (form.pid) out += " [" + std::to_string(::getpid()) + ']';
+  return out + ' ';
 }
 
 }  // namespace
@@ -64,13 +70,13 @@ struct Log::Rep {
   explicit Rep(const Paths& p) : main(p.main), reject(p.reject), panic(p.panic) {}
   std::mutex mutex;  // guards all below; a log line is short and written at once
   LogFile main, reject, panic;
-  bool with_zone = false;
+  Stamp stamp;
   std::uint64_t lost = 0;
 
   void WriteLine(LogFile& file, std::string_view text) {
-    if (lost > 0 && file.Write(Stamp(with_zone) + std::to_string(lost) + " log lines were lost\n"))
+    if (lost > 0 && file.Write(StampOf(stamp) + std::to_string(lost) + " log lines were lost\n"))
       lost = 0;
-    std::string line = Stamp(with_zone);
+    std::string line = StampOf(stamp);
     line += text;
     line += '\n';
     if (!file.Write(line)) ++lost;
@@ -145,9 +151,9 @@ std::string OneLine(std::string_view text) {
 Log::Log(Paths paths) : rep_(std::make_unique<Rep>(paths)) {}
 Log::~Log() = default;
 
-void Log::SetZone(bool with_zone) {
+void Log::SetStamp(Stamp stamp) {
   std::lock_guard lock(rep_->mutex);
-  rep_->with_zone = with_zone;
+  rep_->stamp = stamp;
 }
 
 void Log::Main(std::string_view text) {
@@ -167,6 +173,15 @@ void Log::MainAndReject(std::string_view text) {
   std::lock_guard lock(rep_->mutex);
   rep_->WriteLine(rep_->main, line);
   if (!(rep_->main.is_stderr() && rep_->reject.is_stderr())) rep_->WriteLine(rep_->reject, line);
+}
+
+void Log::MainAndReject(const LogEvent& event) {
+  MainAndReject(event.text);
+  if (event.header.empty()) return;
+  std::string block;
+  for (const std::string& header : event.header) block += Printable(header) + '\n';
+  std::lock_guard lock(rep_->mutex);
+  if (!rep_->reject.is_stderr() && !rep_->reject.Write(block)) ++rep_->lost;
 }
 
 void Log::Panic(std::string_view text) {

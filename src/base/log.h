@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "src/base/log_event.h"
+
 namespace signet {
 
 // Log writes the three logs that Exim administrators know: main (what happened),
@@ -35,9 +37,18 @@ class Log {
   void Reject(std::string_view text);  // reject log only
   void MainAndReject(std::string_view text);
   void Panic(std::string_view text);  // main and panic
+  // The same of events, whose facts the forms other than Exim's have.
+  void Main(const LogEvent& event) { Main(event.text); }
+  void MainAndReject(const LogEvent& event);
+  void Panic(const LogEvent& event) { Panic(event.text); }
 
-  // Whether time stamps carry the zone ("+0100"), as log_timezone wants.
-  void SetZone(bool with_zone);
+  // What stands before a line besides the time.
+  struct Stamp {
+    bool zone = false;      // "+0100", as log_timezone wants
+    bool millisec = false;  // ".123"
+    bool pid = false;       // "[4711]"
+  };
+  void SetStamp(Stamp stamp);
 
   // Closes and opens the files again (log rotation).
   void Reopen();

@@ -29,6 +29,7 @@ struct Arguments {
   std::string config_file{kDefaultConfigFile};  // -C FILE, --config FILE
   std::vector<config::Macro> macros;            // -D NAME=VALUE, in order
   std::vector<std::string> operands;            // everything that is not an option
+  std::vector<std::string> words;               // all of the command line, for the log
 
   // serve
   bool background = false;      // -bd

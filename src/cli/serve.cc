@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <climits>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
@@ -12,6 +13,7 @@
 
 #include "drivers/host/registry.h"
 #include "src/base/limits.h"
+#include "src/base/log_selector.h"
 #include "src/cli/modules.h"
 #include "src/cli/options.h"
 #include "src/server/connections.h"
@@ -87,6 +89,16 @@ Log::Paths LogPaths(const config::Main& main) {
   return {path("main"), path("reject"), path("panic")};
 }
 
+LogSelector SelectorOf(const config::Main& main) {
+  std::vector<std::string> unknown;
+  return LogSelector::Parse(main.log_selector.text, &unknown);
+}
+
+Log::Stamp StampOf(const config::Main& main) {
+  const LogSelector selector = SelectorOf(main);
+  return {main.log_timezone, selector.Has(Selector::kMillisec), selector.Has(Selector::kPid)};
+}
+
 // A diagnostic as one log line.
 std::string OneLine(const Diagnostic& diagnostic) {
   const std::string place = PlaceOf(diagnostic.span);
@@ -138,7 +150,8 @@ class Server {
     if (!main.timezone.text.empty()) ::setenv("TZ", main.timezone.text.c_str(), 1);
     ::tzset();
     log_.emplace(LogPaths(main));
-    log_->SetZone(main.log_timezone);
+    log_->SetStamp(StampOf(main));
+    LogArguments(main);
     auto opened = OpenFor(*loaded.site);
     if (!opened) return Complain(kNo, "not started: " + opened.error());
     if (auto status = BecomeOrdinary(main); status != kGood) return status;
@@ -147,6 +160,17 @@ class Server {
     log_->Main(StartLine());
     background_.Begun(main.log_file_path.text.empty());
     return kGood;
+  }
+
+  // As Exim has it: the directory, how many words, and the words.
+  void LogArguments(const config::Main& main) {
+    if (!SelectorOf(main).Has(Selector::kArguments)) return;
+    char directory[PATH_MAX] = "";
+    if (::getcwd(directory, sizeof directory) == nullptr) directory[0] = '\0';
+    std::string words;
+    for (const std::string& word : arguments_.words) words += ' ' + word;
+    log_->Main("cwd=" + std::string(directory) + ' ' + std::to_string(arguments_.words.size()) +
+               " args:" + words);
   }
 
   smtp::LoadedSite Load() const {
@@ -257,7 +281,7 @@ class Server {
       log_->Panic(Pid() + "SIGHUP received: configuration kept as it was, " + opened.error());
       return;
     }
-    log_->SetZone(loaded.site->config->main.log_timezone);
+    log_->SetStamp(StampOf(loaded.site->config->main));
     Adopt(loaded.site, opened.value());
     log_->Main(Pid() + "SIGHUP received: configuration reloaded");
   }

@@ -10,6 +10,7 @@
 #include "expand/empty.h"
 #include "src/base/codes.h"
 #include "src/base/log.h"
+#include "src/base/log_selector.h"
 #include "src/base/text.h"
 #include "src/config/check.h"
 #include "src/config/options.h"
@@ -317,7 +318,6 @@ class Consistency {
   void CheckLogSelector() {
     SourceSpan all = main_.log_selector.span;
     std::string_view text = main_.log_selector.text;
-    std::span<const std::string_view> known = LogSelectors();
     std::size_t at = 0;
     while (at < text.size()) {
       if (IsSpace(text[at])) {
@@ -326,19 +326,31 @@ class Consistency {
       }
       std::size_t end = at;
       while (end < text.size() && !IsSpace(text[end])) ++end;
-      std::string_view word = text.substr(at, end - at);
-      SourceSpan span = all.Part(at, end);
+      CheckSelector(text.substr(at, end - at), all.Part(at, end));
       at = end;
-      if (word[0] != '+' && word[0] != '-') {
-        Error(span, "malformed log_selector setting: + or - expected but found " + Quoted(word));
-        continue;
-      }
-      std::string_view name = word.substr(1);
-      if (std::binary_search(known.begin(), known.end(), name)) continue;
-      std::string_view near = SuggestName(name, {known.begin(), known.end()});
+    }
+  }
+
+  void CheckSelector(std::string_view word, SourceSpan span) {
+    if (word[0] != '+' && word[0] != '-') {
+      Error(span, "malformed log_selector setting: + or - expected but found " + Quoted(word));
+      return;
+    }
+    const std::string_view name = word.substr(1);
+    if (name == "all") return;
+    const SelectorRow* row = FindSelector(name);
+    if (row == nullptr) {
+      std::vector<std::string_view> known = {"all"};
+      for (const SelectorRow& r : SelectorRows()) known.push_back(r.name);
+      std::string_view near = SuggestName(name, known);
       Error(span, "unknown log_selector setting: " + Printable(word),
             near.empty() ? ""
                          : "did you mean \"" + std::string(1, word[0]) + std::string(near) + "\"?");
+    } else if (row->selector == Selector::kNone && word[0] == '+') {
+      Warn(
+          span,
+          "log_selector " + std::string(word) + " has no meaning here: " + std::string(row->manual),
+          "leave it out", code::kNoMeaning);
     }
   }
 

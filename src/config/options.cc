@@ -302,22 +302,6 @@ constexpr std::string_view kRestrictiveTransport[] = {
   "dnssec_require_domains", "hosts_require_alpn", "hosts_require_auth", "hosts_require_dane",
   "hosts_require_ocsp", "hosts_require_tls", "tls_verify_hosts",
 };
-
-constexpr std::string_view kLogSelectors[] = {
-  "8bitmime", "acl_warn_skipped", "address_rewrite", "all", "all_parents", "arguments",
-  "connection_id", "connection_reject", "delay_delivery", "deliver_time", "delivery_size", "dkim",
-  "dkim_verbose", "dmarc", "dmarc_verbose", "dnslist_defer", "dnssec", "etrn",
-  "host_lookup_failed", "ident_timeout", "incoming_interface", "incoming_port",
-  "lost_incoming_connection", "millisec", "msg_id", "msg_id_created", "outgoing_interface",
-  "outgoing_port", "pid", "pipelining", "protocol_detail", "proxy", "queue_run", "queue_time",
-  "queue_time_exclusive", "queue_time_overall", "receive_time", "received_recipients",
-  "received_sender", "rejected_header", "rejected_headers", "retry_defer",
-  "return_path_on_delivery", "sender_on_delivery", "sender_verify_fail", "size_reject",
-  "skip_delivery", "smtp_confirmation", "smtp_connection", "smtp_incomplete_transaction",
-  "smtp_mailauth", "smtp_no_mail", "smtp_protocol_error", "smtp_syntax_error", "spf",
-  "spf_verbose", "subject", "tls_certificate_verified", "tls_cipher", "tls_on_connect",
-  "tls_peerdn", "tls_resumption", "tls_sni", "unknown_in_list",
-};
 // clang-format on
 
 static_assert(SortedAndUnique(kMain) && Complete(kMain));
@@ -328,7 +312,6 @@ static_assert(SortedNames(kForeignMain) && SortedNames(kRestrictiveMain));
 static_assert(SortedNames(kForeignAuthenticator) && SortedNames(kRestrictiveAuthenticator));
 static_assert(SortedNames(kForeignRouter) && SortedNames(kRestrictiveRouter));
 static_assert(SortedNames(kForeignTransport) && SortedNames(kRestrictiveTransport));
-static_assert(SortedNames(kLogSelectors));
 
 struct ForeignTable {
   std::span<const std::string_view> all, restrictive;
@@ -358,7 +341,6 @@ std::span<const Row<Main>> MainRows() { return kMain; }
 std::span<const Row<Authenticator>> AuthenticatorRows() { return kAuthenticator; }
 std::span<const Row<Router>> RouterRows() { return kRouter; }
 std::span<const Row<Transport>> TransportRows() { return kTransport; }
-std::span<const std::string_view> LogSelectors() { return kLogSelectors; }
 
 std::string_view CanonicalMainName(std::string_view name) {
   for (const AliasRow& row : kMainAliases) {

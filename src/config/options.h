@@ -63,8 +63,5 @@ enum class Foreign : std::uint8_t {
 enum class Scope : std::uint8_t { kMain, kAuthenticator, kRouter, kTransport };
 Foreign FindForeign(Scope scope, std::string_view name);
 
-// Names of Exim's log selectors, sorted.
-std::span<const std::string_view> LogSelectors();
-
 }  // namespace signet::config
 #endif

@@ -1,6 +1,7 @@
 #ifndef SIGNET_SRC_RELAY_RELAY_H_
 #define SIGNET_SRC_RELAY_RELAY_H_
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -31,10 +32,20 @@ struct Reply {
   bool positive() const { return code >= 200 && code < 400; }
 };
 
-// How one recipient's delivery ended, for the log line.
+// One recipient's delivery, for the log.
 struct Delivered {
   facts::Recipient recipient;
-  std::string log_fields;  // "R=upstream T=to_mta H=127.0.0.1 [127.0.0.1]:10025 C=\"250 …\""
+  std::string router, transport;  // the instances' names
+  // Where it went over a connection, else empty: what is stored here has no upstream.
+  facts::Upstream upstream;
+  std::string local_ip = {};  // our end of the connection, where known
+  int local_port = 0;
+  std::string authenticator = {};     // who we are to the upstream: mechanism and name
+  bool pipelining = false;            // commands went in groups
+  bool chunking = false;              // the message went by BDAT
+  std::string confirmation = {};      // the upstream's words: "250 2.0.0 ok"
+  std::chrono::milliseconds time{0};  // from connecting, or from the first command
+  bool remote() const { return !upstream.name.empty(); }
 };
 
 // One message on its way out while the client waits. Nothing is queued: whatever does

@@ -72,7 +72,7 @@ class RelayTransaction : public Transaction {
   Reply Judge(const SmtpClient::Answer& answer, std::string_view after);
   Reply FinishUpstream();
   Reply FinishMaildir();
-  void Deliver(const std::string& fields);
+  void Deliver(const facts::Upstream& upstream, const std::string& confirmation);
   void LeaveUpstream();
   SmtpClient& client() { return connection_->client(); }
   std::string LogText(std::string_view after, std::string_view what) const {
@@ -86,6 +86,7 @@ class RelayTransaction : public Transaction {
   std::optional<Place> place_;  // of what is under way
   std::vector<Accepted> accepted_;
   std::vector<Delivered> delivered_;
+  WallTime began_;  // to connect, or to write a file
   std::unique_ptr<Connection> connection_;
   std::unique_ptr<MaildirFile> file_;
   bool needs_eight_bit_ = false;  // declared, found, and not offered
@@ -170,6 +171,7 @@ Reply RelayTransaction::TryHost(const Place& place, const Host& host, const std:
 Reply RelayTransaction::TryAddress(const Place& place, const Host& host, const Address& address,
                                    config::MatchContext& context) {
   session_.upstream = {host.name, address.ip, host.port, {}};
+  began_ = std::chrono::system_clock::now();
   auto terms = MakeTerms(place, host, address.ip, context);
   if (!terms.ok()) return terms.error();
   auto opened = Connection::Open(std::move(terms).value(), address, *place.transport);
@@ -240,6 +242,7 @@ Reply RelayTransaction::StartData() {
     if (answer.value().code != 354)
       return WithPlace(*place_, PassedOn(answer.value(), LogText("DATA", answer.value().ForLog())));
   } else {
+    began_ = std::chrono::system_clock::now();
     file_ = std::make_unique<MaildirFile>(place_->directory, session_.primary_hostname,
                                           FileCalls::System());
     auto create = MaildirFile::CreateDirectory(place_->transport->create_directory);
@@ -277,7 +280,7 @@ Reply RelayTransaction::FinishUpstream() {
   std::string log_text = LogText("end of data", reply.ForLog());
   if (reply.digit() == 3) return Unclear(std::move(log_text));
   if (reply.digit() != 2) return PassedOn(reply, log_text);
-  Deliver(' ' + connection_->host_field() + " C=\"" + Printable(reply.ForLog()) + '"');
+  Deliver(connection_->upstream(), reply.ForLog());
   LeaveUpstream();
   return {250, reply.enhanced, reply.Text(), ""};
 }
@@ -285,14 +288,19 @@ Reply RelayTransaction::FinishUpstream() {
 Reply RelayTransaction::FinishMaildir() {
   auto finished = file_->Finish();
   if (!finished.ok()) return LocalTrouble(finished.error());
-  Deliver("");
+  Deliver({}, "");
   return {250, "2.0.0", "Delivered", ""};
 }
 
-void RelayTransaction::Deliver(const std::string& fields) {
-  for (const Accepted& accepted : accepted_)
-    delivered_.push_back({accepted.recipient,
-                          "R=" + accepted.router->name + " T=" + place_->transport->name + fields});
+void RelayTransaction::Deliver(const facts::Upstream& upstream, const std::string& confirmation) {
+  const auto took = std::chrono::system_clock::now() - began_;
+  for (const Accepted& accepted : accepted_) {
+    Delivered delivered{accepted.recipient, accepted.router->name, place_->transport->name,
+                        upstream};
+    delivered.confirmation = confirmation;
+    delivered.time = std::chrono::duration_cast<std::chrono::milliseconds>(took);
+    delivered_.push_back(std::move(delivered));
+  }
 }
 
 void RelayTransaction::LeaveUpstream() {

@@ -21,6 +21,7 @@
 
 #include "expand/expand.h"
 #include "src/base/limits.h"
+#include "src/base/log_selector.h"
 #include "src/base/text.h"
 
 namespace signet::server {
@@ -125,6 +126,18 @@ std::size_t MaxPerHost(const config::Main& main, const facts::Connection& connec
     return limits::kConnectionsPerSource;
   }
   return std::stoul(std::string(digits));
+}
+
+LogSelector SelectorOf(const config::Main& main) {
+  std::vector<std::string> unknown;
+  return LogSelector::Parse(main.log_selector.text, &unknown);
+}
+
+LogEvent RefusedLine(const facts::Connection& connection, const std::string& why) {
+  LogEvent event("connection_refused");
+  event.Field("Connection from [", "client_ip", connection.client_ip);
+  event.Field("] refused: ", "why", why);
+  return event;
 }
 
 }  // namespace
@@ -273,7 +286,8 @@ void Worker::Admit(int fd, const Listener& listener) {
     const std::string why = admission == Admission::kTooMany
                                 ? "too many connections"
                                 : "too many connections from that IP address";
-    log_.Main("Connection from [" + connection->client_ip + "] refused: " + why);
+    const LogSelector selector = SelectorOf(main);
+    if (selector.Has(Selector::kConnectionReject)) log_.Main(RefusedLine(*connection, why));
     // A client that expects TLS would not understand.
     if (connection->tls_on_connect) return;
     const std::string_view text = admission == Admission::kTooMany ? kTooMany : kTooManyFromSource;
@@ -283,6 +297,7 @@ void Worker::Admit(int fd, const Listener& listener) {
   auto accepted = std::make_shared<Accepted>();
   accepted->socket = std::move(socket);
   accepted->connection = std::move(*connection);
+  accepted->connection.id = std::to_string(++workers_.connections_seen_);
   accepted->connections = &workers_.connections_;
   auto idlest =
       std::min_element(workers_.workers_.begin(), workers_.workers_.end(),
@@ -316,6 +331,7 @@ void Worker::Serve(Accepted& accepted, const GenerationPtr& generation) {
   context.log = &log_;
   context.shutting_down = &workers_.shutting_down_;
   context.auth_failures = &workers_.auth_failures_;
+  context.connections = workers_.connections_.total();
   std::string trouble;
   try {
     workers_.options_.session(std::move(accepted.socket), accepted.connection, std::move(context));

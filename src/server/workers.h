@@ -55,6 +55,7 @@ class Workers {
   Options options_;
   Log& log_;
   Connections connections_;
+  std::atomic<std::uint64_t> connections_seen_{0};  // what "Ci=" counts
   auth::Failures auth_failures_;
   std::atomic<bool> shutting_down_{false};
   std::vector<std::unique_ptr<class Worker>> workers_;

@@ -195,8 +195,9 @@ End Conclude(Dialogue& dialogue, Attempt attempt) {
   const bool good = attempt.auth.result == AuthResult::kAuthenticated;
   if (good) {
     if (Authenticated(dialogue) && attempt.auth.id != session.auth.id)
-      dialogue.context.log->Main(HostField(session, dialogue.selector) + " " + session.auth.id +
-                                 " may act as " + attempt.auth.id + ": after_tls_authorize");
+      dialogue.context.log->Main(HostEvent(
+          "acts_as", "", session, dialogue.selector,
+          " " + session.auth.id + " may act as " + attempt.auth.id + ": after_tls_authorize"));
     session.authentication_failed = false;
     dialogue.auth_used = true;
   } else {

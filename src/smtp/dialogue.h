@@ -81,6 +81,12 @@ class Dialogue final : public acl::Effects {
 
   void LogRejection(smtp::Refusal refusal, std::string_view what, std::string_view why);
   std::string Host() const { return HostName(session_, selector); }
+  // Whether the client sent commands in groups since the last EHLO, for the log.
+  Arrival::Pipelining Pipelining() const {
+    return pipelining_used_     ? Arrival::Pipelining::kUsed
+           : pipelining_offered ? Arrival::Pipelining::kUnused
+                                : Arrival::Pipelining::kNotOffered;
+  }
   bool Shutting() const {
     return context.shutting_down != nullptr &&
            context.shutting_down->load(std::memory_order_relaxed);
@@ -92,6 +98,7 @@ class Dialogue final : public acl::Effects {
   void RemoveHeader(std::string pattern) override;
   acl::VerifyAnswer VerifyAddress(const acl::VerifyRequest& request) override;
   void LogWrite(std::string_view log, std::string_view text) override;
+  bool Logs(Selector which) const override { return selector.Has(which); }
   void Delay(std::chrono::milliseconds time) override;
   facts::Session& session() override { return session_; }
   const facts::Session& session() const { return session_; }
@@ -154,6 +161,9 @@ class Dialogue final : public acl::Effects {
   void CountMistake(const Command& command, Answer* answer);
   void CountRefusal(const Command& command, Answer* answer);
   void LogIncomplete(std::string_view why);
+  void LogNoMail();
+  std::string CommandsField() const;
+  void NoteCommand(const Command& command);
   void Close();
   Deadline CommandDeadline() const;
   Result<std::uint64_t, std::string> Number(const config::Expanded& option, std::uint64_t standard);
@@ -161,6 +171,11 @@ class Dialogue final : public acl::Effects {
   facts::Session session_;
   std::string output_;
   bool output_failed_ = false;
+  // For the log: names of the last commands, whether MAIL was one of all, and whether more
+  // input stood behind a command.
+  std::vector<std::string_view> commands_;
+  bool mail_seen_ = false;
+  bool pipelining_used_ = false;
   bool password_may_follow_ = false;
   std::uint32_t mistakes_ = 0;
   std::uint32_t unknown_commands_ = 0;

@@ -36,8 +36,9 @@ void NoteMailAuth(Dialogue& dialogue, const MailArguments& mail) {
     dialogue.session().envelope.authenticated_sender = mail.auth;
     return;
   }
-  dialogue.context.log->Main("ignoring AUTH=" + mail.auth_typed + " from " +
-                             HostField(dialogue.session(), dialogue.selector) + " (" + why + ")");
+  dialogue.context.log->Main(HostEvent("mail_auth_ignored",
+                                       "ignoring AUTH=" + mail.auth_typed + " from ",
+                                       dialogue.session(), dialogue.selector, " (" + why + ")"));
 }
 
 void SetSender(facts::Envelope& envelope, const MailArguments& mail) {
@@ -52,9 +53,10 @@ void SetSender(facts::Envelope& envelope, const MailArguments& mail) {
 Answer RefuseSize(Dialogue& dialogue, const MailArguments& mail) {
   if (dialogue.selector.Has(Selector::kSizeReject))
     dialogue.context.log->MainAndReject(
-        "rejected MAIL FROM:" + mail.path + ' ' + HostField(dialogue.session(), dialogue.selector) +
-        ": message too big: size=" + std::to_string(mail.size_bytes) +
-        " max=" + std::to_string(dialogue.message_size_limit));
+        HostEvent("size_refused", "rejected MAIL FROM:" + mail.path + ' ', dialogue.session(),
+                  dialogue.selector,
+                  ": message too big: size=" + std::to_string(mail.size_bytes) +
+                      " max=" + std::to_string(dialogue.message_size_limit)));
   return MakeReply(552, "5.3.4", "Message size exceeds maximum permitted");
 }
 
@@ -84,9 +86,11 @@ Answer RememberRefusal(Dialogue& dialogue, Answer answer) {
 }
 
 Answer RefuseMore(Dialogue& dialogue) {
-  dialogue.context.log->MainAndReject("too many recipients: excess temporarily rejected: sender=<" +
-                                      dialogue.session().envelope.sender + "> " +
-                                      HostField(dialogue.session(), dialogue.selector));
+  dialogue.context.log->MainAndReject(
+      HostEvent("too_many_recipients",
+                "too many recipients: excess temporarily rejected: sender=<" +
+                    dialogue.session().envelope.sender + "> ",
+                dialogue.session(), dialogue.selector, ""));
   return MakeReply(452, "4.5.3", "too many recipients");
 }
 
@@ -117,9 +121,9 @@ Answer DecideRecipient(Dialogue& dialogue, const std::string& typed) {
   const facts::Verdict verdict = dialogue.Ask(AclWhen::kRcpt, Phase::kRcpt);
   if (verdict.kind == VerdictKind::kDiscard) {
     dialogue.context.log->MainAndReject(
-        HostField(session, dialogue.selector) + " F=<" + session.envelope.sender + "> " + what +
-        ": discarded by RCPT ACL" +
-        (verdict.log_message.empty() ? "" : ": " + verdict.log_message));
+        HostEvent("discarded", "", session, dialogue.selector,
+                  " F=<" + session.envelope.sender + "> " + what + ": discarded by RCPT ACL" +
+                      (verdict.log_message.empty() ? "" : ": " + verdict.log_message)));
     ++dialogue.recipients_discarded;
     return dialogue.Accepted(verdict, accepted);
   }
@@ -159,8 +163,9 @@ Answer RunMail(Dialogue& dialogue, const Command& command) {
     session.envelope.has_sender = true;
   } else {
     dialogue.discard_all = true;
-    dialogue.context.log->MainAndReject(HostField(session, dialogue.selector) + " MAIL " +
-                                        mail.path + ": discarded by MAIL ACL");
+    dialogue.context.log->MainAndReject(
+        HostEvent("discarded", "", session, dialogue.selector,
+                  " MAIL " + mail.path + ": discarded by MAIL ACL"));
   }
   dialogue.transaction_options = {mail.body_8bitmime, mail.size_bytes};
   dialogue.mail_refused = false;

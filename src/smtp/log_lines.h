@@ -3,90 +3,109 @@
 
 #include <chrono>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
+#include "src/base/log_event.h"
+#include "src/base/log_selector.h"
 #include "src/facts/session.h"
+#include "src/relay/relay.h"
 
 // The lines of Exim's main and reject logs, as far as a session writes them. Functions
-// only: facts in, text out. Escaping is the Log's (rule G1); what must not be mistaken
-// for another field is in double quotes or brackets here.
+// only: facts in, event out. Escaping is the Log's (rule G1); what must not be mistaken
+// for another field is in double quotes or brackets here. The order of fields is Exim's,
+// which log readers depend on.
 namespace signet::smtp {
-
-// What log_selector switches. Selectors that exist in Exim and mean nothing here are
-// accepted and do nothing.
-enum class Selector : std::uint8_t {
-  kConnectionReject,
-  kIncomingInterface,
-  kIncomingPort,
-  kLostIncomingConnection,
-  kReceivedRecipients,
-  kReceivedSender,
-  kSizeReject,
-  kSmtpConnection,
-  kSmtpIncompleteTransaction,
-  kSmtpProtocolError,
-  kSmtpSyntaxError,
-  kTlsCertificateVerified,
-  kTlsCipher,
-  kTlsPeerdn,
-  kTlsResumption,
-  kTlsSni,
-  kNone,  // known, without effect
-};
-
-class LogSelector {
- public:
-  LogSelector();  // Exim's defaults
-  // "+tls_peerdn -size_reject +all". What is not understood is appended to `unknown`.
-  static LogSelector Parse(std::string_view text, std::vector<std::string>* unknown);
-  bool Has(Selector selector) const { return bits_ >> static_cast<unsigned>(selector) & 1; }
-
- private:
-  std::uint32_t bits_ = 0;
-};
 
 // "(helo) [192.0.2.1]", "name (helo) [192.0.2.1]:4711"
 std::string HostName(const facts::Session& session, const LogSelector& selector);
-// "H=" and the above, and " I=[…]:25" where selected.
+// "H=" and the above, and " I=[…]:25", " Ci=7" where selected.
 std::string HostField(const facts::Session& session, const LogSelector& selector);
 // " X=… CV=yes DN="…" SNI=…", or "" without TLS.
 std::string TlsFields(const facts::Session& session, const LogSelector& selector);
-// " A=tls:alice@example.org", or "".
-std::string AuthField(const facts::Session& session);
 
-// "H=… X=… F=<s> A=… rejected RCPT <r>: why". `what` as in "RCPT <r>", "after DATA".
-enum class Refusal : std::uint8_t { kPermanent, kTemporary };
-std::string RejectionLine(const facts::Session& session, const LogSelector& selector,
-                          Refusal refusal, std::string_view what, std::string_view why);
+// --- any line of a session ----------------------------------------------------------------
 
-struct Arrival {
-  std::uint64_t size_bytes = 0;  // with our Received: header
-  std::string_view message_id;   // of the client's header
-};
-// "ID <= sender H=… P=esmtpsa X=… CV=yes A=tls:alice S=340 id=… [for …]"
-std::string ArrivalLine(const facts::Session& session, const LogSelector& selector,
-                        const Arrival& arrival);
-// "ID >> a@x R=… C="250 …"": handed on while the client waited.
-std::string DeliveryLine(const facts::Session& session, std::string_view mark,
-                         const facts::Recipient& recipient, std::string_view fields);
+// An event about the client: its line is `before`, "H=…" and `after`; its facts are the
+// client and, as "text", the words around it. With<Tls> as the name says.
+LogEvent HostEvent(std::string_view kind, std::string_view before, const facts::Session& session,
+                   const LogSelector& selector, std::string_view after);
+LogEvent HostTlsEvent(std::string_view kind, const facts::Session& session,
+                      const LogSelector& selector, std::string_view after);
+// The same with the client as "(helo) [ip]": "SMTP command timeout on connection from …".
+LogEvent ClientEvent(std::string_view kind, std::string_view before, const facts::Session& session,
+                     const LogSelector& selector, std::string_view after);
 
+// --- connections ------------------------------------------------------------------------------
+
+// "SMTP connection from [ip] (TCP/IP connection count = 3)"
+LogEvent ConnectionLine(const facts::Session& session, const LogSelector& selector,
+                        std::size_t connections);
+// "SMTP connection from (helo) [ip] D=3s closed by QUIT"
+LogEvent EndLine(const facts::Session& session, const LogSelector& selector, WallTime now,
+                 std::string_view how);
+// "no MAIL in SMTP connection from (helo) [ip] D=0s A=… X=… C=EHLO,QUIT"
+LogEvent NoMailLine(const facts::Session& session, const LogSelector& selector, WallTime now,
+                    std::span<const std::string_view> commands);
+// "H=… incomplete transaction (RSET) from <s> for r1 r2"
+LogEvent IncompleteLine(const facts::Session& session, const LogSelector& selector,
+                        std::string_view why);
+// "SMTP syntax error in "X" H=… text", "SMTP protocol error in …"
+LogEvent MistakeLine(const facts::Session& session, const LogSelector& selector,
+                     std::string_view what, std::string_view command, std::string_view text);
+// "SMTP call from (helo) [ip] dropped: why"
+LogEvent DroppedLine(const facts::Session& session, const LogSelector& selector,
+                     std::string_view why);
+// "TLS error on connection from (helo) [ip] (gnutls_handshake): …"
+LogEvent TlsErrorLine(const facts::Session& session, const LogSelector& selector,
+                      std::string_view detail);
 // "tls authenticator failed for H=…: 535 Incorrect authentication data (set_id=x): why";
 // all behind the colon is auth.reason (rule G4).
-std::string AuthenticatorLine(const facts::Session& session, const LogSelector& selector,
-                              const facts::Auth& auth, std::string_view instance);
+LogEvent AuthenticatorLine(const facts::Session& session, const LogSelector& selector,
+                           const facts::Auth& auth, std::string_view instance);
 
-// "TLS error on connection from (helo) [ip] (gnutls_handshake): …"
-std::string TlsErrorLine(const facts::Session& session, const LogSelector& selector,
-                         std::string_view detail);
+// --- messages -----------------------------------------------------------------------------------
 
-// "SMTP call from (helo) [ip] dropped: why"
-std::string DroppedLine(const facts::Session& session, const LogSelector& selector,
-                        std::string_view why);
+// "H=… X=… F=<s> A=… rejected RCPT <r>: why". `what` as in "RCPT <r>", "after DATA". Where
+// the header has been read, it follows in the reject log.
+enum class Refusal : std::uint8_t { kPermanent, kTemporary };
+LogEvent RejectionLine(const facts::Session& session, const LogSelector& selector, Refusal refusal,
+                       std::string_view what, std::string_view why);
 
+struct Arrival {
+  std::uint64_t size_bytes = 0;     // with our Received: header
+  std::string_view message_id;      // of the header
+  bool message_id_created = false;  // it was made here
+  enum class Pipelining : std::uint8_t { kNotOffered, kUnused, kUsed };
+  Pipelining pipelining = Pipelining::kNotOffered;
+  WallTime began, ended;  // when the message came
+};
+// "ID <= sender H=… P=esmtpsa X=… CV=yes A=tls:alice S=340 id=… [for …]"
+LogEvent ArrivalLine(const facts::Session& session, const LogSelector& selector,
+                     const Arrival& arrival);
+
+// One recipient's delivery. Exim's marks: ">>" for one that was handed on while the client
+// waited, "=>" for one that was stored here, "->" for another one of the same copy.
+LogEvent DeliveryLine(const facts::Session& session, const LogSelector& selector,
+                      std::string_view mark, const relay::Delivered& delivered,
+                      const Arrival& arrival, WallTime now);
+// "ID => blackhole (DATA ACL discarded recipients): why"
+LogEvent BlackholeLine(const facts::Session& session, std::string_view acl, std::string_view why);
+// "ID Completed QT=3s"
+LogEvent CompletedLine(const facts::Session& session, const LogSelector& selector,
+                       const Arrival& arrival, WallTime now);
+
+// --- parts
+// -----------------------------------------------------------------------------------------
+
+// "3s", or "3.141s" with the selector millisec.
+std::string Duration(WallTime from, WallTime to, const LogSelector& selector);
 // " D=3s"
-std::string DurationField(const facts::Session& session, WallTime now);
+std::string DurationField(const facts::Session& session, const LogSelector& selector, WallTime now);
+// A message's header as the reject log shows it: who it was from and to, then its lines, each
+// behind a letter for its kind.
+std::vector<std::string> RejectedHeader(const facts::Envelope& envelope);
 
 }  // namespace signet::smtp
 #endif

@@ -61,6 +61,7 @@ Read Receiver::ReadMessage() {
     if (!result.ok()) return Trouble(result);
   }
   End();
+  ended_ = std::chrono::system_clock::now();
   return Read::kWhole;
 }
 
@@ -160,29 +161,33 @@ namespace {
 Answer Abandon(Dialogue& dialogue, Read how, bool in_header) {
   dialogue.transaction.reset();
   const facts::Session& session = dialogue.session();
-  const std::string host = dialogue.Host();
   const std::string& name = session.active_hostname;
   Log& log = *dialogue.context.log;
   if (how == Read::kHopeless) {
     dialogue.ending = "closed: message far over the size limit";
-    log.MainAndReject(session.envelope.message_id + " rejected from <" + session.envelope.sender +
-                      "> " + HostField(session, dialogue.selector) +
-                      ": message too big: max=" + std::to_string(dialogue.message_size_limit));
+    log.MainAndReject(
+        HostEvent("size_refused",
+                  session.envelope.message_id + " rejected from <" + session.envelope.sender + "> ",
+                  session, dialogue.selector,
+                  ": message too big: max=" + std::to_string(dialogue.message_size_limit)));
     Reply reply = ProblemReply(DataProblem::kTooBig);
     reply.closes = true;
     return reply;
   }
   if (how == Read::kTimeout) {
     dialogue.ending = "closed after timeout";
-    log.Main("SMTP data timeout (message abandoned) on connection from " + host + " F=<" +
-             session.envelope.sender + ">" +
-             DurationField(session, std::chrono::system_clock::now()));
+    const std::string duration =
+        DurationField(session, dialogue.selector, std::chrono::system_clock::now());
+    log.Main(ClientEvent("timeout", "SMTP data timeout (message abandoned) on connection from ",
+                         session, dialogue.selector,
+                         " F=<" + session.envelope.sender + ">" + duration));
     return MakeClosingReply(421, "4.4.2",
                             name + " SMTP incoming data timeout - closing connection.");
   }
   dialogue.ending = how == Read::kCancelled ? "closed after SIGTERM" : "lost";
-  log.Main("SMTP connection from " + host + " lost while reading message data (" +
-           (in_header ? "header" : "after header") + ")");
+  log.Main(ClientEvent("lost", "SMTP connection from ", session, dialogue.selector,
+                       std::string(" lost while reading message data (") +
+                           (in_header ? "header" : "after header") + ")"));
   if (how == Read::kCancelled)
     return MakeClosingReply(421, "4.3.2", name + ": Service not available - closing connection");
   return MakeClosingReply(421, "4.4.2", name + " lost input connection");
@@ -198,16 +203,25 @@ Reply TakenReply(const Dialogue& dialogue) {
   return MakeReply(250, "2.0.0", "OK id=" + dialogue.session().envelope.message_id);
 }
 
+Arrival ArrivalOf(const Dialogue& dialogue, const Receiver& receiver) {
+  Arrival arrival;
+  arrival.size_bytes = receiver.size_bytes();
+  arrival.message_id = receiver.message_id();
+  arrival.pipelining = dialogue.Pipelining();
+  arrival.began = dialogue.session().envelope.received;
+  arrival.ended = receiver.ended();
+  return arrival;
+}
+
 Answer Discard(Dialogue& dialogue, const facts::Verdict& verdict, const Receiver& receiver,
                std::string_view acl) {
   const facts::Session& session = dialogue.session();
   dialogue.transaction.reset();
   Log& log = *dialogue.context.log;
-  log.Main(ArrivalLine(session, dialogue.selector, {receiver.size_bytes(), receiver.message_id()}));
-  log.Main(session.envelope.message_id + " => blackhole (" + std::string(acl) +
-           " ACL discarded recipients)" +
-           (verdict.log_message.empty() ? "" : ": " + verdict.log_message));
-  log.Main(session.envelope.message_id + " Completed");
+  const Arrival arrival = ArrivalOf(dialogue, receiver);
+  log.Main(ArrivalLine(session, dialogue.selector, arrival));
+  log.Main(BlackholeLine(session, acl, verdict.log_message));
+  log.Main(CompletedLine(session, dialogue.selector, arrival, std::chrono::system_clock::now()));
   return dialogue.Accepted(verdict, TakenReply(dialogue));
 }
 
@@ -217,20 +231,20 @@ Answer HandOver(Dialogue& dialogue, const facts::Verdict& verdict, const Receive
   const relay::Reply reply = dialogue.transaction->Finish();
   Log& log = *dialogue.context.log;
   if (!reply.positive() || reply.code >= 300) return dialogue.RefusedUpstream(reply, "after DATA");
+  const WallTime now = std::chrono::system_clock::now();
+  const Arrival arrival = ArrivalOf(dialogue, receiver);
+  const std::vector<relay::Delivered> all = dialogue.transaction->TakeDelivered();
+  const LogSelector& selector = dialogue.selector;
   // As in Exim, what went cut-through to another host stands before the arrival with
   // ">>", what was stored here behind it with "=>".
-  const std::vector<relay::Delivered> all = dialogue.transaction->TakeDelivered();
-  const auto went_on = [](const relay::Delivered& d) {
-    return d.log_fields.find(" H=") != std::string::npos;
-  };
   for (const relay::Delivered& delivered : all)
-    if (went_on(delivered))
-      log.Main(DeliveryLine(session, ">>", delivered.recipient, delivered.log_fields));
-  log.Main(ArrivalLine(session, dialogue.selector, {receiver.size_bytes(), receiver.message_id()}));
+    if (delivered.remote())
+      log.Main(DeliveryLine(session, selector, ">>", delivered, arrival, now));
+  log.Main(ArrivalLine(session, selector, arrival));
   for (const relay::Delivered& delivered : all)
-    if (!went_on(delivered))
-      log.Main(DeliveryLine(session, "=>", delivered.recipient, delivered.log_fields));
-  log.Main(session.envelope.message_id + " Completed");
+    if (!delivered.remote())
+      log.Main(DeliveryLine(session, selector, "=>", delivered, arrival, now));
+  log.Main(CompletedLine(session, selector, arrival, now));
   return dialogue.Accepted(verdict, TakenReply(dialogue));
 }
 

@@ -33,6 +33,7 @@ class Receiver {
   // As it went out, our own lines included.
   std::uint64_t size_bytes() const { return passed_bytes_; }
   const std::string& message_id() const { return message_id_; }
+  WallTime ended() const { return ended_; }  // when all of it had come
 
  private:
   std::size_t Take(std::string_view octets);
@@ -55,6 +56,7 @@ class Receiver {
   bool upstream_listens_;
   std::uint64_t passed_bytes_ = 0;
   std::string message_id_;
+  WallTime ended_;
 };
 
 }  // namespace signet::smtp

@@ -25,6 +25,7 @@ constexpr std::size_t kOutputMaxBytes = 8 * 1024;  // replies that gather before
 constexpr std::chrono::minutes kWriteWait{2};      // for a client that does not read
 constexpr std::chrono::seconds kLingerWait{1};     // so that it gets to read the last reply
 constexpr std::chrono::minutes kDelayMax{5};
+constexpr std::size_t kCommandsShown = 20;  // of a session, in the log; as in Exim
 
 LogSelector SelectorOf(const config::Config& config) {
   std::vector<std::string> unknown;
@@ -102,7 +103,8 @@ Dialogue::Dialogue(engine::Socket socket, facts::Connection connection,
 Dialogue::~Dialogue() { transaction.reset(); }
 
 void Dialogue::Run() {
-  if (selector.Has(Selector::kSmtpConnection)) context.log->Main("SMTP connection from " + Host());
+  if (selector.Has(Selector::kSmtpConnection))
+    context.log->Main(ConnectionLine(session_, selector, context.connections));
   if (Connect())
     while (Step()) {
     }
@@ -173,10 +175,11 @@ Result<std::uint64_t, std::string> Dialogue::Number(const config::Expanded& opti
 // A client that talks before it is greeted follows a script, not the protocol (rule S8).
 bool Dialogue::GreetingAllowed() {
   if (!config.main.smtp_enforce_sync || !InputWaiting()) return true;
-  context.log->MainAndReject(
+  context.log->MainAndReject(HostEvent(
+      "synchronization_error",
       "SMTP protocol synchronization error (input sent without waiting for greeting): rejected "
-      "connection from " +
-      HostField(session_, selector) + " input=" + Waiting(input.waiting()));
+      "connection from ",
+      session_, selector, " input=" + Waiting(input.waiting())));
   Send(MakeClosingReply(554, "", "SMTP synchronization error"));
   ending = "closed after synchronization error";
   return false;
@@ -193,8 +196,9 @@ bool Dialogue::Refuse(const facts::Verdict& verdict) {
   const std::string& why = same ? worded.text : verdict.log_message;
   ending = "closed by connect ACL";
   if (session_.connection.tls_on_connect) {
-    context.log->MainAndReject(HostField(session_, selector) + " dropped by 'connect' ACL" +
-                               (why.empty() ? "" : ": " + why));
+    context.log->MainAndReject(
+        HostEvent("dropped", "", session_, selector,
+                  " dropped by 'connect' ACL" + (why.empty() ? "" : ": " + why)));
     return false;
   }
   LogRejection(permanent ? smtp::Refusal::kPermanent : smtp::Refusal::kTemporary,
@@ -223,6 +227,7 @@ bool Dialogue::Step() {
   const bool trouble = line.status >= Input::Status::kTimeout;
   if (trouble) return InputTrouble(line);
   Command command = ParseCommand(line.text);
+  NoteCommand(command);
   const bool quits = line.status == Input::Status::kLine && command.verb == "QUIT";
   if (certificate_refusal && !quits) return RefuseCertificate();
   const bool auth = command.verb == "AUTH";
@@ -267,10 +272,13 @@ Deadline Dialogue::CommandDeadline() const {
 // No command came. Says so where somebody may still listen.
 bool Dialogue::InputTrouble(const Input::Line& line) {
   const WallTime now = std::chrono::system_clock::now();
-  const std::string duration = DurationField(session_, now);
+  const std::string duration = DurationField(session_, selector, now);
   if (line.status == Input::Status::kTimeout) {
-    context.log->Main(std::string("SMTP command timeout on ") +
-                      (session_.tls.active ? "TLS " : "") + "connection from " + Host() + duration);
+    context.log->Main(ClientEvent("timeout",
+                                  session_.tls.active
+                                      ? "SMTP command timeout on TLS connection from "
+                                      : "SMTP command timeout on connection from ",
+                                  session_, selector, duration));
     Send(MakeReply(421, "4.4.2",
                    session_.active_hostname + ": SMTP command timeout - closing connection"));
     ending = "closed after timeout";
@@ -283,8 +291,9 @@ bool Dialogue::InputTrouble(const Input::Line& line) {
     // Clients and health checks that just go are many; what matters is who goes in the
     // middle of a message.
     if (session_.envelope.has_sender && selector.Has(Selector::kLostIncomingConnection))
-      context.log->Main("unexpected disconnection while reading SMTP command from " + Host() +
-                        duration);
+      context.log->Main(ClientEvent("lost",
+                                    "unexpected disconnection while reading SMTP command from ",
+                                    session_, selector, duration));
     ending = "lost";
   }
   return false;
@@ -346,8 +355,7 @@ Answer Dialogue::UnknownCommand(const Command& command) {
   }
   if (auto answer = TooIdle(command)) return *answer;
   if (selector.Has(Selector::kSmtpSyntaxError))
-    context.log->Main("SMTP syntax error in \"" + shown + "\" " + HostField(session_, selector) +
-                      " unrecognized command");
+    context.log->Main(MistakeLine(session_, selector, "syntax", shown, "unrecognized command"));
   return MakeReply(500, "5.5.1", "unrecognized command");
 }
 
@@ -360,11 +368,12 @@ std::optional<Answer> Dialogue::OutOfSync(const Command& command) {
   if (!must_be_last || (!always && !config.main.smtp_enforce_sync) || !InputWaiting())
     return std::nullopt;
   LogIncomplete("sync failure");
-  context.log->MainAndReject(
+  context.log->MainAndReject(HostEvent(
+      "synchronization_error",
       std::string("SMTP protocol synchronization error (next input sent too soon: pipelining was") +
-      (pipelining_offered ? "" : " not") + " advertised): rejected \"" + Shown(command) + "\" " +
-      HostField(session_, selector) +
-      " next input=" + (command.verb == "AUTH" ? "not shown" : Waiting(input.waiting())));
+          (pipelining_offered ? "" : " not") + " advertised): rejected \"" + Shown(command) + "\" ",
+      session_, selector,
+      " next input=" + (command.verb == "AUTH" ? "not shown" : Waiting(input.waiting()))));
   ending = "closed after synchronization error";
   return Answer{MakeClosingReply(554, "5.5.0", "SMTP synchronization error")};
 }
@@ -391,13 +400,13 @@ std::optional<Answer> Dialogue::TooIdle(const Command& command) {
 void Dialogue::CountMistake(const Command& command, Answer* answer) {
   const bool syntax = answer->fault == Fault::kSyntax;
   if (selector.Has(syntax ? Selector::kSmtpSyntaxError : Selector::kSmtpProtocolError))
-    context.log->Main(std::string(syntax ? "SMTP syntax" : "SMTP protocol") + " error in \"" +
-                      ShownHere(command) + "\" " + HostField(session_, selector) + ' ' +
-                      answer->reply->text());
+    context.log->Main(MistakeLine(session_, selector, syntax ? "syntax" : "protocol",
+                                  ShownHere(command), answer->reply->text()));
   if (++mistakes_ <= static_cast<std::uint32_t>(config.main.smtp_max_synprot_errors)) return;
-  context.log->MainAndReject(DroppedLine(
-      session_, selector,
-      "too many syntax or protocol errors (last command was \"" + ShownHere(command) + "\")"));
+  context.log->MainAndReject(
+      DroppedLine(session_, selector,
+                  "too many syntax or protocol errors (last command was \"" + ShownHere(command) +
+                      '"' + (commands_.empty() ? "" : ", " + CommandsField()) + ')'));
   answer->reply->lines.emplace_back("Too many syntax or protocol errors");
   answer->ends = true;
   ending = "closed after bad commands";
@@ -418,8 +427,28 @@ void Dialogue::CountRefusal(const Command& command, Answer* answer) {
 
 void Dialogue::LogIncomplete(std::string_view why) {
   if (!session_.envelope.has_sender || !selector.Has(Selector::kSmtpIncompleteTransaction)) return;
-  context.log->Main(HostField(session_, selector) + " incomplete transaction (" + std::string(why) +
-                    ") from <" + session_.envelope.sender + '>');
+  context.log->Main(IncompleteLine(session_, selector, why));
+}
+
+// A command that can be told from others; the last few are enough to see what a client is.
+void Dialogue::NoteCommand(const Command& command) {
+  const CommandRow* row = FindCommand(command.verb);
+  if (!input.empty() && pipelining_offered) pipelining_used_ = true;
+  if (row == nullptr) return;
+  if (row->name == "MAIL") mail_seen_ = true;
+  commands_.push_back(row->name);
+  if (commands_.size() > kCommandsShown) commands_.erase(commands_.begin());
+}
+
+std::string Dialogue::CommandsField() const {
+  std::string out = "C=";
+  for (std::string_view name : commands_) out += (out.size() > 2 ? "," : "") + std::string(name);
+  return out;
+}
+
+void Dialogue::LogNoMail() {
+  if (mail_seen_ || !selector.Has(Selector::kSmtpNoMail)) return;
+  context.log->Main(NoMailLine(session_, selector, std::chrono::system_clock::now(), commands_));
 }
 
 void Dialogue::Close() {
@@ -437,10 +466,10 @@ void Dialogue::Close() {
     while (!output_failed_ && stream->InputPending() && !until.Passed())
       if (!stream->Read(rest.data(), rest.size(), until).ok()) break;
   }
+  LogNoMail();
   if (selector.Has(Selector::kSmtpConnection))
-    context.log->Main("SMTP connection from " + Host() +
-                      DurationField(session_, std::chrono::system_clock::now()) + ' ' +
-                      (ending.empty() ? "closed" : ending));
+    context.log->Main(EndLine(session_, selector, std::chrono::system_clock::now(),
+                              ending.empty() ? "closed" : ending));
   stream.reset();
 }
 
@@ -497,7 +526,7 @@ void Dialogue::ForgetSession() {
   session_.tls = {};
   session_.auth_offered.clear();
   session_.authentication_failed = false;
-  starttls_offered = pipelining_offered = auth_used = false;
+  starttls_offered = pipelining_offered = auth_used = pipelining_used_ = false;
   free_hello = free_rset = free_starttls = free_auth = true;
 }
 

@@ -26,6 +26,7 @@ struct SessionContext {
   Log* log = nullptr;
   const std::atomic<bool>* shutting_down = nullptr;  // answered with 421 at the next command
   auth::Failures* auth_failures = nullptr;           // nullptr: not counted per source
+  std::size_t connections = 0;                       // at present, this one included; 0: unknown
   BeginTransaction begin;                            // empty: relay::Begin with the site's routes
 };
 

@@ -23,9 +23,9 @@ Result<tls::ClientCertificate, std::string> CertificateMode(Dialogue& dialogue) 
 void LogUnverified(Dialogue& dialogue) {
   const facts::Tls& tls = dialogue.session().tls;
   if (!tls.peer || tls.verified) return;
-  dialogue.context.log->Main(HostField(dialogue.session(), dialogue.selector) +
-                             TlsFields(dialogue.session(), dialogue.selector) +
-                             " client certificate not verified: " + tls.verify_reason);
+  dialogue.context.log->Main(
+      HostTlsEvent("certificate_not_verified", dialogue.session(), dialogue.selector,
+                   " client certificate not verified: " + tls.verify_reason));
 }
 
 // So that whoever depends on a certificate made for something else can be counted before
@@ -34,12 +34,11 @@ void LogExcused(Dialogue& dialogue) {
   const facts::Tls& tls = dialogue.session().tls;
   if (!tls.verified || !tls.purpose_excused) return;
   const config::Authenticator* instance = auth::FindAfterTls(dialogue.config);
-  dialogue.context.log->Main(HostField(dialogue.session(), dialogue.selector) +
-                             TlsFields(dialogue.session(), dialogue.selector) +
-                             " client certificate verified only because of server_eku = " +
-                             (instance != nullptr ? instance->server_eku.text : std::string()) +
-                             ": subject \"" + Printable(tls.peer->subject_text()) + "\" serial " +
-                             tls.peer->serial_hex());
+  dialogue.context.log->Main(HostTlsEvent(
+      "certificate_excused", dialogue.session(), dialogue.selector,
+      " client certificate verified only because of server_eku = " +
+          (instance != nullptr ? instance->server_eku.text : std::string()) + ": subject \"" +
+          Printable(tls.peer->subject_text()) + "\" serial " + tls.peer->serial_hex()));
 }
 
 // Rule I6: what is left out of a certificate's lists is said, so that nobody has to guess.
@@ -47,8 +46,9 @@ void LogSkippedNames(Dialogue& dialogue) {
   const facts::Tls& tls = dialogue.session().tls;
   const std::string skipped = tls.peer ? tls.peer->SkippedNames() : std::string();
   if (skipped.empty()) return;
-  dialogue.context.log->Main(HostField(dialogue.session(), dialogue.selector) +
-                             " client certificate: invalid names left out: " + skipped);
+  dialogue.context.log->Main(HostEvent("certificate_names", "", dialogue.session(),
+                                       dialogue.selector,
+                                       " client certificate: invalid names left out: " + skipped));
 }
 
 // What a client is told that tls_verify_hosts keeps out: 554, as RFC 3207 section 4 has it,

@@ -20,8 +20,12 @@ TEST_F(TransactionTest, HandsTheMessageOnWhileTheClientWaits) {
   EXPECT_EQ(up.messages()[0], "Subject: x\r\n\r\n..\r\n...two\r\n..dot\r\nend\r\n");
   ASSERT_EQ(delivered.size(), 1u);
   EXPECT_EQ(delivered[0].recipient.address, "bob@example.com");
-  EXPECT_EQ(delivered[0].log_fields, "R=upstream T=to_mta H=127.0.0.1 [127.0.0.1]:" +
-                                         std::to_string(up.port()) + " C=\"250 2.0.0 taken\"");
+  EXPECT_EQ(delivered[0].router, "upstream");
+  EXPECT_EQ(delivered[0].transport, "to_mta");
+  EXPECT_EQ(delivered[0].upstream.name, "127.0.0.1");
+  EXPECT_EQ(delivered[0].upstream.ip, "127.0.0.1");
+  EXPECT_EQ(delivered[0].upstream.port, up.port());
+  EXPECT_EQ(delivered[0].confirmation, "250 2.0.0 taken");
 }
 
 TEST_F(TransactionTest, OpensTheConnectionWithTheFirstRecipient) {
@@ -415,7 +419,8 @@ TEST_F(MaildirTransactionTest, MessageIsInPlaceBeforeTwoFifty) {
   EXPECT_EQ(Files("/example.com/bob/new"), std::vector<std::string>{"Subject: x\n\n.dot\nend\n"});
   EXPECT_TRUE(Files("/example.com/bob/tmp").empty());
   ASSERT_EQ(delivered.size(), 1u);
-  EXPECT_EQ(delivered[0].log_fields, "R=users T=local");
+  EXPECT_EQ(delivered[0].router + ' ' + delivered[0].transport, "users local");
+  EXPECT_FALSE(delivered[0].remote());
 }
 
 TEST_F(MaildirTransactionTest, RuleS11DroppedMessageLeavesNothing) {

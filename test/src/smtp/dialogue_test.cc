@@ -203,7 +203,8 @@ class FakeTransaction final : public relay::Transaction {
   }
   std::vector<relay::Delivered> TakeDelivered() override {
     std::vector<relay::Delivered> delivered;
-    for (const facts::Recipient& r : recipients_) delivered.push_back({r, "R=up T=fake H=up"});
+    for (const facts::Recipient& r : recipients_)
+      delivered.push_back({r, "up", "fake", {"up", "192.0.2.25", 25, {}}});
     return delivered;
   }
 
