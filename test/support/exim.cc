@@ -23,7 +23,7 @@ keep_environment = *
 never_users =
 local_interfaces = 127.0.0.1
 daemon_smtp_ports = @PORT@
-tls_advertise_hosts =
+@MAIN@
 acl_smtp_rcpt = all
 acl_smtp_data = all
 begin acl
@@ -42,7 +42,25 @@ maildir:
   delivery_date_add = false
   envelope_to_add = false
   return_path_add = false
+@TRANSPORT@
 )";
+
+// A client that has not authenticated may say who did where acl_smtp_mailauth accepts.
+constexpr const char* kBelieving = R"(
+auth_advertise_hosts = *
+acl_smtp_mailauth = all
+)";
+constexpr const char* kOfferAuth = R"(begin authenticators
+plain:
+  driver = plaintext
+  public_name = PLAIN
+  server_condition = false
+begin routers)";
+
+void GiveToEximUser(const std::string& path) {
+  if (getuid() == 0 && chown(path.c_str(), kEximUser, kEximUser) != 0)
+    throw std::runtime_error("chown " + path);
+}
 
 }  // namespace
 
@@ -54,9 +72,7 @@ EximProgram::EximProgram() {
   WriteFile(directory_ / "passwd",
             "root:x:0:0::/:/bin/sh\nDebian-exim:x:" + id + ":" + id + "::/:/bin/sh\n");
   WriteFile(directory_ / "group", "root:x:0:\nmail:x:8:\nDebian-exim:x:" + id + ":\n");
-  if (getuid() == 0 && chown(directory_.path().c_str(), user, user) != 0) {
-    throw std::runtime_error("chown");
-  }
+  GiveToEximUser(directory_.path());
 }
 
 std::vector<std::string> EximProgram::environment() const {
@@ -80,32 +96,32 @@ void EximProgram::CopyProgram() {
   }
 }
 
-EximPeer::EximPeer(const std::string& config) : port_(FreePort()) {
-  const TempDir& directory = program_.directory();
-  std::string text =
-      Replace(config.empty() ? kStoringServer : config, "@DIRECTORY@", directory.path());
-  WriteFile(directory / "exim.conf", Replace(text, "@PORT@", std::to_string(port_)));
+EximPeer::EximPeer(const std::string& config) {
+  GiveToEximUser(directory_.path());
+  std::filesystem::create_symlink(program_.directory() / "program", directory_ / "program");
+  std::string text = config.empty() ? kStoringServer : config;
+  text = Replace(text, "@MAIN@", "tls_advertise_hosts =");
+  text = Replace(Replace(text, "@TRANSPORT@", ""), "@DIRECTORY@", directory_.path());
+  WriteFile(directory_ / "exim.conf", Replace(text, "@PORT@", std::to_string(port_)));
   Process::Options options;
   options.environment = program_.environment();
-  process_ = std::make_unique<Process>(
-      std::vector<std::string>{program_.path(), "-C", directory / "exim.conf", "-bdf"}, options);
-  if (!WaitUntil([this] { return SomebodyListens(port_) || !process_->running(); }) ||
-      !process_->running()) {
-    throw std::runtime_error("exim did not start: " + process_->Output() + Log());
-  }
+  Start({program_.path(), "-C", directory_ / "exim.conf", "-bdf"}, options);
+}
+
+std::string EximPeer::BelievingServer(const std::string& certificate, const std::string& key) {
+  std::string main = kBelieving;
+  main += certificate.empty() ? "tls_advertise_hosts =\n"
+                              : "tls_advertise_hosts = *\ntls_certificate = " + certificate +
+                                    "\ntls_privatekey = " + key + "\n";
+  std::string text = Replace(kStoringServer, "@MAIN@", main);
+  text = Replace(text, "begin routers", kOfferAuth);
+  return Replace(text, "@TRANSPORT@",
+                 "  headers_add = X-Authenticated-Sender: [$authenticated_sender]");
 }
 
 std::string EximPeer::FirstMessage() const {
-  std::error_code missing;
-  for (const auto& entry :
-       std::filesystem::directory_iterator(program_.directory() / "mail/new", missing)) {
-    return ReadFile(entry.path().string());
-  }
-  return "";
-}
-
-std::string EximPeer::Log() const {
-  return ReadFile(program_.directory() / "log-main") + ReadFile(program_.directory() / "log-panic");
+  const std::vector<std::string> messages = Messages();
+  return messages.empty() ? "" : messages[0];
 }
 
 }  // namespace signet::test

@@ -1,10 +1,10 @@
 #ifndef SIGNET_TEST_SUPPORT_EXIM_H_
 #define SIGNET_TEST_SUPPORT_EXIM_H_
 
-#include <memory>
 #include <string>
 #include <vector>
 
+#include "test/support/mail_peer.h"
 #include "test/support/process.h"
 
 namespace signet::test {
@@ -26,20 +26,20 @@ class EximProgram {
 
 // Debian's Exim as a mail server that stores what it gets; runs without privileges on a
 // loopback port, from a directory of its own.
-class EximPeer {
+class EximPeer : public MailPeer {
  public:
   // `config` replaces that of a storing server; @DIRECTORY@ and @PORT@ are filled in.
   explicit EximPeer(const std::string& config = "");
-  int port() const { return port_; }
-  pid_t pid() const { return process_->pid(); }
+  // A storing server that offers AUTH, believes AUTH= of MAIL, and writes a line
+  // "X-Authenticated-Sender:" with what it has made of it. With a certificate and key (PEM
+  // files) it offers STARTTLS.
+  static std::string BelievingServer(const std::string& certificate = "",
+                                     const std::string& key = "");
   // The first message in its Maildir, "" while there is none.
   std::string FirstMessage() const;
-  std::string Log() const;
 
  private:
   EximProgram program_;
-  int port_;
-  std::unique_ptr<Process> process_;
 };
 
 }  // namespace signet::test

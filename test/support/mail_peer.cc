@@ -64,6 +64,13 @@ std::string MailPeer::WaitForMessage(std::string_view text) const {
   return found;
 }
 
+std::string MailPeer::Log() const {
+  std::string log;
+  for (const auto& entry : fs::directory_iterator(directory_.path()))
+    if (entry.path().filename().string().starts_with("log")) log += ReadFile(entry.path().string());
+  return log;
+}
+
 bool MailPeer::WaitForLog(std::string_view text) const {
   return WaitUntil([&] { return Log().find(text) != std::string::npos; });
 }

@@ -24,7 +24,7 @@ class MailPeer {
   bool WaitForMessages(std::size_t count) const;
   // The first message that holds `text`, waiting for it; "" where none comes.
   std::string WaitForMessage(std::string_view text) const;
-  std::string Log() const { return ReadFile(directory_ / "log"); }
+  std::string Log() const;  // all of its files "log…"
   bool WaitForLog(std::string_view text) const;
 
   // SIGSTOP to all of its processes: connections stay, nothing is answered.
