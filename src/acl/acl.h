@@ -72,6 +72,10 @@ class Effects {
 facts::Verdict Evaluate(const Rules& rules, config::AclWhen when, config::MatchContext& context,
                         Effects& effects);
 
+// Whether the ACL of `when`, with what it calls, may add fields to the message's header or
+// remove some. Where that cannot be known before it runs, it may.
+bool MayChangeHeader(const Rules& rules, const config::Config& config, config::AclWhen when);
+
 // Runs an ACL for an expansion, ${acl{name}{arg}…}: a named one, or what the administrator
 // wrote in the name's place as an ACL of its own. It may test what the session's phase
 // offers. What is wrong with it goes to the panic log.

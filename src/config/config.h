@@ -212,7 +212,7 @@ struct Main {
   std::int64_t message_linelength_limit = limits::kMessageLineMaxBytes;
   std::int64_t message_body_visible = 500;
   bool message_body_newlines = false;
-  Text spool_directory;              // for messages that are held until their ACL has decided
+  Text hold_directory;               // for messages that are held until their ACL has decided
   bool complete_submissions = true;  // missing Date and Message-ID of authenticated clients
   Expanded received_header_text;
   bool add_authentication_results = false;

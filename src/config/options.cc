@@ -51,6 +51,7 @@ constexpr Row<Main> kMain[] = {
   {"auth_advertise_hosts",      &Main::auth_advertise_hosts,    "*",        "hosts to offer AUTH to, under TLS", Phase::kHelo, ListKind::kHost},
   {"daemon_smtp_ports",         &Main::daemon_smtp_ports,       "smtp",     "ports to listen on, numbers or service names"},
   {"driver_modules",            &Main::driver_modules,          "",         "shared objects with drivers, loaded at start; a list of absolute paths"},
+  {"hold_directory",            &Main::hold_directory,          "/var/tmp", "where bodies of messages lie, in files without a name, while an ACL decides about their header"},
   {"hosts_require_alpn",        &Main::hosts_require_alpn,      "",         "hosts that must name the protocol (ALPN) in the TLS handshake", Phase::kConnect, ListKind::kHost},
   {"keep_environment",          &Main::keep_environment,        "",         "variables of the environment that ${env{}} may see; unset is none", Phase::kLoad, ListKind::kString},
   {"local_interfaces",          &Main::local_interfaces,        "<; ::0 ; 0.0.0.0", "addresses to listen on, each with a port if need be"},

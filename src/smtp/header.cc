@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "expand/alabel.h"
+#include "expand/regex.h"
 #include "src/base/text.h"
 
 namespace signet::smtp {
@@ -148,6 +149,64 @@ void RemoveForgedResults(const std::vector<std::string>& own_names, Header* head
     return EqualsIgnoreCase(field.name, "Authentication-Results") &&
            ClaimsToBe(std::string_view(field.text).substr(field.text.find(':') + 1), own_names);
   });
+}
+
+namespace {
+
+Result<bool, std::string> RemoveMatching(std::string_view pattern, Header* header) {
+  using expand::Regex;
+  auto regex = Regex::Compile(pattern, Regex::Jit::kNo, Regex::Letters::kAnyCase);
+  if (!regex) return Err{regex.error()};
+  std::string why;
+  std::chrono::nanoseconds time = limits::kRegexTotal;
+  std::vector<Regex::Group> groups;
+  std::erase_if(*header, [&](const facts::HeaderField& field) {
+    if (!why.empty()) return false;
+    return regex.value()->Match(field.name, 0, Regex::Mode::kAnywhere, &groups, &why, &time) ==
+           Regex::Outcome::kMatch;
+  });
+  if (!why.empty()) return Err{std::move(why)};
+  return true;
+}
+
+bool IsTrace(const facts::HeaderField& field) {
+  return EqualsIgnoreCase(field.name, "Received") || EqualsIgnoreCase(field.name, "Return-Path");
+}
+
+}  // namespace
+
+Result<bool, std::string> RemoveFields(std::string_view pattern, Header* header) {
+  pattern = Trim(pattern);
+  if (pattern.starts_with('^')) return RemoveMatching(pattern, header);
+  const bool prefix = pattern.ends_with('*');
+  if (prefix) pattern.remove_suffix(1);
+  std::erase_if(*header, [&](const facts::HeaderField& field) {
+    const std::string_view name = field.name;
+    return EqualsIgnoreCase(prefix ? name.substr(0, pattern.size()) : name, pattern);
+  });
+  return true;
+}
+
+void AddField(facts::HeaderField field, facts::HeaderPlace place, Header* header) {
+  auto at = header->end();
+  const auto received = [](const facts::HeaderField& f) {
+    return EqualsIgnoreCase(f.name, "Received");
+  };
+  switch (place) {
+    case facts::HeaderPlace::kEnd:
+      break;
+    case facts::HeaderPlace::kStart:
+      at = header->begin();
+      break;
+    case facts::HeaderPlace::kAfterReceived:
+      at = std::find_if_not(std::find_if(header->begin(), header->end(), received), header->end(),
+                            received);
+      break;
+    case facts::HeaderPlace::kStartRfc:
+      at = std::find_if_not(header->begin(), header->end(), IsTrace);
+      break;
+  }
+  header->insert(at, std::move(field));
 }
 
 std::string MessageIdOf(const Header& header) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "src/base/limits.h"
+#include "src/base/result.h"
 #include "src/facts/session.h"
 #include "src/smtp/data.h"
 
@@ -61,6 +62,15 @@ std::string AuthservId(std::string_view value);
 // Removes Authentication-Results that claim to be of one of the names, or that somebody more
 // lenient could read so (rule S14).
 void RemoveForgedResults(const std::vector<std::string>& own_names, Header* header);
+
+// Removes the fields of a name, or of names that `pattern` fits: "X-*" those that begin so,
+// "^x-(a|b)" those that the regular expression matches. Letter case does not matter.
+//
+//   Errors  what is wrong with a regular expression, or that matching took too long.
+Result<bool, std::string> RemoveFields(std::string_view pattern, Header* header);
+
+// Adds a field at its place.
+void AddField(facts::HeaderField field, facts::HeaderPlace place, Header* header);
 
 // "a@b" of "Message-ID: <a@b>", or "" where there is none.
 std::string MessageIdOf(const Header& header);

@@ -16,22 +16,37 @@ using facts::VerdictKind;
 
 constexpr std::size_t kReadBytes = 16 * 1024;
 
-Read Trouble(const engine::IoResult& result) {
+Read EndOf(const engine::IoResult& result) {
   if (result.status == engine::IoStatus::kTimeout) return Read::kTimeout;
   if (result.status == engine::IoStatus::kCancelled) return Read::kCancelled;
   return Read::kLost;
 }
 
+void AddFields(const std::vector<facts::AddedHeader>& added, Header* header) {
+  // In their order at each place: all but those at the end push each other down.
+  for (auto field = added.rbegin(); field != added.rend(); ++field)
+    if (field->place != facts::HeaderPlace::kEnd)
+      AddField(MakeField(HeaderLines(field->text)), field->place, header);
+  for (const facts::AddedHeader& field : added)
+    if (field.place == facts::HeaderPlace::kEnd)
+      AddField(MakeField(HeaderLines(field.text)), field.place, header);
+}
+
 // The header as it goes on: our trace field, the client's fields but for what it may not
-// claim, and what ACLs have added.
-Header OutgoingHeader(const Dialogue& dialogue) {
+// claim and what ACLs remove, and what ACLs add.
+//
+//   Errors  for the log.
+Result<Header, std::string> OutgoingHeader(const Dialogue& dialogue) {
   const facts::Session& session = dialogue.session();
   const facts::Envelope& envelope = session.envelope;
   Header header = envelope.headers;
   RemoveForgedResults({session.primary_hostname}, &header);
+  for (const std::string& pattern : envelope.removed_headers) {
+    const Result<bool, std::string> removed = RemoveFields(pattern, &header);
+    if (!removed) return Err{"remove_header = " + pattern + ": " + removed.error()};
+  }
   header.insert(header.begin(), MakeField(ReceivedHeader(session, envelope.received)));
-  for (const facts::AddedHeader& added : envelope.added_headers)
-    header.push_back(MakeField(HeaderLines(added.text)));
+  AddFields(envelope.added_headers, &header);
   return header;
 }
 
@@ -40,9 +55,10 @@ Header OutgoingHeader(const Dialogue& dialogue) {
 Receiver::Receiver(Dialogue& dialogue)
     : dialogue_(dialogue),
       decoder_({.message_bytes = dialogue.message_size_limit}),
-      reader_({.received = static_cast<std::size_t>(dialogue.config.main.received_headers_max)}),
-      upstream_listens_(dialogue.transaction != nullptr) {
+      reader_({.received = static_cast<std::size_t>(dialogue.config.main.received_headers_max)}) {
   envelope().received = std::chrono::system_clock::now();
+  if (acl::MayChangeHeader(*dialogue.context.site->acl, dialogue.config, AclWhen::kData))
+    held_.emplace(dialogue.config.main.hold_directory.text);
 }
 
 Read Receiver::ReadMessage() {
@@ -58,7 +74,7 @@ Read Receiver::ReadMessage() {
     seen = decoder_.message_bytes();
     const engine::IoResult result =
         dialogue_.input.Fill(*dialogue_.stream, kReadBytes, line.Sooner(whole));
-    if (!result.ok()) return Trouble(result);
+    if (!result.ok()) return EndOf(result);
   }
   End();
   ended_ = std::chrono::system_clock::now();
@@ -67,6 +83,20 @@ Read Receiver::ReadMessage() {
 
 DataProblem Receiver::problem() const {
   return decoder_.problem() != DataProblem::kNone ? decoder_.problem() : reader_.problem();
+}
+
+Reply Receiver::refusal() const { return trouble_ ? trouble_->reply : ProblemReply(problem()); }
+
+void Receiver::Fail(Reply reply, std::string log_text) {
+  if (!failed()) trouble_ = Trouble{std::move(reply), std::move(log_text)};
+  dialogue_.transaction.reset();
+}
+
+void Receiver::FailToHold() {
+  const HeldBody::Problem& problem = *held_->problem();
+  Fail(problem.no_space ? MakeReply(452, "4.3.1", "Insufficient space, please try later")
+                        : MakeReply(451, "4.3.0", "Temporary local problem - please try later"),
+       problem.text);
 }
 
 std::size_t Receiver::Take(std::string_view octets) {
@@ -91,7 +121,11 @@ void Receiver::TakeBodyLine(std::string_view line) {
   ++envelope().body_lines;
   envelope().body_size += line.size() + 2;
   KeepEnds(line);
-  PassOn(line);
+  if (!held_) {
+    PassOn(line);
+  } else if (!failed() && dialogue_.transaction != nullptr && !held_->Append(line)) {
+    FailToHold();
+  }
 }
 
 // For $message_body and $message_body_end.
@@ -119,7 +153,8 @@ void Receiver::EndHeader() {
   in_header_ = false;
   envelope().headers = reader_.TakeHeader();
   envelope().headers_read = true;
-  if (problem() == DataProblem::kNone) PassHeaderOn();
+  message_id_ = MessageIdOf(envelope().headers);
+  if (!held_ && !failed()) PassHeaderOn();
 }
 
 void Receiver::End() {
@@ -130,10 +165,23 @@ void Receiver::End() {
   body_end.erase(0, body_end.size() - std::min(body_end.size(), most));
 }
 
+void Receiver::PassHeld() {
+  PassHeaderOn();
+  if (failed()) return;
+  const bool read = held_->Replay([this](std::string_view line) {
+    PassOn(line);
+    return upstream_listens_;
+  });
+  if (!read) FailToHold();
+}
+
 void Receiver::PassHeaderOn() {
-  const Header header = OutgoingHeader(dialogue_);
-  message_id_ = MessageIdOf(header);
-  for (const facts::HeaderField& field : header)
+  const Result<Header, std::string> header = OutgoingHeader(dialogue_);
+  if (!header)
+    return Fail(MakeReply(451, "4.3.0", "Temporary local problem - please try later"),
+                header.error());
+  message_id_ = MessageIdOf(header.value());
+  for (const facts::HeaderField& field : header.value())
     EmitField(field, [this](std::string_view line) { PassOn(line); });
   PassOn("");
 }
@@ -194,8 +242,11 @@ Answer Abandon(Dialogue& dialogue, Read how, bool in_header) {
 }
 
 Answer RefuseMessage(Dialogue& dialogue, const Receiver& receiver) {
-  const Reply reply = ProblemReply(receiver.problem());
-  dialogue.LogRejection(Refusal::kPermanent, "after DATA", reply.text());
+  const Reply reply = receiver.refusal();
+  const std::string trouble = receiver.trouble();
+  if (!trouble.empty()) dialogue.context.log->Panic(trouble);
+  dialogue.LogRejection(reply.code < 500 ? Refusal::kTemporary : Refusal::kPermanent, "after DATA",
+                        trouble.empty() ? reply.text() : trouble);
   return reply;
 }
 
@@ -248,16 +299,19 @@ Answer HandOver(Dialogue& dialogue, const facts::Verdict& verdict, const Receive
   return dialogue.Accepted(verdict, TakenReply(dialogue));
 }
 
+// DATA upstream; nullopt where the message may come.
+std::optional<Answer> StartUpstream(Dialogue& dialogue) {
+  if (dialogue.transaction == nullptr) return std::nullopt;
+  const relay::Reply reply = dialogue.transaction->StartData();
+  if (reply.code == 354) return std::nullopt;
+  return dialogue.RefusedUpstream(reply, "DATA");
+}
+
 Answer Conclude(Dialogue& dialogue, Receiver& receiver) {
   facts::Session& session = dialogue.session();
-  if (receiver.problem() != DataProblem::kNone) return RefuseMessage(dialogue, receiver);
+  if (receiver.failed()) return RefuseMessage(dialogue, receiver);
   session.envelope.message_size = receiver.size_bytes();
-  const std::size_t headers = session.envelope.added_headers.size();
   const facts::Verdict verdict = dialogue.Ask(AclWhen::kData, Phase::kData);
-  if (session.envelope.added_headers.size() != headers)
-    dialogue.context.log->Panic(session.envelope.message_id +
-                                " Header modification in data ACLs will not take effect on "
-                                "cutthrough deliveries");
   if (verdict.kind == VerdictKind::kDiscard) return Discard(dialogue, verdict, receiver, "DATA");
   if (auto refusal = dialogue.Refusal(
           verdict, MakeReply(550, "5.7.1", "Administrative prohibition"), "after DATA")) {
@@ -266,16 +320,12 @@ Answer Conclude(Dialogue& dialogue, Receiver& receiver) {
   }
   if (session.envelope.recipients.empty() || dialogue.transaction == nullptr)
     return Discard(dialogue, verdict, receiver, dialogue.discard_all ? "MAIL" : "RCPT");
+  if (receiver.holds()) {
+    if (auto refusal = StartUpstream(dialogue)) return *refusal;
+    receiver.PassHeld();
+    if (receiver.failed()) return RefuseMessage(dialogue, receiver);
+  }
   return HandOver(dialogue, verdict, receiver);
-}
-
-// DATA upstream; nullopt where the message may come.
-std::optional<Answer> StartUpstream(Dialogue& dialogue) {
-  if (dialogue.session().envelope.recipients.empty()) dialogue.transaction.reset();
-  if (dialogue.transaction == nullptr) return std::nullopt;
-  const relay::Reply reply = dialogue.transaction->StartData();
-  if (reply.code == 354) return std::nullopt;
-  return dialogue.RefusedUpstream(reply, "DATA");
 }
 
 }  // namespace
@@ -288,14 +338,17 @@ Answer RunData(Dialogue& dialogue, const Command&) {
     dialogue.ResetEnvelope();
     return *refusal;
   }
-  if (auto refusal = StartUpstream(dialogue)) {
-    dialogue.ResetEnvelope();
-    return *refusal;
+  if (session.envelope.recipients.empty()) dialogue.transaction.reset();
+  Receiver receiver(dialogue);
+  if (!receiver.holds()) {
+    if (auto refusal = StartUpstream(dialogue)) {
+      dialogue.ResetEnvelope();
+      return *refusal;
+    }
   }
   session.envelope.message_id = MakeMessageId(std::chrono::system_clock::now());
   dialogue.Send(dialogue.Accepted(
       verdict, MakeReply(354, "", "Enter message, ending with \".\" on a line by itself")));
-  Receiver receiver(dialogue);
   const Read read = dialogue.Flush() ? receiver.ReadMessage() : Read::kLost;
   Answer answer = read == Read::kWhole ? Conclude(dialogue, receiver)
                                        : Abandon(dialogue, read, receiver.in_header());

@@ -2,12 +2,14 @@
 #define SIGNET_SRC_SMTP_RECEIVE_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "src/smtp/data.h"
 #include "src/smtp/dialogue.h"
 #include "src/smtp/header.h"
+#include "src/smtp/hold.h"
 
 namespace signet::smtp {
 
@@ -16,9 +18,10 @@ enum class Read : std::uint8_t { kWhole, kTimeout, kLost, kCancelled, kHopeless 
 
 // Receiver takes one message from the client. Its header is kept until it is whole and then
 // becomes the session's envelope.headers; only then does anything go upstream: the header
-// as we make it, and the body line by line. What goes wrong drops the transaction, which
-// closes the upstream connection without a dot; the rest of the message is then read and
-// thrown away (rules S4, S11).
+// as we make it, and the body line by line. Where the ACL that is asked at the end may change
+// the header, nothing goes upstream before it has: the body is held. What goes wrong drops the
+// transaction, which closes the upstream connection without a dot; the rest of the message is then
+// read and thrown away (rules S4, S11).
 //
 //   Cost      memory: the header, one line, and what the variables of the body hold (R4).
 class Receiver {
@@ -28,14 +31,31 @@ class Receiver {
   // Reads up to the end of the message.
   Read ReadMessage();
 
-  DataProblem problem() const;
+  // Whether the message cannot be taken, and what the client is told then.
+  bool failed() const { return problem() != DataProblem::kNone || trouble_.has_value(); }
+  Reply refusal() const;
+  // For the log, where the reply does not say it.
+  std::string trouble() const { return trouble_ ? trouble_->log_text : ""; }
+
   bool in_header() const { return in_header_; }
+  bool holds() const { return held_.has_value(); }
+  // Passes a held message on, upstream being ready for it.
+  void PassHeld();
+
   // As it went out, our own lines included.
-  std::uint64_t size_bytes() const { return passed_bytes_; }
+  std::uint64_t size_bytes() const {
+    return passed_bytes_ > 0 ? passed_bytes_ : decoder_.message_bytes();
+  }
   const std::string& message_id() const { return message_id_; }
   WallTime ended() const { return ended_; }  // when all of it had come
 
  private:
+  struct Trouble {
+    Reply reply;
+    std::string log_text;
+  };
+
+  DataProblem problem() const;
   std::size_t Take(std::string_view octets);
   void TakeLine(std::string_view line);
   void TakeBodyLine(std::string_view line);
@@ -46,6 +66,8 @@ class Receiver {
   void PassHeaderOn();
   void PassOn(std::string_view line);
   void DropIfWrong();
+  void Fail(Reply reply, std::string log_text);
+  void FailToHold();
   Deadline LineDeadline() const;
   facts::Envelope& envelope() { return dialogue_.session().envelope; }
 
@@ -53,7 +75,9 @@ class Receiver {
   DataDecoder decoder_;
   HeaderReader reader_;
   bool in_header_ = true;
-  bool upstream_listens_;
+  std::optional<HeldBody> held_;
+  std::optional<Trouble> trouble_;
+  bool upstream_listens_ = true;
   std::uint64_t passed_bytes_ = 0;
   std::string message_id_;
   WallTime ended_;

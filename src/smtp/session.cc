@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <limits>
 
@@ -606,7 +607,11 @@ void Dialogue::SetVariable(const std::string& name, Value value) {
 }
 
 void Dialogue::AddHeader(facts::AddedHeader header) {
-  session_.envelope.added_headers.push_back(std::move(header));
+  std::vector<facts::AddedHeader>& added = session_.envelope.added_headers;
+  const bool is_there = std::any_of(added.begin(), added.end(), [&](const facts::AddedHeader& a) {
+    return a.text == header.text && a.place == header.place;
+  });
+  if (!is_there) added.push_back(std::move(header));
 }
 
 void Dialogue::RemoveHeader(std::string pattern) {

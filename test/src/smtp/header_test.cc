@@ -124,6 +124,42 @@ TEST(ForgedResults, RuleS14ThoseOfOthersStay) {
   EXPECT_EQ(WithoutForged(others, {"mx.example"}), others);
 }
 
+Lines Without(const std::string& pattern) {
+  Header header = ReadLines({"Subject: x", "X-Mailer: m", "X-Spam: s", " more", "To: y"}).header;
+  const Result<bool, std::string> removed = RemoveFields(pattern, &header);
+  if (!removed) return {removed.error()};
+  return Emitted(header);
+}
+
+TEST(RemoveFields, TakesNamesBeginningsOfNamesAndPatterns) {
+  EXPECT_EQ(Without("x-spam"), (Lines{"Subject: x", "X-Mailer: m", "To: y"}));
+  EXPECT_EQ(Without(" subject "), (Lines{"X-Mailer: m", "X-Spam: s", " more", "To: y"}));
+  EXPECT_EQ(Without("X-*"), (Lines{"Subject: x", "To: y"}));
+  EXPECT_EQ(Without("^x-m|^to$"), (Lines{"Subject: x", "X-Spam: s", " more"}));
+  EXPECT_EQ(Without(""), (Lines{"Subject: x", "X-Mailer: m", "X-Spam: s", " more", "To: y"}));
+  EXPECT_EQ(Without("X"), Without(""));
+  EXPECT_EQ(Without("^(").size(), 1U);
+}
+
+Lines With(facts::HeaderPlace place) {
+  Header header =
+      ReadLines({"Return-Path: r", "Received: a", "Received: b", "To: y", "Received: c"}).header;
+  AddField(MakeField({"X: 1"}), place, &header);
+  return Emitted(header);
+}
+
+TEST(AddField, PutsAFieldInItsPlace) {
+  using facts::HeaderPlace;
+  EXPECT_EQ(With(HeaderPlace::kEnd), (Lines{"Return-Path: r", "Received: a", "Received: b", "To: y",
+                                            "Received: c", "X: 1"}));
+  EXPECT_EQ(With(HeaderPlace::kStart), (Lines{"X: 1", "Return-Path: r", "Received: a",
+                                              "Received: b", "To: y", "Received: c"}));
+  EXPECT_EQ(
+      With(HeaderPlace::kAfterReceived),
+      (Lines{"Return-Path: r", "Received: a", "Received: b", "X: 1", "To: y", "Received: c"}));
+  EXPECT_EQ(With(HeaderPlace::kStartRfc), With(HeaderPlace::kAfterReceived));
+}
+
 TEST(MessageIdOf, IsWhatStandsInTheBrackets) {
   EXPECT_EQ(MessageIdOf(ReadLines({"Message-Id: <a@b>"}).header), "a@b");
   EXPECT_EQ(MessageIdOf(ReadLines({"Message-Id:", " <a@b> "}).header), "a@b");
