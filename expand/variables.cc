@@ -234,19 +234,42 @@ bool GetPeerDn(Evaluation& e, const Node&, Datum* out) {
   return true;
 }
 
-// --- TLS to an upstream, which there is none yet -------------------------------------
+// --- the upstream --------------------------------------------------------------------
 
-bool GetNothing(Evaluation&, const Node&, Datum* out) { return *out = Datum(), true; }
+const std::string& Host(const Session& s) { return s.upstream.name; }
+const std::string& HostIp(const Session& s) { return s.upstream.ip; }
+const std::string& TlsOutCipher(const Session& s) { return s.upstream.tls.cipher; }
+const std::string& TlsOutCipherStd(const Session& s) { return s.upstream.tls.cipher_std; }
+const std::string& TlsOutSni(const Session& s) { return s.upstream.tls.sni; }
+const std::string& TlsOutVersion(const Session& s) { return s.upstream.tls.version; }
+std::int64_t TlsOutBits(const Session& s) { return s.upstream.tls.bits; }
+std::int64_t TlsOutVerified(const Session& s) {
+  return s.upstream.tls.verified && s.upstream.tls.peer != nullptr;
+}
+
+bool GetHostPort(Evaluation& e, const Node&, Datum* out) {
+  const int port = e.session.upstream.port;
+  return *out = port == 0 ? Datum() : e.Decimal(port), true;
+}
+
+bool GetOutPeerCert(Evaluation& e, const Node&, Datum* out) {
+  return *out = CertificateDatum(e.session.upstream.tls.peer.get()), true;
+}
+bool GetOutOurCert(Evaluation& e, const Node&, Datum* out) {
+  return *out = CertificateDatum(e.session.upstream.tls.own.get()), true;
+}
+bool GetOutPeerDn(Evaluation& e, const Node&, Datum* out) {
+  const crypto::Certificate* peer = e.session.upstream.tls.peer.get();
+  *out = peer != nullptr ? e.From(peer->subject_text(), kFromUpstream) : Datum();
+  return true;
+}
+
 bool GetZero(Evaluation&, const Node&, Datum* out) {
   return *out = Datum(std::string_view("0")), true;
 }
 bool GetNo(Evaluation&, const Node&, Datum* out) {
   return *out = Datum(std::string_view("no")), true;
 }
-bool GetNoCertificate(Evaluation&, const Node&, Datum* out) {
-  return *out = CertificateDatum(nullptr), true;
-}
-
 // --- what was stored, and what the evaluation itself knows ---------------------------
 
 const Value* Find(const std::map<std::string, Value, std::less<>>& values, std::string_view name) {
@@ -382,6 +405,9 @@ constexpr VariableRow kVariables[] = {
   {"body_zerocount",              kNumber,      Phase::kData,    kFromAdministrator, &GetNumber<&Count<&facts::Envelope::body_zeros>>, "how many NULs the message's body has; none, because they are refused"},
   {"domain",                      kText,        Phase::kRcpt,    kFromClient,        &GetText<&Domain>, "the recipient's domain"},
   {"headers_added",               kText,        Phase::kMail,    kFromClient,        &GetHeadersAdded, "the fields that ACLs have added to the header so far"},
+  {"host",                        kText,        Phase::kRcpt,    kFromAdministrator, &GetText<&Host>, "the upstream that the message goes to, as it was configured"},
+  {"host_address",                kText,        Phase::kRcpt,    kFromAdministrator, &GetText<&HostIp>, "the upstream's address"},
+  {"host_port",                   kNumber,      Phase::kRcpt,    kFromAdministrator, &GetHostPort,    "the upstream's port"},
   {"interface_address",           kText,        Phase::kConnect, kFromAdministrator, &GetText<&LocalIp>, "old name of $received_ip_address"},
   {"interface_port",              kNumber,      Phase::kConnect, kFromAdministrator, &GetNumber<&LocalPort>, "old name of $received_port"},
   {"item",                        kText,        Phase::kLoad,    kFromAdministrator, &GetItem,        "the element at hand in map, filter, reduce, forany, forall"},
@@ -438,19 +464,19 @@ constexpr VariableRow kVariables[] = {
   {"tls_in_resumption",           kNumber,      Phase::kConnect, kFromAdministrator, &GetNumber<&TlsResumption>, "whether the session was resumed, as bits"},
   {"tls_in_sni",                  kText,        Phase::kConnect, kFromClient,        &GetText<&TlsSni>, "the server name that the client asked for"},
   {"tls_in_ver",                  kText,        Phase::kConnect, kFromAdministrator, &GetText<&TlsVersion>, "TLS1.3, TLS1.2; empty without TLS"},
-  {"tls_out_bits",                kNumber,      Phase::kLoad,    kFromAdministrator, &GetZero, "bits of the key towards the upstream; 0: no TLS"},
-  {"tls_out_certificate_verified", kNumber,      Phase::kLoad,    kFromAdministrator, &GetZero, "1 where the upstream's certificate was verified, else 0"},
-  {"tls_out_cipher",              kText,        Phase::kLoad,    kFromAdministrator, &GetNothing, "version, suite and bits towards the upstream"},
-  {"tls_out_cipher_std",          kText,        Phase::kLoad,    kFromAdministrator, &GetNothing, "the standard name of that suite"},
+  {"tls_out_bits",                kNumber,      Phase::kLoad,    kFromAdministrator, &GetNumber<&TlsOutBits>, "bits of the key towards the upstream; 0: no TLS"},
+  {"tls_out_certificate_verified", kNumber,      Phase::kLoad,    kFromAdministrator, &GetNumber<&TlsOutVerified>, "1 where the upstream's certificate was verified, else 0"},
+  {"tls_out_cipher",              kText,        Phase::kLoad,    kFromAdministrator, &GetText<&TlsOutCipher>, "version, suite and bits towards the upstream"},
+  {"tls_out_cipher_std",          kText,        Phase::kLoad,    kFromAdministrator, &GetText<&TlsOutCipherStd>, "the standard name of that suite"},
   {"tls_out_dane",                kText,        Phase::kLoad,    kFromAdministrator, &GetNo, "whether DANE verified the upstream: no"},
   {"tls_out_ocsp",                kNumber,      Phase::kLoad,    kFromAdministrator, &GetZero, "how far OCSP went with the upstream"},
-  {"tls_out_ourcert",             kCertificate, Phase::kLoad,    kFromAdministrator, &GetNoCertificate, "the certificate that we sent to the upstream"},
-  {"tls_out_peercert",            kCertificate, Phase::kLoad,    kFromAdministrator, &GetNoCertificate, "the upstream's certificate"},
-  {"tls_out_peerdn",              kText,        Phase::kLoad,    kFromAdministrator, &GetNothing, "the subject of the upstream's certificate"},
+  {"tls_out_ourcert",             kCertificate, Phase::kLoad,    kFromAdministrator, &GetOutOurCert, "the certificate that we sent to the upstream"},
+  {"tls_out_peercert",            kCertificate, Phase::kLoad,    kFromAdministrator, &GetOutPeerCert, "the upstream's certificate"},
+  {"tls_out_peerdn",              kText,        Phase::kLoad,    kFromUpstream, &GetOutPeerDn, "the subject of the upstream's certificate"},
   {"tls_out_resumption",          kNumber,      Phase::kLoad,    kFromAdministrator, &GetZero, "whether the session with the upstream was resumed"},
-  {"tls_out_sni",                 kText,        Phase::kLoad,    kFromAdministrator, &GetNothing, "the server name that we asked the upstream for"},
+  {"tls_out_sni",                 kText,        Phase::kLoad,    kFromAdministrator, &GetText<&TlsOutSni>, "the server name that we asked the upstream for"},
   {"tls_out_tlsa_usage",          kNumber,      Phase::kLoad,    kFromAdministrator, &GetZero, "the kinds of TLSA records that were used, as bits"},
-  {"tls_out_ver",                 kText,        Phase::kLoad,    kFromAdministrator, &GetNothing, "the version of TLS towards the upstream"},
+  {"tls_out_ver",                 kText,        Phase::kLoad,    kFromAdministrator, &GetText<&TlsOutVersion>, "the version of TLS towards the upstream"},
   {"tls_peerdn",                  kText,        Phase::kConnect, kFromCertificate,   &GetPeerDn,      "old name of $tls_in_peerdn"},
   {"tls_sni",                     kText,        Phase::kConnect, kFromClient,        &GetText<&TlsSni>, "old name of $tls_in_sni"},
   {"tod_bsdinbox",                kText,        Phase::kLoad,    kFromAdministrator, &GetTodBsdInbox, "the time as in mailbox separators"},

@@ -394,7 +394,7 @@ class Checker {
                 return ReadPrivate(named, scope, &authenticator);
               });
     if (authenticator.public_name.empty()) authenticator.public_name = authenticator.name;
-    ReadPins(&authenticator);
+    authenticator.pins = ReadPins(authenticator.server_pins, "server_pins");
     ReadIdentities(&authenticator);
     if (authenticator.driver) FillPrivateDefaults(&authenticator);
     config_.authenticators.push_back(std::move(authenticator));
@@ -402,24 +402,20 @@ class Checker {
 
   // A file, or pins themselves: one that begins with "/" is no path, because it reads as one
   // digest to the end.
-  void ReadPins(Authenticator* authenticator) {
-    const Text& option = authenticator->server_pins;
-    if (!option.set()) return;
+  std::shared_ptr<crypto::PinSource> ReadPins(const Text& option, const std::string& name) {
+    if (!option.set()) return nullptr;
     const std::vector<std::string> items = SplitAdministratorList(option.text);
     const bool first_is_pin = !items.empty() && crypto::ReadDigest(items[0]);
-    if (option.text.starts_with('/') && !first_is_pin) {
-      authenticator->pins = std::make_shared<crypto::PinSource>(option.text);
-      return;
-    }
+    if (option.text.starts_with('/') && !first_is_pin)
+      return std::make_shared<crypto::PinSource>(option.text);
     auto table = crypto::PinTable::FromList(items);
     if (items.empty() || !table.ok()) {
-      reader_.Error(option.span,
-                    items.empty() ? "server_pins is empty" : "server_pins: " + table.error(),
+      reader_.Error(option.span, items.empty() ? name + " is empty" : name + ": " + table.error(),
                     "it is the absolute path of a file that \"signet pins\" makes, or a list of "
                     "pins");
-      return;
+      return nullptr;
     }
-    authenticator->pins = std::make_shared<crypto::PinSource>(std::move(table).value());
+    return std::make_shared<crypto::PinSource>(std::move(table).value());
   }
 
   void ReadIdentities(Authenticator* authenticator) {
@@ -626,6 +622,7 @@ class Checker {
     ReadBlock(kind, block, driver, TransportRows(), &transport, NamesOf(TransportRows(), driver),
               [](const NamedSetting&, OptionScope*) { return false; });
     if (driver == "appendfile") CheckAppendfile(transport);
+    transport.pins = ReadPins(transport.tls_pins, "tls_pins");
     config_.transports.push_back(std::move(transport));
   }
 

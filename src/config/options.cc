@@ -129,8 +129,20 @@ constexpr Row<Transport> kTransport[] = {
   {"final_timeout",    &Transport::final_timeout,    "10m", "wait for the upstream's reply to the end of the message", {}, {}, "smtp"},
   {"helo_data",        &Transport::helo_data,        "$primary_hostname", "name to say in EHLO", Phase::kDelivery, {}, "smtp"},
   {"hosts",            &Transport::hosts,            "",    "hosts to send to where the router gives none", Phase::kDelivery, {}, "smtp"},
+  {"hosts_require_tls", &Transport::hosts_require_tls, "! 127.0.0.0/8 : ! ::1 : *", "upstream addresses that get mail over TLS only", Phase::kDelivery, ListKind::kHost, "smtp"},
+  {"hosts_try_tls",    &Transport::hosts_try_tls,    "",    "upstream addresses where TLS is used if it is offered", Phase::kDelivery, ListKind::kHost, "smtp"},
   {"maildir_format",   &Transport::maildir_format,   "no",  "deliver in Maildir format; the only one there is", {}, {}, "appendfile"},
   {"port",             &Transport::port,             "",    "port where the host list has none; unset is 25", Phase::kDelivery, {}, "smtp"},
+  {"protocol",         &Transport::protocol,         "smtp", "smtp, smtps (TLS from the start) or lmtp", {}, {}, "smtp", {"smtp smtps lmtp", {}, {}}},
+  {"tls_certificate",  &Transport::tls_certificate,  "",    "PEM file with our certificate for the upstream, and its chain", Phase::kDelivery, {}, "smtp"},
+  {"tls_crl",          &Transport::tls_crl,          "",    "PEM file or directory with revocation lists for upstreams' certificates", Phase::kDelivery, {}, "smtp"},
+  {"tls_pins",         &Transport::tls_pins,         "",    "keys of the upstreams, in place of authorities and names: a file of pins, or a list of them", {}, {}, "smtp"},
+  {"tls_privatekey",   &Transport::tls_privatekey,   "",    "PEM file with the key; unset is the file of the certificate", Phase::kDelivery, {}, "smtp"},
+  {"tls_require_ciphers", &Transport::tls_require_ciphers, "", "GnuTLS priority string; unset is the built-in one", Phase::kDelivery, {}, "smtp"},
+  {"tls_sni",          &Transport::tls_sni,          "",    "server name to ask for; unset is tls_verify_name, where that is no address", Phase::kDelivery, {}, "smtp"},
+  {"tls_verify_certificates", &Transport::tls_verify_certificates, "system", "PEM file or directory of the authorities that upstreams' certificates come from; system: those that the system trusts", Phase::kDelivery, {}, "smtp"},
+  {"tls_verify_hosts", &Transport::tls_verify_hosts, "*",   "upstream addresses whose certificates must verify", Phase::kDelivery, ListKind::kHost, "smtp"},
+  {"tls_verify_name",  &Transport::tls_verify_name,  "",    "name that the upstream's certificate must have; unset is the host's, as configured", Phase::kDelivery, {}, "smtp"},
   {"xclient",          &Transport::xclient,          "no",  "whom XCLIENT tells the upstream of: no, login (the identity) or full (the connection too)", {}, {}, "smtp", {"no login full", {}, {}}},
 };
 
@@ -263,7 +275,7 @@ constexpr std::string_view kForeignTransport[] = {
   "hosts_avoid_pipelining", "hosts_avoid_tls", "hosts_max_try", "hosts_max_try_hardlimit",
   "hosts_nopass_tls", "hosts_noproxy_tls", "hosts_override", "hosts_pipe_connect",
   "hosts_randomize", "hosts_request_ocsp", "hosts_require_alpn", "hosts_require_auth",
-  "hosts_require_dane", "hosts_require_helo", "hosts_require_ocsp", "hosts_require_tls",
+  "hosts_require_dane", "hosts_require_helo", "hosts_require_ocsp",
   "hosts_try_auth", "hosts_try_chunking", "hosts_try_dane", "hosts_try_fastopen",
   "hosts_try_prdr", "hosts_verify_avoid_tls", "ignore_quota", "ignore_status", "initgroups",
   "interface", "keepalive", "lmtp_ignore_quota", "lock_fcntl_timeout", "lock_flock_timeout", "lock_interval",
@@ -274,16 +286,15 @@ constexpr std::string_view kForeignTransport[] = {
   "max_output", "max_parallel", "max_rcpt", "mbx_format", "message_linelength_limit",
   "message_prefix", "message_size_limit", "message_suffix", "mode", "mode_fail_narrower",
   "multi_domain", "never_mail", "notify_comsat", "once", "once_file_size", "once_repeat", "path",
-  "permit_coredump", "pipe_as_creator", "protocol", "quota", "quota_directory",
+  "permit_coredump", "pipe_as_creator", "quota", "quota_directory",
   "quota_filecount", "quota_is_inclusive", "quota_size_regex", "quota_warn_message",
   "quota_warn_threshold", "rcpt_include_affixes", "reply_to", "restrict_to_path",
   "retry_include_ip_address", "retry_use_local_part", "return_fail_output", "return_message",
   "return_output", "return_path", "return_path_add", "serialize_hosts",
   "shadow_condition", "shadow_transport", "size_addition", "skip", "socket",
   "socks_proxy", "subject", "temp_errors", "text", "timeout", "timeout_defer", "tls_alpn",
-  "tls_certificate", "tls_crl", "tls_dh_min_bits", "tls_privatekey", "tls_require_ciphers",
-  "tls_resumption_hosts", "tls_sni", "tls_tempfail_tryclear", "tls_try_verify_hosts",
-  "tls_verify_cert_hostnames", "tls_verify_certificates", "tls_verify_hosts", "to",
+  "tls_dh_min_bits", "tls_resumption_hosts", "tls_tempfail_tryclear", "tls_try_verify_hosts",
+  "tls_verify_cert_hostnames", "to",
   "transport_filter", "transport_filter_timeout", "umask", "use_bsmtp", "use_classresources",
   "use_crlf", "use_fcntl_lock", "use_flock_lock", "use_lockfile", "use_mbx_lock", "use_shell",
   "user", "utf8_downconvert",
@@ -301,7 +312,7 @@ constexpr std::string_view kRestrictiveRouter[] = {
 };
 constexpr std::string_view kRestrictiveTransport[] = {
   "dnssec_require_domains", "hosts_require_alpn", "hosts_require_auth", "hosts_require_dane",
-  "hosts_require_ocsp", "hosts_require_tls", "tls_verify_hosts",
+  "hosts_require_ocsp",
 };
 // clang-format on
 

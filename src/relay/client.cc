@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "src/base/limits.h"
 #include "src/base/text.h"
 
 namespace signet::relay {
@@ -79,6 +80,26 @@ SmtpClient::Answer SmtpClient::StartData() {
   else if (reply.value().digit() < 4)
     return Fail("unexpected reply to DATA: " + reply.value().ForLog());
   return reply;
+}
+
+Result<facts::Tls, std::string> SmtpClient::StartTls(const tls::ClientOptions& options) {
+  const Answer answer = Command("STARTTLS");
+  if (!answer.ok()) return Err{problem_};
+  if (answer.value().code != 220) return Fail(answer.value().ForLog());
+  if (!InStep()) return Fail("input waits in clear behind the reply to STARTTLS (rule T1)");
+  return BeginTls(options);
+}
+
+Result<facts::Tls, std::string> SmtpClient::BeginTls(const tls::ClientOptions& options) {
+  if (broken()) return Err{problem_};
+  engine::Socket socket = std::move(*stream_->socket());
+  stream_.reset();
+  auto dialled =
+      tls::DialTls(std::move(socket), options, Deadline::After(limits::kUpstreamTlsHandshake));
+  if (!dialled.ok()) return Fail(dialled.error());
+  stream_ = std::move(dialled.value().stream);
+  offered_ = {};
+  return std::move(dialled.value().facts);
 }
 
 bool SmtpClient::WriteLine(std::string_view line) {

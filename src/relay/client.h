@@ -38,6 +38,11 @@ class SmtpClient {
   const Offered& offered() const { return offered_; }
   void ForgetOffered() { offered_ = {}; }
 
+  // The handshake, at once. True, and facts; what the upstream had offered is void.
+  Result<facts::Tls, std::string> BeginTls(const tls::ClientOptions& options);
+  // STARTTLS, and then that. Octets behind its reply end the connection (rule T1).
+  Result<facts::Tls, std::string> StartTls(const tls::ClientOptions& options);
+
   // One command and its reply. `line` has no line end; one that holds control octets or
   // is too long is refused unsent (rule U2).
   Answer Command(std::string_view line);

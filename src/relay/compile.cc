@@ -1,9 +1,11 @@
 #include <algorithm>
 
+#include "src/base/codes.h"
 #include "src/base/log.h"
 #include "src/base/text.h"
 #include "src/config/words.h"
 #include "src/relay/route.h"
+#include "src/tls/tls.h"
 
 namespace signet::relay {
 
@@ -34,10 +36,45 @@ class Compiler {
       return;
     }
     Hosts(transport.hosts);
+    Tls(transport);
     if (!transport.port) return;
     const std::string* port = transport.port.program->constant();
     if (port != nullptr && !ParseHost("h:" + *port, 25))
       Error(transport.port.span, "port number expected, found " + Quoted(*port));
+  }
+
+  static std::string Constant(const config::Expanded& option) {
+    const std::string* text = option ? option.program->constant() : nullptr;
+    return text == nullptr ? "" : *text;
+  }
+  static bool IsEmptied(const config::Expanded& list) {
+    const std::string* text = list ? list.program->constant() : nullptr;
+    return text != nullptr && Trim(*text).empty();
+  }
+
+  // Rule C5 for what lists leave out, and rule C2 for files whose names are known by now.
+  void Tls(const config::Transport& transport) {
+    for (const auto& list : {&transport.hosts_require_tls, &transport.tls_verify_hosts})
+      config::CheckList(*list, config::ListKind::kHost, config_, diagnostics_);
+    config::CheckList(transport.hosts_try_tls, config::ListKind::kHost, config_, diagnostics_);
+    if (IsEmptied(transport.hosts_require_tls))
+      Warn(transport.hosts_require_tls.span,
+           "mail goes to upstreams in clear where they offer no TLS (weakens rule T14)");
+    if (IsEmptied(transport.tls_verify_hosts))
+      Warn(transport.tls_verify_hosts.span,
+           "certificates of upstreams are not verified (weakens rule T14)");
+    tls::ClientOptions options;
+    options.verify = false;
+    options.certificate_file = Constant(transport.tls_certificate);
+    options.key_file = Constant(transport.tls_privatekey);
+    options.priority = Constant(transport.tls_require_ciphers);
+    options.crl_file = Constant(transport.tls_crl);
+    options.ca_file = Constant(transport.tls_verify_certificates);
+    if (options.ca_file == "system") options.ca_file.clear();
+    options.pins = transport.pins;
+    const std::string wrong = tls::ComplaintAbout(options);
+    if (!wrong.empty())
+      Error(transport.name_span, "transport " + Quoted(transport.name) + ": " + wrong);
   }
 
   void Router(const config::Router& router) {
@@ -150,6 +187,11 @@ class Compiler {
     Error(span, "unknown transport " + Quoted(name),
           near.empty() ? "" : "did you mean " + Quoted(near) + "?");
     return nullptr;
+  }
+
+  void Warn(SourceSpan span, std::string message) {
+    diagnostics_->push_back(
+        {Severity::kWarning, span, std::move(message), "", {}, code::kWeakSetting});
   }
 
   void Error(SourceSpan span, std::string message, std::string hint = "") {

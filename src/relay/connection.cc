@@ -21,8 +21,10 @@ Result<std::unique_ptr<Connection>, Reply> Connection::Open(Terms terms, const A
                                                             const config::Transport& transport) {
   std::unique_ptr<Connection> connection(new Connection(std::move(terms), address));
   Step step = connection->Dial(address, transport);
+  if (step.ok()) step = connection->ImplicitTls();
   if (step.ok()) step = connection->Greet();
   if (step.ok()) step = connection->Hello();
+  if (step.ok()) step = connection->Starttls();
   if (step.ok()) step = connection->Introduce();
   if (step.ok()) return connection;
   if (connection->client_ != nullptr) connection->client_->Leave();
@@ -39,6 +41,28 @@ Connection::Step Connection::Dial(const Address& address, const config::Transpor
                           transport.final_timeout};
   client_ = std::make_unique<SmtpClient>(tls::MakeClearStream(std::move(socket).value()), times);
   return true;
+}
+
+Connection::Step Connection::ImplicitTls() {
+  if (terms_.tls_use != TlsUse::kImplicit) return true;
+  auto facts = client_->BeginTls(terms_.tls);
+  if (!facts.ok()) return Unfit("connecting", facts.error());
+  upstream_.tls = std::move(facts).value();
+  return true;
+}
+
+// Where TLS is asked for there is nothing in clear in its place, whatever goes wrong with it
+// (rule T14).
+Connection::Step Connection::Starttls() {
+  if (terms_.tls_use != TlsUse::kRequired && terms_.tls_use != TlsUse::kWhereOffered) return true;
+  if (!client_->offered().starttls) {
+    if (terms_.tls_use == TlsUse::kWhereOffered) return true;
+    return Unfit("EHLO", "STARTTLS is not offered, and TLS is required (hosts_require_tls)");
+  }
+  auto facts = client_->StartTls(terms_.tls);
+  if (!facts.ok()) return Unfit("STARTTLS", facts.error());
+  upstream_.tls = std::move(facts).value();
+  return Hello();
 }
 
 Connection::Step Connection::Greet() {

@@ -26,8 +26,6 @@ class Connection {
   // Over loopback or verified TLS: who sends may be said here (rule U8).
   bool may_identify() const { return local_ || upstream_.tls.verified; }
 
-  // "H=mx.example [192.0.2.1]:25".
-  const std::string& host_field() const { return host_field_; }
   // What went wrong with it and behind which command of ours, for the log.
   std::string LogText(std::string_view after, std::string_view what) const;
 
@@ -35,8 +33,10 @@ class Connection {
   Connection(Terms terms, const Address& address);
   using Step = Result<bool, Reply>;
   Step Dial(const Address& address, const config::Transport& transport);
+  Step ImplicitTls();
   Step Greet();
   Step Hello();
+  Step Starttls();
   Step Introduce();
   Err<Reply> Unfit(std::string_view after, std::string_view what) const;
 

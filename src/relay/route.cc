@@ -54,6 +54,11 @@ bool IsHelo(std::string_view text) {
   });
 }
 
+std::string StandardPort(const config::Transport& transport) {
+  if (transport.protocol.text == "smtps") return "465";
+  return transport.protocol.text == "lmtp" ? "24" : "25";
+}
+
 }  // namespace
 
 std::optional<Host> ParseHost(std::string_view item, int port) {
@@ -193,7 +198,7 @@ Routes::Found Routes::ToPlace(const Step& step, const config::Transport* transpo
     return std::optional(std::move(place));
   }
 
-  auto port_text = ExpandOption(transport->port, "port", router, context, "25");
+  auto port_text = ExpandOption(transport->port, "port", router, context, StandardPort(*transport));
   if (!port_text.ok()) return Err{port_text.error()};
   auto port = ParsePort(port_text.value());
   if (!port) return Temporary(router, *transport, "bad port " + Quoted(port_text.value()));

@@ -10,6 +10,68 @@ Protocol ProtocolOf(const config::Transport& transport) {
   return Protocol::kSmtp;
 }
 
+namespace {
+
+// Options are expanded one behind the other; the first that cannot be ends it.
+class Expander {
+ public:
+  Expander(const Place& place, config::MatchContext& context) : place_(place), context_(context) {}
+
+  std::string Text(const config::Expanded& option, std::string_view name,
+                   std::string otherwise = "") {
+    if (problem_) return "";
+    auto text = ExpandOption(option, name, *place_.router, context_, std::move(otherwise));
+    if (text.ok()) return std::move(text).value();
+    problem_ = text.error();
+    return "";
+  }
+  // Whether the upstream's address is in a list.
+  bool Has(const config::Expanded& list, const std::string& ip, bool unset) {
+    if (!list) return unset;
+    if (problem_) return false;
+    auto matched = config::MatchList(list, config::ListKind::kHost, ip, context_);
+    if (matched.ok()) return matched.value();
+    problem_ = LocalProblem(matched.error().text);
+    return false;
+  }
+  const std::optional<Reply>& problem() const { return problem_; }
+
+ private:
+  const Place& place_;
+  config::MatchContext& context_;
+  std::optional<Reply> problem_;
+};
+
+TlsUse UseOfTls(const Terms& terms, const config::Transport& transport, Expander* expand) {
+  if (terms.protocol == Protocol::kSmtps) return TlsUse::kImplicit;
+  if (terms.host.is_socket()) return TlsUse::kNever;
+  if (expand->Has(transport.hosts_require_tls, terms.ip, false)) return TlsUse::kRequired;
+  if (expand->Has(transport.hosts_try_tls, terms.ip, false)) return TlsUse::kWhereOffered;
+  return TlsUse::kNever;
+}
+
+tls::ClientOptions OptionsOfTls(const Terms& terms, const config::Transport& transport,
+                                Expander* expand) {
+  tls::ClientOptions options;
+  options.verify = expand->Has(transport.tls_verify_hosts, terms.ip, true);
+  options.verify_name = expand->Text(transport.tls_verify_name, "tls_verify_name", terms.host.name);
+  options.ca_file =
+      expand->Text(transport.tls_verify_certificates, "tls_verify_certificates", "system");
+  if (options.ca_file == "system") {
+    options.system_authorities = true;
+    options.ca_file.clear();
+  }
+  options.crl_file = expand->Text(transport.tls_crl, "tls_crl");
+  options.server_name = expand->Text(transport.tls_sni, "tls_sni");
+  options.certificate_file = expand->Text(transport.tls_certificate, "tls_certificate");
+  options.key_file = expand->Text(transport.tls_privatekey, "tls_privatekey");
+  options.priority = expand->Text(transport.tls_require_ciphers, "tls_require_ciphers");
+  options.pins = transport.pins;
+  return options;
+}
+
+}  // namespace
+
 Result<Terms, Reply> MakeTerms(const Place& place, const Host& host, const std::string& ip,
                                config::MatchContext& context) {
   const config::Transport& transport = *place.transport;
@@ -18,6 +80,10 @@ Result<Terms, Reply> MakeTerms(const Place& place, const Host& host, const std::
   if (transport.xclient.text == "login") which = Xclient::kLogin;
   if (transport.xclient.text == "full") which = Xclient::kFull;
   terms.xclient = XclientAttributes(which, context.session);
+  Expander expand(place, context);
+  terms.tls_use = UseOfTls(terms, transport, &expand);
+  if (terms.tls_use != TlsUse::kNever) terms.tls = OptionsOfTls(terms, transport, &expand);
+  if (expand.problem()) return Err{*expand.problem()};
   return terms;
 }
 

@@ -5,12 +5,13 @@
 #include <string>
 #include <vector>
 
-#include "src/crypto/pins.h"
 #include "src/relay/identity.h"
 #include "src/relay/route.h"
+#include "src/tls/tls.h"
 
 namespace signet::relay {
 
+enum class TlsUse : std::uint8_t { kNever, kWhereOffered, kRequired, kImplicit };
 enum class Protocol : std::uint8_t { kSmtp, kSmtps, kLmtp };
 Protocol ProtocolOf(const config::Transport& transport);
 
@@ -21,6 +22,8 @@ struct Terms {
   std::string ip;  // "" of a Unix socket
   Protocol protocol = Protocol::kSmtp;
   std::string helo;
+  TlsUse tls_use = TlsUse::kNever;
+  tls::ClientOptions tls;
   std::vector<Attribute> xclient;  // what is to be said before MAIL; empty: nothing
   bool operator==(const Terms&) const = default;
 };

@@ -10,6 +10,7 @@
 #include "src/base/text.h"
 #include "src/crypto/digest.h"
 #include "src/tls/client_hello.h"
+#include "src/tls/describe.h"
 #include "src/tls/layer.h"
 #include "src/tls/policy.h"
 #include "src/tls/tls.h"
@@ -25,36 +26,6 @@ enum Resumption : int {
   kTicketIssued = 8,
   kResumed = 16,
 };
-
-std::string Replace(std::string text, char from, char to) {
-  std::replace(text.begin(), text.end(), from, to);
-  return text;
-}
-
-// The groups of a session description "(TLS1.3)-(ECDHE-X25519)-(AES-256-GCM)".
-std::vector<std::string> GroupsOf(std::string_view description) {
-  std::vector<std::string> groups;
-  for (;;) {
-    const std::size_t open = description.find('(');
-    const std::size_t close = description.find(')');
-    if (open == description.npos || close == description.npos || close < open) return groups;
-    groups.emplace_back(description.substr(open + 1, close - open - 1));
-    description.remove_prefix(close + 1);
-  }
-}
-
-void DescribeCipher(gnutls_session_t session, facts::Tls* facts) {
-  facts->bits = static_cast<int>(8 * gnutls_cipher_get_key_size(gnutls_cipher_get(session)));
-  char* description = gnutls_session_get_desc(session);
-  const auto groups = GroupsOf(description != nullptr ? description : "");
-  gnutls_free(description);
-  if (groups.empty()) return;
-  facts->version = groups[0].substr(0, groups[0].find('-'));
-  facts->cipher = groups[0] + ":";
-  for (std::size_t i = 1; i < groups.size(); ++i)
-    facts->cipher += (i > 1 ? "__" : "") + Replace(groups[i], '-', '_');
-  facts->cipher += ":" + std::to_string(facts->bits);
-}
 
 // Rule T9: what is no host name is no SNI.
 std::string ServerNameOf(gnutls_session_t session) {
@@ -150,17 +121,6 @@ void SetUp(gnutls_session_t session, const PolicyParts& policy, ClientCertificat
                                      OnClientHello);
 }
 
-// The certificates that the peer sent, or that its ticket holds: leaf first.
-std::vector<std::string_view> PeerChain(gnutls_session_t session) {
-  std::vector<std::string_view> chain;
-  if (gnutls_certificate_type_get2(session, GNUTLS_CTYPE_PEERS) != GNUTLS_CRT_X509) return chain;
-  unsigned count = 0;
-  const gnutls_datum_t* list = gnutls_certificate_get_peers(session, &count);
-  for (unsigned i = 0; list != nullptr && i < count; ++i)
-    chain.emplace_back(reinterpret_cast<const char*>(list[i].data), list[i].size);
-  return chain;
-}
-
 crypto::CertificatePtr OwnCertificate(gnutls_session_t session, const PolicyParts& policy) {
   const gnutls_datum_t* ours = gnutls_certificate_get_ours(session);
   if (ours == nullptr) return nullptr;
@@ -211,8 +171,6 @@ void Fill(gnutls_session_t session, const PolicyParts& policy, ClientCertificate
           const Hello& hello, facts::Tls* facts) {
   facts->active = true;
   DescribeCipher(session, facts);
-  const char* standard_name = gnutls_ciphersuite_get(session);
-  facts->cipher_std = standard_name != nullptr ? standard_name : "";
   facts->sni = ServerNameOf(session);
   facts->own = OwnCertificate(session, policy);
   facts->exporter = Exporter(session);

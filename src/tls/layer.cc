@@ -136,6 +136,11 @@ engine::IoResult Layer::Fail(int code) {
 engine::IoResult Layer::Read(void* data, std::size_t size, Deadline deadline) {
   if (ended_) return {engine::IoStatus::kClosed};
   engine::Pace();
+  if (has_peeked_ && size > 0) {
+    *static_cast<char*>(data) = peeked_;
+    has_peeked_ = false;
+    return {engine::IoStatus::kOk, 1};
+  }
   int warnings = 0;
   for (;;) {
     ssize_t got = 0;
@@ -188,10 +193,20 @@ engine::IoResult Layer::Write(std::string_view data, Deadline deadline) {
   return {engine::IoStatus::kOk, done};
 }
 
+// What waits may be nothing for us: a ticket of TLS 1.3, behind the handshake. So the library
+// is let at it, and an octet that comes out is kept for the next Read.
 bool Layer::InputPending() {
-  if (gnutls_record_check_pending(session_) > 0) return true;
+  if (ended_ || has_peeked_ || gnutls_record_check_pending(session_) > 0) return true;
   pollfd waiting = {socket_.fd(), POLLIN, 0};
-  return poll(&waiting, 1, 0) > 0;
+  if (poll(&waiting, 1, 0) <= 0) return false;
+  ssize_t got = 0;
+  Compute([&] { got = gnutls_record_recv(session_, &peeked_, 1); });
+  has_peeked_ = got == 1;
+  if (got == 1) return true;
+  const int code = static_cast<int>(got);
+  if (WantsToWait(code)) return false;
+  if (code == 0 || gnutls_error_is_fatal(code) != 0) (void)Fail(code);
+  return true;
 }
 
 }  // namespace signet::tls

@@ -56,7 +56,9 @@ class Layer final : public Stream {
   std::size_t handshake_octets_left_ = limits::kTlsHandshakeMaxBytes;
   bool in_handshake_ = true;
   bool socket_would_block_ = false;  // what the socket said last
-  bool ended_ = false;               // nothing is read or written any more (rule T3)
+  char peeked_ = 0;                  // read by InputPending, for the next Read
+  bool has_peeked_ = false;
+  bool ended_ = false;  // nothing is read or written any more (rule T3)
 };
 
 }  // namespace signet::tls

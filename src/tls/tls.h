@@ -8,6 +8,7 @@
 
 #include "src/base/clock.h"
 #include "src/base/result.h"
+#include "src/crypto/pins.h"
 #include "src/crypto/trust.h"
 #include "src/engine/engine.h"
 #include "src/facts/session.h"
@@ -100,16 +101,37 @@ void RefuseBeforeTls(engine::Socket socket);
 Result<Accepted, HandshakeFailure> Accept(engine::Socket socket, ServerPolicyPtr policy,
                                           const AcceptOptions& options, Deadline deadline);
 
-// Client side, for directories (ldaps, StartTLS) and later for upstreams.
+// Client side, for directories (ldaps, StartTLS) and for upstreams.
 struct ClientOptions {
   std::string
       verify_name;  // host name or IP that the peer's certificate must have; "" with verify=false
   std::string ca_file, ca_directory, certificate_file, key_file, priority;
   bool verify = true;
+  bool system_authorities = false;  // those that the system trusts, beside ca_file
+  std::string crl_file;             // PEM, file or directory
+  std::string server_name;          // to ask for (SNI); "" = verify_name, if that is no address
+  // Where set, the certificate must match a pin that holds now, and nothing else: no
+  // authority, no name.
+  std::shared_ptr<crypto::PinSource> pins;
+  bool operator==(const ClientOptions&) const = default;
 };
+// A server's side of what was negotiated. `facts.verified`: by chain and name, or by pin,
+// whether or not that was a condition.
+struct Dialled {
+  std::unique_ptr<Stream> stream;
+  facts::Tls facts;
+};
+// Client side of a handshake, within `deadline` in all. Files are read once and again when
+// they change. May wait for the disk.
+//   Errors  for the log; also where the server is not the one that was meant (rule T14).
+Result<Dialled, std::string> DialTls(engine::Socket socket, const ClientOptions& options,
+                                     Deadline deadline);
+// The same, where only the stream is of interest.
 Result<std::unique_ptr<Stream>, std::string> ConnectTls(engine::Socket socket,
                                                         const ClientOptions& options,
                                                         Deadline deadline);
+// What is wrong with the files and strings of `options`, or "".
+std::string ComplaintAbout(const ClientOptions& options);
 
 }  // namespace signet::tls
 #endif

@@ -78,6 +78,14 @@ void FillSession(facts::Session* s) {
   s->auth.id_origins = kFromCertificate;
   s->auth.fail_id = "bob@one.test";
   s->helo = "client.one.test";
+  s->upstream.name = "mta.example.net";
+  s->upstream.ip = "198.51.100.25";
+  s->upstream.port = 25;
+  s->upstream.tls.version = "TLS1.2";
+  s->upstream.tls.cipher = "TLS1.2:ECDHE_SECP256R1__ECDSA_SHA256__AES_128_GCM:128";
+  s->upstream.tls.cipher_std = "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256";
+  s->upstream.tls.bits = 128;
+  s->upstream.tls.sni = "mta.example.net";
   s->esmtp = true;
   s->smtp_command = "RCPT TO:<Bob@two.test>";
   s->smtp_command_argument = "TO:<Bob@two.test>";

@@ -1,6 +1,7 @@
 #include "test/support/scripted_upstream.h"
 
 #include <arpa/inet.h>
+#include <gnutls/gnutls.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -9,9 +10,21 @@
 #include <algorithm>
 
 #include "src/base/result.h"
+#include "src/crypto/certificate.h"
 #include "src/engine/engine.h"
 
 namespace signet::testing {
+
+struct ScriptedUpstream::Tls {
+  gnutls_certificate_credentials_t credentials = nullptr;
+  gnutls_session_t session = nullptr;
+  gnutls_datum_t ticket_key{};
+  ~Tls() {
+    gnutls_deinit(session);
+    gnutls_certificate_free_credentials(credentials);
+    gnutls_free(ticket_key.data);
+  }
+};
 
 ScriptedUpstream::ScriptedUpstream(Script script) : script_(std::move(script)) {
   listener_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -45,6 +58,10 @@ int ScriptedUpstream::connections() const {
   std::lock_guard lock(mutex_);
   return connections_;
 }
+std::vector<std::string> ScriptedUpstream::clients() const {
+  std::lock_guard lock(mutex_);
+  return clients_;
+}
 bool ScriptedUpstream::Heard(const std::string& command) const {
   std::lock_guard lock(mutex_);
   return std::find(commands_.begin(), commands_.end(), command) != commands_.end();
@@ -62,7 +79,8 @@ void ScriptedUpstream::Serve() {
       ++connections_;
     }
     input_.clear();
-    Talk(fd);
+    if (!script_.tls_on_connect || Handshake(fd)) Talk(fd);
+    EndTls();
     close(fd);
   }
 }
@@ -77,10 +95,14 @@ void ScriptedUpstream::Talk(int fd) {
     }
     std::string reply = script_.reply ? script_.reply(line) : "";
     bool usual = reply.empty();
+    if (usual && line == "STARTTLS" && !script_.certificate_pem.empty()) reply = "220 go on\r\n";
+    usual = reply.empty();
     if (usual) reply = line.starts_with("EHLO") ? script_.ehlo : "250 2.0.0 ok\r\n";
     if (usual && line == "DATA") reply = "354 go on\r\n";
     if (!Say(fd, reply)) return;
     if (line == "QUIT") return;
+    const bool starts_tls = line == "STARTTLS" && reply.starts_with("220");
+    if (starts_tls && !Handshake(fd)) return;
     if (line == "DATA" && reply.starts_with("354") && !ReadMessage(fd)) return;
   }
 }
@@ -109,7 +131,58 @@ bool ScriptedUpstream::Say(int fd, const std::string& text) {
     WaitForEnd(fd);
     return false;
   }
-  return send(fd, text.data(), text.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(text.size());
+  const auto size = static_cast<ssize_t>(text.size());
+  if (tls_ != nullptr) return gnutls_record_send(tls_->session, text.data(), text.size()) == size;
+  return send(fd, text.data(), text.size(), MSG_NOSIGNAL) == size;
+}
+
+ssize_t ScriptedUpstream::Receive(int fd, char* octets, std::size_t size) {
+  if (tls_ == nullptr) return recv(fd, octets, size, 0);
+  for (;;) {
+    const ssize_t got = gnutls_record_recv(tls_->session, octets, size);
+    if (got >= 0 || gnutls_error_is_fatal(static_cast<int>(got)) != 0) return got;
+  }
+}
+
+bool ScriptedUpstream::Handshake(int fd) {
+  if (script_.certificate_pem.empty()) return true;  // goes on in clear
+  tls_ = std::make_unique<Tls>();
+  const auto datum = [](const std::string& text) {
+    return gnutls_datum_t{
+        reinterpret_cast<unsigned char*>(const_cast<char*>(text.data())),  // not written to
+        static_cast<unsigned>(text.size())};
+  };
+  gnutls_certificate_allocate_credentials(&tls_->credentials);
+  const gnutls_datum_t chain = datum(script_.certificate_pem), key = datum(script_.key_pem);
+  SIGNET_CHECK(gnutls_certificate_set_x509_key_mem(tls_->credentials, &chain, &key,
+                                                   GNUTLS_X509_FMT_PEM) >= 0);
+  gnutls_init(&tls_->session, GNUTLS_SERVER | GNUTLS_NO_SIGNAL);
+  gnutls_session_ticket_key_generate(&tls_->ticket_key);
+  gnutls_session_ticket_enable_server(tls_->session, &tls_->ticket_key);
+  gnutls_set_default_priority(tls_->session);
+  gnutls_credentials_set(tls_->session, GNUTLS_CRD_CERTIFICATE, tls_->credentials);
+  gnutls_certificate_server_set_request(tls_->session, GNUTLS_CERT_REQUEST);
+  gnutls_transport_set_int(tls_->session, fd);
+  gnutls_handshake_set_timeout(tls_->session, 10'000);
+  int code = GNUTLS_E_AGAIN;
+  while (code < 0 && gnutls_error_is_fatal(code) == 0) code = gnutls_handshake(tls_->session);
+  if (code < 0) return false;
+  unsigned count = 0;
+  const gnutls_datum_t* client = gnutls_certificate_get_peers(tls_->session, &count);
+  std::string subject;
+  if (client != nullptr && count > 0) {
+    const auto certificate =
+        crypto::Certificate::FromDer({reinterpret_cast<const char*>(client->data), client->size});
+    if (certificate.ok()) subject = certificate.value()->subject_text();
+  }
+  std::lock_guard lock(mutex_);
+  clients_.push_back(subject);
+  return true;
+}
+
+void ScriptedUpstream::EndTls() {
+  if (tls_ != nullptr) gnutls_bye(tls_->session, GNUTLS_SHUT_WR);
+  tls_.reset();
 }
 
 void ScriptedUpstream::WaitForEnd(int fd) {
@@ -117,7 +190,7 @@ void ScriptedUpstream::WaitForEnd(int fd) {
   for (;;) {
     pollfd waits[2] = {{fd, POLLIN, 0}, {stop_[0], POLLIN, 0}};
     poll(waits, 2, -1);
-    if (waits[1].revents != 0 || recv(fd, octets, sizeof octets, 0) <= 0) return;
+    if (waits[1].revents != 0 || Receive(fd, octets, sizeof octets) <= 0) return;
   }
 }
 
@@ -125,10 +198,11 @@ bool ScriptedUpstream::ReadLine(int fd, std::string* line) {
   std::size_t end;
   while ((end = input_.find("\r\n")) == std::string::npos) {
     pollfd waits[2] = {{fd, POLLIN, 0}, {stop_[0], POLLIN, 0}};
-    poll(waits, 2, -1);
+    const bool ready = tls_ != nullptr && gnutls_record_check_pending(tls_->session) > 0;
+    if (!ready) poll(waits, 2, -1);
     if (waits[1].revents != 0) return false;
     char octets[4096];
-    ssize_t size = recv(fd, octets, sizeof octets, 0);
+    ssize_t size = Receive(fd, octets, sizeof octets);
     if (size <= 0) return false;
     input_.append(octets, static_cast<std::size_t>(size));
   }

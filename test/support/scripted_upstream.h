@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -25,6 +26,10 @@ class ScriptedUpstream {
     std::function<std::string(const std::string& line)> reply;
     // Sent after the `n`th line of a message (from 1), unasked; "" sends nothing.
     std::function<std::string(int n)> during_data;
+    // TLS behind a STARTTLS that was answered with 220, or at once. It asks for a client's
+    // certificate and sends tickets.
+    std::string certificate_pem, key_pem;
+    bool tls_on_connect = false;
   };
 
   explicit ScriptedUpstream(Script script);
@@ -37,6 +42,9 @@ class ScriptedUpstream {
   std::vector<std::string> messages() const;
   int connections() const;
   bool Heard(const std::string& command) const;
+  // The subjects of clients' certificates, "" where there was none; one for each handshake
+  // that went well.
+  std::vector<std::string> clients() const;
 
  private:
   void Serve();
@@ -45,13 +53,18 @@ class ScriptedUpstream {
   bool ReadLine(int fd, std::string* line);
   bool ReadMessage(int fd);
   void WaitForEnd(int fd);
+  bool Handshake(int fd);
+  ssize_t Receive(int fd, char* octets, std::size_t size);
+  void EndTls();
 
   Script script_;
   int port_ = 0, listener_ = -1;
   int stop_[2] = {-1, -1};
   std::string input_;
+  struct Tls;
+  std::unique_ptr<Tls> tls_;
   mutable std::mutex mutex_;
-  std::vector<std::string> commands_, messages_;
+  std::vector<std::string> commands_, messages_, clients_;
   int connections_ = 0;
   std::thread thread_;
 };

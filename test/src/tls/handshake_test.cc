@@ -991,9 +991,9 @@ TEST(ConnectTls, RuleT14TheServerIsVerifiedByNameOrAddress) {
   EXPECT_EQ(Dial(place, {.verify_name = "127.0.0.1"}, policy), "");
   EXPECT_EQ(Dial(place, {.verify_name = "::1"}, policy), "");
   EXPECT_EQ(Dial(place, {.verify_name = "ldap.example.org"}, policy),
-            "server certificate is not for \"ldap.example.org\"");
+            "server certificate: it is not for \"ldap.example.org\"");
   EXPECT_EQ(Dial(place, {.verify_name = "127.0.0.2"}, policy),
-            "server certificate is not for \"127.0.0.2\"");
+            "server certificate: it is not for \"127.0.0.2\"");
 }
 
 TEST(ConnectTls, RuleT14AnUnknownServerIsRefused) {
