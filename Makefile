@@ -36,7 +36,7 @@ submake = +@$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$$(n
 # --- layers: folder, and what it may include -------------------------------------------
 LAYERS := src/base src/engine src/crypto src/facts expand drivers/host src/config src/tls \
           src/auth src/lookup src/acl src/relay src/smtp drivers/auth drivers/lookup \
-          src/server src/cli
+          src/submit src/server src/cli
 low := src/base src/engine src/crypto src/facts expand drivers/host src/config
 uses.src/base :=
 uses.src/engine := src/base
@@ -54,7 +54,8 @@ uses.src/smtp := $(low) src/tls src/auth src/lookup src/acl src/relay
 uses.drivers/auth :=
 uses.drivers/lookup :=
 uses.src/server := $(low) src/tls src/auth src/lookup src/acl src/relay src/smtp
-uses.src/cli := $(uses.src/server) src/server
+uses.src/submit := $(low) src/tls src/auth src/lookup src/acl src/relay src/smtp
+uses.src/cli := $(uses.src/server) src/server src/submit
 
 # --- flags --------------------------------------------------------------------------------
 our_flags := -std=c++20 -I. -Idrivers/include -Wall -Wextra -Wno-missing-field-initializers \

@@ -2,6 +2,7 @@
 
 #include <cstdio>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "src/cli/options.h"
@@ -25,6 +26,7 @@ int RunVerb(const cli::Arguments& arguments) {
   if (arguments.verb == "check") return cli::RunCheck(arguments);
   if (arguments.verb == "expand") return cli::RunExpand(arguments);
   if (arguments.verb == "pins") return cli::RunPins(arguments);
+  if (arguments.verb == "send") return cli::RunSend(arguments);
   if (arguments.verb == "version") {
     std::printf("signet %s\n", std::string(cli::kVersion).c_str());
     return cli::kGood;
@@ -40,18 +42,28 @@ int RunVerb(const cli::Arguments& arguments) {
   return cli::kGood;
 }
 
+// Whether we were called by a name that stands for the verb "send".
+bool IsSendmail(std::string_view path) { return path.substr(path.rfind('/') + 1) == "sendmail"; }
+
+int Run(const std::vector<std::string>& command_line, const std::vector<std::string>& words) {
+  auto arguments = cli::ParseArguments(words);
+  if (!arguments) {
+    std::fprintf(stderr, "signet: %s\n", arguments.error().message.c_str());
+    if (words.empty()) std::fputs(("\n" + cli::HelpText("")).c_str(), stderr);
+    return cli::kUsage;
+  }
+  arguments.value().words = command_line;
+  return RunVerb(arguments.value());
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   StartClean(argv);
   crypto::StartLibrary();
-  const std::vector<std::string> words(argv + (argc > 0), argv + argc);
-  auto arguments = cli::ParseArguments(words);
-  if (!arguments) {
-    std::fprintf(stderr, "signet: %s\n", arguments.error().message.c_str());
-    if (argc <= 1) std::fputs(("\n" + cli::HelpText("")).c_str(), stderr);
-    return cli::kUsage;
-  }
-  arguments.value().words.assign(argv, argv + argc);
-  return RunVerb(arguments.value());
+  std::vector<std::string> words(argv + (argc > 0), argv + argc);
+  const bool sendmail = argc > 0 && IsSendmail(argv[0]);
+  if (sendmail) words.insert(words.begin(), "send");
+  const int status = Run({argv, argv + argc}, words);
+  return sendmail ? cli::SendmailStatus(status) : status;
 }

@@ -142,6 +142,14 @@ inline constexpr minutes kUpstreamReply{5};
 inline constexpr minutes kUpstreamFinalReply{10};
 inline constexpr std::size_t kUpstreamReplyLines = 100;
 inline constexpr std::size_t kUpstreamReplyLineBytes = 2048;
+
+// signet send
+inline constexpr minutes kSubmitTimeout{1};     // default of its timeout
+inline constexpr hours kSubmitTimeMax{24};      // that a setting may ask for
+inline constexpr seconds kSubmitRetryFirst{5};  // between tries; doubled each time
+inline constexpr minutes kSubmitRetryMost{5};
+inline constexpr std::size_t kSubmitMessageMaxBytes = 256 * 1024 * 1024;  // it is held in memory
+inline constexpr std::size_t kSubmitSettingsMaxBytes = 64 * 1024;
 inline constexpr seconds kUpstreamTlsHandshake{20};          // total, not renewed by progress
 inline constexpr std::size_t kUpstreamAddressesPerHost = 8;  // of one name, that are tried
 inline constexpr std::size_t kUpstreamAuthChallenges = 4;    // of one exchange

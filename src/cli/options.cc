@@ -51,6 +51,14 @@ constexpr VerbRow kVerbs[] = {
    "shows how long each line holds. \"check\" says of each certificate (PEM, the first of the file)\n"
    "under which name it is known, and warns of one that is known by its fingerprint only; status 1\n"
    "where any is not good. \"show\" prints the pins of certificates, of authorities too.\n"},
+  {"send", "signet send [-C FILE] [--set NAME=VALUE] [-t] [-i] [-f SENDER] [-F NAME] [-v] [RECIPIENT…]",
+   "submit a message to a smart host, as sendmail does",
+   "Reads a message from standard input and submits it, with the certificate of\n"
+   "/etc/signet/send.conf or ~/.config/signet/send.conf, to the host named there. What a message\n"
+   "lacks (From, Date, Message-ID) is added. A line with a lone dot ends it, unless -i is given.\n"
+   "All recipients get it, or none. Nothing is queued: status 0 is said when the host has the\n"
+   "message, 1 where it refuses, 75 where it may take it later, 2 for wrong usage or settings.\n"
+   "Called by the name \"sendmail\", it takes what programs say to that, and gives its statuses.\n"},
   {"serve", "signet serve [-C FILE] [-D NAME=VALUE] [-oX LIST] [-oP FILE] [-tls-on-connect] [-d]",
    "run the gateway, in the foreground",
    "Serves until SIGTERM or SIGINT. SIGHUP loads the configuration again: if it is good, new\n"
@@ -85,6 +93,13 @@ void AddSetting(Arguments& a, std::string_view text) {
   a.settings.emplace_back(Trim(text.substr(0, equals)), value);
 }
 
+void SetSender(Arguments& a, std::string_view text) {
+  a.sender = text;
+  a.sender_given = true;
+}
+
+void Nothing(Arguments&, std::string_view) {}
+
 constexpr OptionRow kOptions[] = {
   {"--cert", Takes::kValue, "expand", "", "PEM",
    [](Arguments& a, std::string_view v) { a.certificate_file = v; },
@@ -99,6 +114,9 @@ constexpr OptionRow kOptions[] = {
   {"--set", Takes::kValue, "expand", "", "NAME=VALUE",
    [](Arguments& a, std::string_view v) { AddSetting(a, v); },
    "a variable's value; for $tls_in_peercert and $tls_in_ourcert, a PEM file"},
+  {"--set", Takes::kValue, "send", "", "NAME=VALUE",
+   [](Arguments& a, std::string_view v) { AddSetting(a, v); },
+   "a setting, as in the file"},
   {"--table", Takes::kNothing, "check", "", "",
    [](Arguments& a, std::string_view) { a.print_table = true; },
    "print every option there is: scope, name, type, default, meaning"},
@@ -108,6 +126,12 @@ constexpr OptionRow kOptions[] = {
   {"-C", Takes::kValue, "check expand serve", "", "FILE",
    [](Arguments& a, std::string_view v) { a.config_file = v; },
    "configuration file; default /etc/signet/signet.conf"},
+  {"-C", Takes::kValue, "send", "", "FILE",
+   [](Arguments& a, std::string_view v) {
+     a.config_file = v;
+     a.send_config_given = true;
+   },
+   "the settings, in place of both files"},
   {"-D", Takes::kValue, "check expand serve", "", "NAME=VALUE",
    [](Arguments& a, std::string_view v) { AddMacro(a, v); },
    "a macro; definitions of that name in the file are ignored"},
@@ -135,6 +159,39 @@ constexpr OptionRow kOptions[] = {
   {"-tls-on-connect", Takes::kNothing, "serve", "", "",
    [](Arguments& a, std::string_view) { a.tls_on_connect = true; },
    "TLS from the start on every port"},
+
+  // What programs say to sendmail.
+  {"-B", Takes::kValue, "send", "", "TYPE", &Nothing, "ignored: the body is looked at"},
+  {"-F", Takes::kValue, "send", "", "NAME",
+   [](Arguments& a, std::string_view v) { a.full_name = v; },
+   "the sender's name, where the message has no From"},
+  {"-N", Takes::kValue, "send", "", "DSN", &Nothing, "ignored"},
+  {"-O", Takes::kValue, "send", "", "NAME=VALUE", &Nothing, "ignored"},
+  {"-R", Takes::kValue, "send", "", "RET", &Nothing, "ignored"},
+  {"-bm", Takes::kNothing, "send", "", "", &Nothing, "send a message, as without it"},
+  {"-bi", Takes::kNothing, "send", "", "",
+   [](Arguments& a, std::string_view) { a.not_for_us = "-bi"; }, "nothing to do: no aliases"},
+  {"-bp", Takes::kNothing, "send", "", "",
+   [](Arguments& a, std::string_view) { a.not_for_us = "-bp"; }, "says that there is no queue"},
+  {"-f", Takes::kValue, "send", "", "SENDER", &SetSender, "the sender of the envelope; \"<>\" for none"},
+  {"-i", Takes::kNothing, "send", "", "",
+   [](Arguments& a, std::string_view) { a.dot_is_text = true; },
+   "a line with a lone dot is text"},
+  {"-m", Takes::kNothing, "send", "", "", &Nothing, "ignored"},
+  {"-n", Takes::kNothing, "send", "", "", &Nothing, "ignored: there are no aliases"},
+  {"-o", Takes::kRest, "send", "", "", &Nothing, "-oem, -odb and the like: ignored"},
+  {"-oi", Takes::kNothing, "send", "", "",
+   [](Arguments& a, std::string_view) { a.dot_is_text = true; }, "same as -i"},
+  {"-r", Takes::kValue, "send", "", "SENDER", &SetSender, "same as -f"},
+  {"-t", Takes::kNothing, "send", "", "",
+   [](Arguments& a, std::string_view) { a.recipients_in_header = true; },
+   "the recipients of To, Cc and Bcc too; Bcc is taken out"},
+  {"-ti", Takes::kNothing, "send", "", "",
+   [](Arguments& a, std::string_view) { a.recipients_in_header = a.dot_is_text = true; },
+   "same as -t -i"},
+  {"-v", Takes::kNothing, "send", "", "",
+   [](Arguments& a, std::string_view) { a.verbose = true; },
+   "show what is said to the host, and what it answers"},
 };
 // clang-format on
 
@@ -160,9 +217,10 @@ struct Match {
   std::optional<std::string_view> value;
 };
 
-Match FindOption(std::string_view word) {
+Match FindAmong(std::string_view word, std::string_view verb, bool of_verb) {
   Match prefix;
   for (const OptionRow& row : kOptions) {
+    if (HasWord(row.verbs, verb) != of_verb) continue;
     if (word == row.spelling) return {&row, std::nullopt};
     if (!word.starts_with(row.spelling) || row.takes == Takes::kNothing) continue;
     std::string_view rest = word.substr(row.spelling.size());
@@ -173,6 +231,12 @@ Match FindOption(std::string_view word) {
     }
   }
   return prefix;
+}
+
+// What some letters mean depends on the verb: its own rows go first.
+Match FindOption(std::string_view word, std::string_view verb) {
+  Match match = FindAmong(word, verb, true);
+  return match.row != nullptr ? match : FindAmong(word, verb, false);
 }
 
 std::string Suggestion(std::string_view wrong, const std::vector<std::string_view>& names) {
@@ -254,7 +318,7 @@ class Parser {
   }
 
   Wrong ReadOption(std::string_view word) {
-    auto [row, value] = FindOption(word);
+    auto [row, value] = FindOption(word, arguments_.verb);
     if (row == nullptr) return UnknownOption(word, arguments_.verb);
     used_.push_back(row);
     if (auto error = TakeVerb(*row)) return error;
@@ -299,8 +363,8 @@ class Parser {
 
   Wrong CheckOperands() {
     const Arguments& a = arguments_;
-    const bool takes_names =
-        a.verb == "expand" || a.verb == "help" || a.verb == "pins" || a.print_options;
+    const bool takes_names = a.verb == "expand" || a.verb == "help" || a.verb == "pins" ||
+                             a.verb == "send" || a.print_options;
     if (takes_names || a.operands.empty()) return {};
     // Most other programs take their file so.
     const bool is_file = access(a.operands[0].c_str(), F_OK) == 0;

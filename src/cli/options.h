@@ -17,9 +17,10 @@ inline constexpr std::string_view kDefaultConfigFile = "/etc/signet/signet.conf"
 
 // Exit statuses of every verb.
 enum ExitStatus : int {
-  kGood = 0,   // done; the answer is yes
-  kNo = 1,     // done; the answer is no (an expression failed, a session was refused)
-  kUsage = 2,  // the command line or the configuration is wrong
+  kGood = 0,    // done; the answer is yes
+  kNo = 1,      // done; the answer is no (an expression failed, a session was refused)
+  kUsage = 2,   // the command line or the configuration is wrong
+  kLater = 75,  // send: not now, try again (EX_TEMPFAIL of sysexits.h)
 };
 
 // Arguments is a command line after parsing: the verb, and what was said to it. Exim's
@@ -48,6 +49,16 @@ struct Arguments {
   std::string certificate_file;                               // --cert PEM: $tls_in_peercert
   std::vector<std::pair<std::string, std::string>> settings;  // --set NAME=VALUE, in order
 
+  // send
+  bool send_config_given = false;     // -C: then nothing else is read
+  bool recipients_in_header = false;  // -t
+  bool dot_is_text = false;           // -i
+  bool verbose = false;               // -v
+  std::string sender;                 // -f
+  bool sender_given = false;          // "-f <>" is the empty one
+  std::string full_name;              // -F
+  std::string not_for_us;             // -bp and such: what was asked for instead of sending
+
   // pins
   std::string from, until;  // --from DATE, --until DATE
 };
@@ -70,6 +81,10 @@ int RunServe(const Arguments& arguments);
 int RunCheck(const Arguments& arguments);
 int RunExpand(const Arguments& arguments);
 int RunPins(const Arguments& arguments);
+int RunSend(const Arguments& arguments);
+
+// The status for programs that call us as "sendmail": as in sysexits.h.
+int SendmailStatus(int status);
 
 }  // namespace signet::cli
 #endif
