@@ -29,6 +29,7 @@ struct LookupType {
   bool first_word = false;   // of a query: outsiders have no part in it
   bool file_names = false;   // answers are names of files that exist
   bool list_key = false;     // the key is a list: asked for as its elements, NUL between
+  bool rates = false;        // keeps rates, for ratelimit_store
   bool credentials = false;  // ${if NAME{query}} tests the credentials in a query
   // Options behind a comma that the type knows, as in signet/driver.h; nullopt: unknown.
   std::optional<std::string> options;

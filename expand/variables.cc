@@ -47,6 +47,9 @@ const std::string& TlsVersion(const Session& s) { return s.tls.version; }
 const std::string& TlsSni(const Session& s) { return s.tls.sni; }
 const std::string& SmtpCommand(const Session& s) { return s.smtp_command; }
 const std::string& SmtpCommandArgument(const Session& s) { return s.smtp_command_argument; }
+const std::string& SenderRate(const Session& s) { return s.sender_rate; }
+const std::string& SenderRateLimit(const Session& s) { return s.sender_rate_limit; }
+const std::string& SenderRatePeriod(const Session& s) { return s.sender_rate_period; }
 const std::string& AclVerifyMessage(const Session& s) { return s.acl_verify_message; }
 
 bool GetAuthenticator(Evaluation& e, const Node&, Datum* out) {
@@ -447,6 +450,9 @@ constexpr VariableRow kVariables[] = {
   {"sender_host_authenticated",   kText,        Phase::kAuth,    kFromAdministrator, &GetAuthenticator, "the name of the authenticator that succeeded"},
   {"sender_host_name",            kText,        Phase::kConnect, kFromClient,        &GetText<&HostName>, "the client's name, where it was looked up"},
   {"sender_host_port",            kNumber,      Phase::kConnect, kFromAdministrator, &GetNumber<&ClientPort>, "the client's port"},
+  {"sender_rate",                 kText,        Phase::kConnect, kFromAdministrator, &GetText<&SenderRate>, "the rate that the last ratelimit condition measured"},
+  {"sender_rate_limit",           kText,        Phase::kConnect, kFromAdministrator, &GetText<&SenderRateLimit>, "the limit that it was compared with"},
+  {"sender_rate_period",          kText,        Phase::kConnect, kFromAdministrator, &GetText<&SenderRatePeriod>, "the period that it was measured for"},
   {"smtp_active_hostname",        kText,        Phase::kConnect, kFromAdministrator, &GetText<&ActiveHostname>, "the name that was given to the client"},
   {"smtp_command",                kText,        Phase::kHelo,    kFromClient,        &GetText<&SmtpCommand>, "the command line at hand"},
   {"smtp_command_argument",       kText,        Phase::kHelo,    kFromClient,        &GetText<&SmtpCommandArgument>, "what stands behind the command"},

@@ -211,6 +211,8 @@ Added Registry::Add(const signet_auth_driver* driver) {
 namespace {
 
 // What a row of a driver of the first version has.
+// What the first version had; what came later is zero where a driver is older.
+constexpr std::size_t kLeastLookupSize = offsetof(signet_lookup_driver, rate);
 constexpr std::size_t kLeastTypeSize = offsetof(signet_lookup_type, options);
 
 // ${quote_NAME:…} by the driver's function.
@@ -248,6 +250,7 @@ Result<std::unique_ptr<LookupDriver>, std::string> MakeType(const signet_lookup_
   entry->type.accepts = QuotesOf(type.accepts, own);
   entry->type.in_string = (type.accepts & SIGNET_QUOTE_IN_STRING) != 0;
   entry->type.any_text = (type.accepts & SIGNET_QUOTE_NOT_NEEDED) != 0;
+  entry->type.rates = driver.rate != nullptr;
   entry->type.credentials = (type.flags & SIGNET_LOOKUP_CREDENTIALS) != 0;
   if (type.options.data != nullptr) entry->type.options = Copy(type.options);
   if (type.outsiders.data != nullptr) entry->type.outsiders = Copy(type.outsiders);
@@ -263,7 +266,7 @@ Result<std::unique_ptr<LookupDriver>, std::string> MakeType(const signet_lookup_
 
 Added Registry::Add(const signet_lookup_driver* driver) {
   if (std::string why = CheckHead(driver, "lookup driver"); !why.empty()) return Err{why};
-  if (std::string why = CheckSize(driver->size, sizeof *driver, "lookup driver"); !why.empty())
+  if (std::string why = CheckSize(driver->size, kLeastLookupSize, "lookup driver"); !why.empty())
     return Err{why};
   auto table = std::make_unique<signet_lookup_driver>(Complete(driver));
   const std::string name = Copy(table->name);

@@ -6,6 +6,8 @@
 #include <signet/driver_cpp.h>
 
 #include <algorithm>
+#include <cstdio>
+#include <cstdlib>
 #include <list>
 
 #include "drivers/lookup/file.h"
@@ -138,6 +140,7 @@ class State {
     if (host->main_option(worker, Text("redis_servers"), &text) != 0) servers_ = View(text);
   }
   signet_found Find(signet_lookup_call* call);
+  signet_found Rate(signet_lookup_call* call, signet_rate* rate);
 
  private:
   // Where asking one server ended; `why` is empty where it replied.
@@ -145,8 +148,10 @@ class State {
     Reply reply;
     std::string why;
   };
+  // What becomes of a command that may or may not have reached the server.
+  enum class Twice : bool { kNever, kDoesNoHarm };
   End AskServer(const Server& server, const std::vector<std::string>& words,
-                std::int64_t deadline_ms);
+                std::int64_t deadline_ms, Twice twice);
   std::unique_ptr<Connection> TakeIdle(const Server& server);
   void Keep(std::unique_ptr<Connection> connection);
 
@@ -176,16 +181,16 @@ void State::Keep(std::unique_ptr<Connection> connection) {
 }
 
 // A connection that was kept may have died meanwhile: then once more on a new one, unless
-// the command may have done something.
+// the command may have done something that must not be done twice.
 State::End State::AskServer(const Server& server, const std::vector<std::string>& words,
-                            std::int64_t deadline_ms) {
+                            std::int64_t deadline_ms, Twice twice) {
   End end;
   bool silent = false;
   if (std::unique_ptr<Connection> kept = TakeIdle(server)) {
     end.why = kept->Ask(words, deadline_ms, &end.reply, &silent);
     if (end.why.empty()) Keep(std::move(kept));
     const bool again =
-        !end.why.empty() && silent && IsReading(words.front()) && host_->now_ms() < deadline_ms;
+        !end.why.empty() && silent && twice == Twice::kDoesNoHarm && host_->now_ms() < deadline_ms;
     if (!again) return end;
   }
   auto connection = std::make_unique<Connection>(host_, server);
@@ -213,7 +218,8 @@ signet_found State::Find(signet_lookup_call* call) {
     why = ReadServer(item, &server);
     if (!why.empty()) return later(why);
     if (host_->now_ms() >= call->deadline_ms) return later("REDIS: timed out");
-    const End end = AskServer(server, words, call->deadline_ms);
+    const Twice twice = IsReading(words.front()) ? Twice::kDoesNoHarm : Twice::kNever;
+    const End end = AskServer(server, words, call->deadline_ms, twice);
     why = end.why;
     if (!why.empty()) continue;
     if (end.reply.kind == Reply::kError) {
@@ -229,6 +235,113 @@ signet_found State::Find(signet_lookup_call* call) {
   return later(why);
 }
 
+// --- rates -------------------------------------------------------------------------------
+
+// One step, under the server's own clock. KEYS[1] holds r, the rate, and t, the time of the
+// last event; KEYS[2] is there while a value of "unique" counts as counted. Numbers go back
+// as text, because Redis would make them integers.
+constexpr std::string_view kRateScript = R"(
+if redis.replicate_commands then redis.replicate_commands() end
+local clock = redis.call('TIME')
+local now = tonumber(clock[1]) + tonumber(clock[2]) / 1000000
+local kind, update = ARGV[1], ARGV[2]
+local period, count, limit = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local refresh, life = tonumber(ARGV[6]), tonumber(ARGV[7])
+local at = tonumber(redis.call('HGET', KEYS[1], 't') or '')
+local age = at and math.max(now - at, 0)
+local rate = 0
+local writes = update == 'write'
+if kind == 'seen' then
+  if update == 'below' then writes = not age or age >= refresh end
+else
+  local old = tonumber(redis.call('HGET', KEYS[1], 'r') or '')
+  local repeated = KEYS[2] and redis.call('EXISTS', KEYS[2]) == 1
+  if update == 'read' or repeated then count = 0 end
+  rate = count
+  if old and age then
+    local x = math.max(age, 0.000001) / period
+    local kept = math.exp(-x)
+    local gone = 1 - x / 2
+    if x > 0.000001 then gone = (1 - kept) / x end
+    rate = math.max(gone * count + kept * old, count)
+  end
+  if update == 'below' then writes = rate < limit end
+  if repeated then writes = false end
+end
+if writes then
+  redis.call('HMSET', KEYS[1], 'r', string.format('%.17g', rate), 't', string.format('%.6f', now))
+  redis.call('PEXPIRE', KEYS[1], math.ceil(life * 1000))
+  if KEYS[2] then redis.call('SET', KEYS[2], '', 'PX', math.ceil(period * 1000)) end
+end
+return {string.format('%.17g', rate), string.format('%.6f', age or -1)}
+)";
+
+std::string Number(double number) {
+  char text[40];
+  std::snprintf(text, sizeof text, "%.17g", number);
+  return text;
+}
+
+std::vector<std::string> RateCommand(std::string_view key, const signet_rate& rate) {
+  const bool seen = rate.kind == SIGNET_RATE_SEEN;
+  // The braces keep both keys on one server of a cluster.
+  const std::string name =
+      std::string(seen ? "{signet/seen/" : "{signet/rate/") + std::string(key) + "}";
+  std::vector<std::string> words = {"EVAL", std::string(kRateScript),
+                                    rate.unique.data == nullptr ? "1" : "2", name};
+  if (rate.unique.data != nullptr) words.push_back(name + "/" + std::string(View(rate.unique)));
+  words.emplace_back(seen ? "seen" : "average");
+  words.emplace_back(rate.update == SIGNET_RATE_WRITE         ? "write"
+                     : rate.update == SIGNET_RATE_WRITE_BELOW ? "below"
+                                                              : "read");
+  for (const double number : {rate.period, rate.count, rate.limit, rate.refresh, rate.life})
+    words.push_back(Number(number));
+  return words;
+}
+
+bool ReadNumber(const Reply& reply, double* number) {
+  if (reply.kind != Reply::kText) return false;
+  char* end = nullptr;
+  *number = std::strtod(reply.text.c_str(), &end);
+  return end != reply.text.c_str() && *end == '\0';
+}
+
+// A step that did not get through is made again on a new connection: to count an event twice
+// is better than to send its client away.
+signet_found State::Rate(signet_lookup_call* call, signet_rate* rate) {
+  const auto later = [&](const std::string& why) {
+    host_->answer(call, Text(why));
+    return SIGNET_LATER;
+  };
+  const auto servers = SplitServers(servers_);
+  if (servers.empty()) return later("no Redis servers defined (redis_servers option)");
+  const std::vector<std::string> words = RateCommand(View(call->key), *rate);
+  std::string why;
+  for (const std::string& item : servers) {
+    Server server;
+    why = ReadServer(item, &server);
+    if (!why.empty()) return later(why);
+    if (host_->now_ms() >= call->deadline_ms) return later("REDIS: timed out");
+    const End end = AskServer(server, words, call->deadline_ms, Twice::kDoesNoHarm);
+    why = end.why;
+    if (!why.empty()) continue;
+    if (end.reply.kind == Reply::kError) {
+      why = "REDIS: " + end.reply.text;
+      if (end.reply.text.starts_with("MOVED") || end.reply.text.starts_with("READONLY")) continue;
+      return later(why);
+    }
+    const bool read = end.reply.kind == Reply::kArray && end.reply.elements.size() == 2 &&
+                      ReadNumber(end.reply.elements[0], &rate->rate) &&
+                      ReadNumber(end.reply.elements[1], &rate->age);
+    return read ? SIGNET_FOUND : later("REDIS: malformed reply");
+  }
+  return later(why);
+}
+
+signet_found Rate(const signet_host*, void* state, signet_lookup_call* call,
+                  signet_rate* rate) noexcept {
+  return static_cast<State*>(state)->Rate(call, rate);
+}
 signet_found Find(const signet_host*, void* state, signet_lookup_call* call) noexcept {
   return static_cast<State*>(state)->Find(call);
 }
@@ -264,6 +377,7 @@ constexpr signet_lookup_driver MakeDriver() {
   driver.open = Open;
   driver.close = Close;
   driver.quote = Quote;
+  driver.rate = Rate;
   return driver;
 }
 const signet_lookup_driver kDriver = MakeDriver();

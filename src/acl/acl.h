@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "src/acl/rates.h"
 #include "src/base/log_selector.h"
 #include "src/config/config.h"
 #include "src/config/match.h"
@@ -63,6 +64,10 @@ class Effects {
   virtual void Delay(std::chrono::milliseconds time) = 0;
   // verify = recipient, verify = sender.
   virtual VerifyAnswer VerifyAddress(const VerifyRequest& request) = 0;
+  // One step of a measurement that outlives the session: ratelimit, seen.
+  virtual RateAnswer UpdateRate(const RateRequest&) {
+    return {.available = false, .why = "no rates are kept here"};
+  }
   // $acl_arg1… of a nested call, and $acl_verify_message; restored by the caller.
   virtual facts::Session& session() = 0;
 };

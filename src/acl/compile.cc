@@ -170,6 +170,7 @@ class Compiler {
       Placed(statement, use.when);
       for (const Item& item : statement.items) {
         if (!(item.row->places & At(use.when))) Misplaced(item, use.when);
+        MisplacedArgument(item, use.when);
         if (item.words.empty() || !item.words[0].constant) continue;
         auto called = rep_->by_name.find(*item.words[0].constant);
         if (called != rep_->by_name.end()) Reach({called->second, use.when}, Depth::kCalled);
@@ -191,6 +192,12 @@ class Compiler {
                    (item.row->condition ? " condition in " : " in ") +
                    std::string(PlaceOf(when).name) + " ACL",
                when);
+  }
+
+  void MisplacedArgument(const Item& item, AclWhen when) {
+    if (item.row->misplaced == nullptr || !(item.row->places & At(when))) return;
+    std::string why = item.row->misplaced(item.argument.span.view(), when);
+    if (!why.empty()) PlaceError(item.argument.span, std::move(why), when);
   }
 
   void PlaceError(SourceSpan span, std::string message, AclWhen when) {

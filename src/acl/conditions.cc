@@ -1,3 +1,4 @@
+#include "src/acl/ratelimit.h"
 #include "src/acl/rules.h"
 #include "src/acl/run.h"
 #include "src/base/log.h"
@@ -179,7 +180,9 @@ constexpr ItemRow kConditions[] = {
   {"encrypted",      true, Argument::kList,  ListKind::kString,    kEverywhere & ~At(AclWhen::kConnect), nullptr,      &Encrypted,     "the session is under TLS, with a cipher suite whose name is in the list"},
   {"hosts",          true, Argument::kList,  ListKind::kHost,      kEverywhere,                       nullptr,         &Hosts,         "the client's address is in the list"},
   {"local_parts",    true, Argument::kList,  ListKind::kLocalPart, kWithRecipient,                    nullptr,         &LocalParts,    "the recipient's local part is in the list"},
+  {"ratelimit",      true, Argument::kText,  ListKind::kString,    kEverywhere,                       &CheckRatelimit, &RunRatelimit,  "what the key stands for comes at a rate of so many in a period, or more", &RatelimitMisplaced},
   {"recipients",     true, Argument::kList,  ListKind::kAddress,   At(AclWhen::kRcpt),                nullptr,         &Recipients,    "the recipient is in the list"},
+  {"seen",           true, Argument::kText,  ListKind::kString,    kEverywhere,                       &CheckSeen,      &RunSeen,       "the key was seen within a time, or with \"-\" before it"},
   {"sender_domains", true, Argument::kList,  ListKind::kDomain,    kWithSender,                       nullptr,         &SenderDomains, "the sender's domain is in the list"},
   {"senders",        true, Argument::kList,  ListKind::kAddress,   kWithSender,                       nullptr,         &Senders,       "the sender is in the list"},
   {"verify",         true, Argument::kWord,  ListKind::kString,    kEverywhere,                       &CheckVerify,    &Verify,        "verify = certificate: the client's certificate verified in this session"},

@@ -325,6 +325,7 @@ AclAnswer RunAcl(const Acl& acl, Run& run) {
 
 facts::Verdict Evaluate(const Rules& rules, AclWhen when, config::MatchContext& context,
                         Effects& effects) {
+  effects.session().rates_of_command.clear();
   const Hook& hook = rules.rep().hooks[static_cast<std::size_t>(when)];
   Run run(rules.rep(), when, context, effects);
   const Acl* acl = nullptr;

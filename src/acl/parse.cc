@@ -22,10 +22,10 @@ constexpr std::array kVerbs = {
 
 // What Exim's ACLs know besides; said apart from mistyped names.
 constexpr std::string_view kNotHere[] = {
-    "atrn_domains", "decode",    "dkim_signers",  "dkim_status", "dmarc_status",
-    "dnslists",     "malware",   "mime_regex",    "queue",       "log_reject_target",
-    "ratelimit",    "regex",     "remove_header", "seen",        "spam",
-    "spf",          "spf_guess", "udpsend",
+    "atrn_domains", "decode",        "dkim_signers", "dkim_status", "dmarc_status",
+    "dnslists",     "malware",       "mime_regex",   "queue",       "log_reject_target",
+    "regex",        "remove_header", "spam",         "spf",         "spf_guess",
+    "udpsend",
 };
 
 // Values of "control" that only ask for what happens here anyway, or switch off what does

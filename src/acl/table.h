@@ -62,6 +62,9 @@ struct ItemRow {
   // `value` is the expanded argument of kText and kVariable.
   Answer (*run)(const Item& item, const Value& value, Run& run) = nullptr;
   std::string_view manual;
+  // Why its argument, as it stands, keeps it out of an ACL that `places` lets it into; or "".
+  // What is expanded is left to `run`.
+  std::string (*misplaced)(std::string_view argument, config::AclWhen when) = nullptr;
 };
 
 std::span<const ItemRow> Conditions();

@@ -51,8 +51,9 @@ inline constexpr std::size_t kPunycodeMaxBytes = 1024;        // encoding takes 
 inline constexpr std::size_t kPasswordHashWork = 2'000'000;   // rounds of crypt: a second or two
 inline constexpr std::size_t kAclDepth = 20;                  // nested `acl =`, as in Exim
 inline constexpr std::size_t kRatesMax = 100'000;             // keys of "ratelimit" and "seen" (R7)
-inline constexpr std::size_t kRateKeyMaxBytes = 1024;         // longer ones are kept as a digest
+inline constexpr std::size_t kRateKeyMaxBytes = 256;          // longer ones are kept as a digest
 inline constexpr std::size_t kRateUniquesMax = 1000;          // different values of one key
+inline constexpr std::size_t kRateUniquesAll = 500'000;       // of all keys: some 60 MB
 inline constexpr std::size_t kWarningsKept = 100;             // texts of "warn" said once
 inline constexpr seconds kHostNameLookup{10};                 // name of an address, confirmed
 inline constexpr std::size_t kAclFileMaxBytes = 1024 * 1024;  // an ACL in a file of its own

@@ -222,6 +222,8 @@ struct Main {
   // Access control; index by AclWhen.
   Expanded acl[static_cast<std::size_t>(AclWhen::kCount)];
 
+  Text ratelimit_store;  // a lookup type that keeps rates; unset: this process does
+
   // Process
   Text signet_user, signet_group;  // what root becomes once ports are bound; name or number
   Text timezone;                   // TZ

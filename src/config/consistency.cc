@@ -86,6 +86,7 @@ class Consistency {
     CheckSasl();
     CheckIdentities();
     CheckLimits();
+    CheckRatelimitStore();
     WarnOfWeakness();
     CheckLogs();
     CheckProcess();
@@ -294,6 +295,22 @@ class Consistency {
       Error(Span("smtp_accept_max_per_host"),
             "smtp_accept_max must be set if smtp_accept_max_per_host is set");
     }
+  }
+
+  void CheckRatelimitStore() {
+    const std::string& name = main_.ratelimit_store.text;
+    if (name.empty() || config_.names == nullptr) return;
+    const expand::LookupType* type = config_.names->FindLookup(name);
+    if (type != nullptr && type->rates) return;
+    std::vector<std::string_view> able;
+    for (std::string_view known : config_.names->LookupNames())
+      if (config_.names->FindLookup(known)->rates) able.push_back(known);
+    std::string hint;
+    for (std::string_view one : able) hint += (hint.empty() ? "" : ", ") + std::string(one);
+    Error(Span("ratelimit_store"),
+          type == nullptr ? "unknown lookup type " + Quoted(name) + " in ratelimit_store"
+                          : "lookup type " + Quoted(name) + " keeps no rates",
+          hint.empty() ? "" : "those that do: " + hint);
   }
 
   void CheckLogs() {

@@ -64,6 +64,7 @@ constexpr Row<Main> kMain[] = {
   {"pid_file_path",             &Main::pid_file_path,           "",         "file for the number of the process"},
   {"primary_hostname",          &Main::primary_hostname,        "",         "name of this host in replies and trace fields; unset is what the system says"},
   {"qualify_domain",            &Main::qualify_domain,          "",         "domain for addresses without one; unset is primary_hostname"},
+  {"ratelimit_store",           &Main::ratelimit_store,         "",         "lookup type whose database keeps the rates of ratelimit and seen, for several gateways; unset is this process"},
   {"received_headers_max",      &Main::received_headers_max,    "100",      "Received fields that a message may have; more is taken for a loop"},
   {"recipients_max",            &Main::recipients_max,          "1000",     "recipients that a message may have; 0 is no limit", Phase::kConnect},
   {"signet_group",              &Main::signet_group,            "",         "group to become once ports are bound and keys read; name or number"},

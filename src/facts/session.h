@@ -167,9 +167,8 @@ struct Envelope {
   std::vector<AddedHeader> added_headers;    // by ACLs, in their order
   std::vector<std::string> removed_headers;  // names or patterns, of remove_header
   Controls controls;
-  Rates rates;                    // of this message
-  std::set<std::string> warned;   // texts of "warn" that are in the log for this message
-  std::size_t rcpt_commands = 0;  // RCPT commands of this message, the current one included
+  Rates rates;                   // of this message
+  std::set<std::string> warned;  // texts of "warn" that are in the log for this message
   // What the match lists of conditions found by lookups: $sender_data, …
   Value sender_data, recipient_data, domain_data, local_part_data;
   std::string message_id;            // ours: "1xUPkM-000000007Kz-0geD"

@@ -3,6 +3,7 @@
 #include <signet/driver.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 
 #include "src/base/limits.h"
@@ -242,6 +243,42 @@ LookupAnswer PerConnection::Authenticate(int handle, std::string_view query, Dea
     default:
       return AnswerOf(SIGNET_LATER, call);
   }
+}
+
+std::string PerConnection::UpdateRate(int handle, RateStep* step, Deadline deadline) {
+  const LookupDriver* driver = rep_->DriverOf(handle);
+  if (driver == nullptr || driver->abi->rate == nullptr) return "this lookup type keeps no rates";
+  if (!engine::InCoroutine() && !driver->blocking) return "rates cannot be kept here";
+  LookupCall call;
+  call.type = driver->type_index;
+  call.key = drivers::Borrow(step->key);
+  call.deadline_ms = DeadlineMs(deadline);
+  signet_rate rate{};
+  rate.size = sizeof rate;
+  rate.kind = step->notes_time ? SIGNET_RATE_SEEN : SIGNET_RATE_AVERAGE;
+  rate.update = step->update == RateStep::kNever    ? SIGNET_RATE_READ
+                : step->update == RateStep::kAlways ? SIGNET_RATE_WRITE
+                                                    : SIGNET_RATE_WRITE_BELOW;
+  if (step->unique) rate.unique = {step->unique->data(), step->unique->size()};
+  rate.period = step->period_seconds;
+  rate.count = step->count;
+  rate.limit = step->limit;
+  rate.refresh = step->refresh_seconds;
+  rate.life = step->life_seconds;
+  rate.age = -1;
+  void* state = rep_->worker.StateOf(driver->abi);
+  int found = SIGNET_LATER;
+  const auto update = [&] { found = driver->abi->rate(drivers::HostTable(), state, &call, &rate); };
+  if (driver->blocking)
+    engine::BlockingForAnswer(update);
+  else
+    update();
+  if (found != SIGNET_FOUND)
+    return call.answered.empty() ? "the driver gave no reason" : call.answered;
+  if (!std::isfinite(rate.rate) || rate.rate < 0) return "the store gave no number";
+  step->rate = rate.rate;
+  if (rate.age >= 0) step->age_seconds = rate.age;
+  return "";
 }
 
 }  // namespace signet::lookup

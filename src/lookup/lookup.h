@@ -2,6 +2,7 @@
 #define SIGNET_SRC_LOOKUP_LOOKUP_H_
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "drivers/host/host_api.h"
@@ -29,6 +30,18 @@ class Worker {
   std::unique_ptr<Rep> rep_;
 };
 
+// One step of a measurement in a store that is kept by a lookup driver; the ABI's signet_rate.
+struct RateStep {
+  bool notes_time = false;  // the time of the last event, not their rate
+  enum Update : std::uint8_t { kNever, kAlways, kBelow } update = kAlways;
+  std::string key;
+  std::optional<std::string> unique;
+  double period_seconds = 0, count = 0, limit = 0, refresh_seconds = 0, life_seconds = 0;
+  // What comes out.
+  double rate = 0;
+  std::optional<double> age_seconds;
+};
+
 // Lookups of one connection, with the answers it has had (rule L8): by everything that
 // could change them, for limits::kAnswerMaxAge or kNotFoundMaxAge. Temporary failures are
 // not kept. Where a lookup changed what its driver looks things up in, no earlier answer of
@@ -40,6 +53,8 @@ class PerConnection {
   ~PerConnection();
   expand::LookupAnswer Find(const expand::LookupRequest& request, Deadline deadline);
   expand::LookupAnswer Authenticate(int handle, std::string_view query, Deadline deadline);
+  // Returns "", or why the store cannot be used now.
+  std::string UpdateRate(int handle, RateStep* step, Deadline deadline);
 
  private:
   struct Rep;

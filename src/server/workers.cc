@@ -332,6 +332,7 @@ void Worker::Serve(Accepted& accepted, const GenerationPtr& generation) {
   context.shutting_down = &workers_.shutting_down_;
   context.auth_failures = &workers_.auth_failures_;
   context.connections = workers_.connections_.total();
+  context.rates = &workers_.rates_;
   std::string trouble;
   try {
     workers_.options_.session(std::move(accepted.socket), accepted.connection, std::move(context));

@@ -57,6 +57,7 @@ class Workers {
   Connections connections_;
   std::atomic<std::uint64_t> connections_seen_{0};  // what "Ci=" counts
   auth::Failures auth_failures_;
+  acl::RateTable rates_;
   std::atomic<bool> shutting_down_{false};
   std::vector<std::unique_ptr<class Worker>> workers_;
 };

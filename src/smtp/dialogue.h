@@ -97,6 +97,7 @@ class Dialogue final : public acl::Effects {
   void AddHeader(facts::AddedHeader header) override;
   void RemoveHeader(std::string pattern) override;
   acl::VerifyAnswer VerifyAddress(const acl::VerifyRequest& request) override;
+  acl::RateAnswer UpdateRate(const acl::RateRequest& request) override;
   void LogWrite(std::string_view log, std::string_view text) override;
   bool Logs(Selector which) const override { return selector.Has(which); }
   void Delay(std::chrono::milliseconds time) override;

@@ -35,6 +35,31 @@ expand::LookupAnswer SessionServices::AuthenticateBy(int lookup_handle, std::str
   return connection->Authenticate(lookup_handle, query, Deadline::After(limits::kLookupTotal));
 }
 
+acl::RateAnswer SessionServices::UpdateRate(std::string_view lookup_type,
+                                            const acl::RateRequest& request) {
+  const expand::LookupType* type = names() == nullptr ? nullptr : names()->FindLookup(lookup_type);
+  lookup::PerConnection* connection = lookups();
+  if (connection == nullptr || type == nullptr)
+    return {.available = false, .why = "lookups are not available here"};
+  lookup::RateStep step;
+  step.notes_time = request.kind == acl::RateRequest::kSeen;
+  step.update = request.update == acl::RateRequest::kNever    ? lookup::RateStep::kNever
+                : request.update == acl::RateRequest::kAlways ? lookup::RateStep::kAlways
+                                                              : lookup::RateStep::kBelow;
+  step.key = request.key;
+  step.unique = request.unique;
+  step.period_seconds = request.period_seconds;
+  step.count = request.count;
+  step.limit = request.limit;
+  step.refresh_seconds = request.refresh_seconds;
+  step.life_seconds = acl::RateLifeSeconds(request);
+  const std::string why =
+      connection->UpdateRate(type->handle, &step, Deadline::After(limits::kLookupTotal));
+  acl::RateAnswer answer{.available = why.empty(), .why = why, .rate = step.rate};
+  answer.age_seconds = step.age_seconds;
+  return answer;
+}
+
 signet_worker* SessionServices::worker() { return worker_ == nullptr ? nullptr : worker_->host(); }
 
 const expand::Names* SessionServices::names() const {

@@ -37,6 +37,9 @@ class SessionServices final : public expand::Services {
   std::int64_t NowMicroseconds() override;
   void RunBlocking(const std::function<void()>& work) override;
 
+  // `ratelimit` and `seen` in the store behind a lookup type.
+  acl::RateAnswer UpdateRate(std::string_view lookup_type, const acl::RateRequest& request);
+
   // What authenticators wait and connect by; nullptr in offline tools.
   signet_worker* worker();
 

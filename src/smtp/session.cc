@@ -622,6 +622,13 @@ acl::VerifyAnswer Dialogue::VerifyAddress(const acl::VerifyRequest&) {
   return {acl::VerifyAnswer::kLater, "", "addresses cannot be verified here yet"};
 }
 
+acl::RateAnswer Dialogue::UpdateRate(const acl::RateRequest& request) {
+  const config::Text& store = config.main.ratelimit_store;
+  if (store.set() && !store.text.empty()) return services.UpdateRate(store.text, request);
+  if (context.rates == nullptr) return acl::Effects::UpdateRate(request);
+  return context.rates->Update(request, std::chrono::steady_clock::now());
+}
+
 void Dialogue::LogWrite(std::string_view log, std::string_view text) {
   if (log == "reject") {
     context.log->Reject(text);

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 
+#include "src/acl/rates.h"
 #include "src/auth/failures.h"
 #include "src/base/log.h"
 #include "src/engine/engine.h"
@@ -27,6 +28,7 @@ struct SessionContext {
   const std::atomic<bool>* shutting_down = nullptr;  // answered with 421 at the next command
   auth::Failures* auth_failures = nullptr;           // nullptr: not counted per source
   std::size_t connections = 0;                       // at present, this one included; 0: unknown
+  acl::RateTable* rates = nullptr;                   // nullptr: ratelimit has no store here
   BeginTransaction begin;                            // empty: relay::Begin with the site's routes
 };
 

@@ -111,6 +111,9 @@ void FillSession(facts::Session* s) {
   e.body_start = "Hello Bob,";
   e.body_end = "Bye.";
   e.added_headers = {{"X-One: 1"}, {"X-Two: 2"}};
+  s->sender_rate = "7.5";
+  s->sender_rate_limit = "7";
+  s->sender_rate_period = "1h";
   s->acl_c["acl_c_seen"] = Value("yes");
   s->acl_m["acl_m0"] = Value("hello");
   s->acl_args = {Value("first"), Value("second")};

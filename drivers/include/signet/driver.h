@@ -435,6 +435,30 @@ struct signet_lookup_call {
   int64_t deadline_ms;        /* the answer is of no use after this time */
 };
 
+/* One step of a measurement that a driver keeps for several gateways: see `rate`. Made by the
+ * host; the driver sets what is marked (out). Times are in seconds. */
+#define SIGNET_RATE_AVERAGE 1u /* how many events a period has lately */
+#define SIGNET_RATE_SEEN 2u    /* when the last event was */
+#define SIGNET_RATE_READ 1u    /* changes nothing */
+#define SIGNET_RATE_WRITE 2u   /* counts, or notes the time */
+#define SIGNET_RATE_WRITE_BELOW                                    \
+  3u /* the same, but only where the new rate is below `limit`, or \
+        where `age` is `refresh` or more, or nothing was noted */
+struct signet_rate {
+  size_t size;
+  uint32_t kind;             /* SIGNET_RATE_AVERAGE, SIGNET_RATE_SEEN */
+  uint32_t update;           /* SIGNET_RATE_READ, ... */
+  struct signet_text unique; /* data not NULL: counts only where this value has not been counted
+                                for the key for a period; else as SIGNET_RATE_READ */
+  double period;
+  double count; /* events that this is; 0 with SIGNET_RATE_READ */
+  double limit;
+  double refresh;
+  double life; /* what was written may be forgotten so long after its last change */
+  double rate; /* (out) */
+  double age;  /* (out) since the time that was noted before this step; below 0: none */
+};
+
 struct signet_lookup_driver {
   uint32_t abi_version; /* SIGNET_ABI_VERSION */
   uint32_t reserved;
@@ -466,6 +490,22 @@ struct signet_lookup_driver {
    * Returns 0 where the option is unknown. NULL without SIGNET_QUOTE_OWN. */
   int (*quote)(uint32_t type, struct signet_text option, struct signet_text text,
                void (*add)(void* context, struct signet_text piece), void* context);
+
+  /* --- since 0.1 ------------------------------------------------------------------------ */
+
+  /* Measures the rate of events of `call->key`, or notes their time, in one step that no
+   * other step of any gateway comes between (waits). Time is that of the store, so that the
+   * gateways' clocks need not agree; it counts as standing still where it went back. With
+   * e the seconds since the last event that was written, k = exp(-e / period):
+   *
+   *   rate = count                                               the first event
+   *   rate = max(count, (1 - k) * count * period / e + k * rate) those behind it
+   *
+   * Returns SIGNET_FOUND, or SIGNET_LATER with the reason as an `answer`; nothing may have
+   * been counted then. NULL where the driver keeps no rates; else its types can stand in
+   * `ratelimit_store`. */
+  enum signet_found (*rate)(const struct signet_host* host, void* state,
+                            struct signet_lookup_call* call, struct signet_rate* rate);
 };
 
 /* --- modules ------------------------------------------------------------------------------- */

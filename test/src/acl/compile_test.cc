@@ -1,3 +1,4 @@
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "src/acl/acl.h"
@@ -216,10 +217,65 @@ TEST_F(AclCompileTest, ListsAndExpansionsAreCheckedToo) {
 }
 
 TEST_F(AclCompileTest, EximNamesThatAreMissingAreNamedAsSuch) {
-  EXPECT_EQ(Rcpt("deny ratelimit = 5 / 1h"), "error: \"ratelimit\" is not supported yet\n");
+  EXPECT_EQ(Rcpt("deny malware = *"), "error: \"malware\" is not supported yet\n");
   EXPECT_EQ(Rcpt("accept control = cutthrough_delivery/defer=pass"),
             "warning: \"control = cutthrough_delivery\" has no meaning here: ignored\n");
   EXPECT_EQ(Rcpt("accept control = freeze"), "error: \"control\" is not supported yet\n");
+}
+
+// --- ratelimit, seen ---------------------------------------------------------------------
+
+TEST_F(AclCompileTest, RatelimitsAreCheckedAsFarAsTheyAreConstant) {
+  for (const char* good :
+       {"10 / 1h", "2.5k/5m30s/strict/per_rcpt/$sender_address", "0 / 1w / per_conn / leaky",
+        "${lookup{$sender_address}lsearch{/etc/limits}{$value}{10}} / 1h / per_rcpt",
+        "10 / $acl_m_period / readonly / a / b", "5/1h/per_rcpt/unique=$sender_address/key",
+        "5/1h/count=$recipients_count/per_byte", "5/1h/PER_ADDR"})
+    EXPECT_EQ(Rcpt(std::string("deny ratelimit = ") + good), "") << good;
+  const std::pair<const char*, const char*> bad[] = {
+      {"ten / 1h", "ten"},
+      {"-1 / 1h", "-1"},
+      {"nan / 1h", "nan"},
+      {"10 / 60", "60"},
+      {"10 / 0s", "0s"},
+      {"10 / 1h / per_mail / per_rcpt", "per_rcpt"},
+      {"10 / 1h / strict / leaky", "leaky"},
+      {"10 / 1h / count=many", "count=many"},
+      {"10 / 1h / per_rctp / $sender_address", "per_rctp"},
+      {"10 / 1h / per_addr / unique=$domain", "unique=$domain"},
+      {"10", "10"},
+  };
+  for (const auto& [argument, where] : bad) {
+    EXPECT_THAT(Rcpt(std::string("deny ratelimit = ") + argument), ::testing::StartsWith("error: "))
+        << argument;
+    EXPECT_EQ(spans_, std::vector<std::string>{where}) << argument;
+  }
+  EXPECT_EQ(Rcpt("deny ratelimit = 10 / 1h / per_rctp"),
+            "error: unknown option \"per_rctp\"; did you mean \"per_rcpt\"?\n");
+}
+
+TEST_F(AclCompileTest, RatelimitsCountOnlyWhereThereIsSomethingToCount) {
+  EXPECT_EQ(At(AclWhen::kConnect, "deny ratelimit = 10 / 1h / per_conn"), "");
+  EXPECT_EQ(At(AclWhen::kConnect, "deny ratelimit = 10 / 1h / readonly"), "");
+  EXPECT_EQ(At(AclWhen::kConnect, "deny ratelimit = 10 / 1h"),
+            "error: \"per_mail\" (the default) can only be read, with \"readonly\", in connection "
+            "ACL\n");
+  EXPECT_EQ(notes_, std::vector<std::string>{"used through acl_smtp_connect here"});
+  EXPECT_EQ(At(AclWhen::kMail, "deny ratelimit = 10 / 1h / per_rcpt"),
+            "error: \"per_rcpt\" can only be read, with \"readonly\", in MAIL ACL\n");
+  EXPECT_EQ(At(AclWhen::kData, "deny ratelimit = 10 / 1h / per_rcpt"), "");
+  EXPECT_NE(At(AclWhen::kData, "deny ratelimit = 10 / 1h / per_addr"), "");
+  EXPECT_EQ(At(AclWhen::kConnect, "deny ratelimit = 10 / 1h / $acl_c_options"), "");
+}
+
+TEST_F(AclCompileTest, SeenIsChecked) {
+  EXPECT_EQ(At(AclWhen::kConnect, "defer !seen = -5m / key=$sender_host_address / refresh=1d"), "");
+  EXPECT_EQ(Rcpt("warn seen = 5m / readonly"), "");
+  EXPECT_EQ(Rcpt("warn seen = soon"), "error: \"soon\" is not a time value such as 5m or -5m\n");
+  EXPECT_EQ(Rcpt("warn seen = 5m / for=ever"),
+            "error: \"key=\", \"refresh=\", \"readonly\" or \"write\" expected, found "
+            "\"for=ever\"\n");
+  EXPECT_EQ(spans_, std::vector<std::string>{"for=ever"});
 }
 
 TEST_F(AclCompileTest, CallsTakeNineArguments) {

@@ -7,6 +7,7 @@
 #include "src/engine/engine.h"
 #include "src/lookup/lookup.h"
 #include "test/support/process.h"
+#include "test/support/redis.h"
 
 namespace signet::lookup {
 namespace {
@@ -14,47 +15,10 @@ namespace {
 using expand::LookupAnswer;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using test::RedisServer;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 using Clock = std::chrono::steady_clock;
-
-// A private Redis on a loopback port and a socket, with a password where wanted.
-class RedisServer {
- public:
-  explicit RedisServer(std::string password = "")
-      : port_(test::FreePort()), password_(std::move(password)) {
-    Start();
-  }
-  void Start() {
-    std::vector<std::string> arguments = {test::PeersDirectory() + "/usr/bin/redis-server",
-                                          "--port",
-                                          std::to_string(port_),
-                                          "--bind",
-                                          "127.0.0.1",
-                                          "--unixsocket",
-                                          socket(),
-                                          "--dir",
-                                          directory_.path(),
-                                          "--save",
-                                          ""};
-    if (!password_.empty()) arguments.insert(arguments.end(), {"--requirepass", password_});
-    process_ = std::make_unique<test::Process>(
-        arguments, test::Process::Options{.environment = test::PeerEnvironment()});
-    if (!test::WaitUntil([&] { return test::SomebodyListens(port_); }))
-      throw std::runtime_error("redis-server did not start: " + process_->Output());
-  }
-  std::string socket() const { return directory_ / "redis.sock"; }
-  std::string address() const { return "127.0.0.1::" + std::to_string(port_); }
-  std::string item() const { return address() + "/0/" + password_; }
-  void Signal(int signal) { process_->Signal(signal); }
-  void Kill() { process_.reset(); }
-
- private:
-  test::TempDir directory_;
-  int port_;
-  std::string password_;
-  std::unique_ptr<test::Process> process_;
-};
 
 // A worker with these servers. Lives inside a coroutine.
 class Site {
@@ -64,6 +28,11 @@ class Site {
     if (!servers.empty()) config->main.driver_options["redis_servers"] = std::move(servers);
     worker_ = std::make_unique<Worker>(*registry_, config, nullptr);
     connection_ = std::make_unique<PerConnection>(*worker_);
+  }
+  // One step of a rate: what came out, or why nothing did.
+  std::string Step(RateStep* step) {
+    return connection_->UpdateRate(registry_->FindLookup("redis")->type.handle, step,
+                                   Deadline::After(seconds(20)));
   }
   std::string Ask(std::string_view query, std::string_view options = "cache=no",
                   milliseconds limit = seconds(20)) {
@@ -239,6 +208,122 @@ TEST(Redis, RuleL2QuotedTextIsOneWordForTheServerToo) {
       ASSERT_TRUE(registry->FindLookup("redis")->type.quote("", text, &quoted));
       EXPECT_EQ(site.Ask("echo " + quoted), "<" + text + ">");
     }
+  });
+}
+
+// --- rates -------------------------------------------------------------------------------
+
+RateStep Step(std::string key, RateStep::Update update = RateStep::kAlways) {
+  RateStep step;
+  step.update = update;
+  step.key = std::move(key);
+  step.period_seconds = 3600;
+  step.count = 1;
+  step.limit = 2.5;
+  step.life_seconds = 36'000;
+  return step;
+}
+
+double Rate(Site& site, RateStep step) {
+  EXPECT_EQ(site.Step(&step), "");
+  return step.rate;
+}
+
+TEST(RedisRates, CountAsThoseOfTheProcess) {
+  RedisServer server;
+  WithSite(server.item(), [](Site& site) {
+    EXPECT_EQ(Rate(site, Step("a", RateStep::kNever)), 0);
+    for (double expected : {1.0, 2.0, 3.0}) EXPECT_NEAR(Rate(site, Step("a")), expected, 0.01);
+    EXPECT_NEAR(Rate(site, Step("a", RateStep::kNever)), 3, 0.01);
+    // Leaky: what reaches the limit is not counted.
+    for (double expected : {1.0, 2.0, 3.0, 3.0})
+      EXPECT_NEAR(Rate(site, Step("b", RateStep::kBelow)), expected, 0.01);
+    EXPECT_NEAR(Rate(site, Step("b", RateStep::kNever)), 2, 0.01);
+    // A value once.
+    RateStep unique = Step("c");
+    for (const auto& [value, expected] :
+         {std::pair{"x", 1.0}, {"x", 1.0}, {"y", 2.0}, {"x", 2.0}}) {
+      unique.unique = value;
+      EXPECT_NEAR(Rate(site, unique), expected, 0.01) << value;
+    }
+    RateStep many = Step("d");
+    many.count = 1e6;
+    EXPECT_EQ(Rate(site, many), 1e6);
+    EXPECT_EQ(site.Ask("pttl {signet/rate/d}").substr(0, 2), "<t");  // goes by itself
+    EXPECT_EQ(site.Ask("exists {signet/rate/d}"), "<true>");
+  });
+}
+
+TEST(RedisRates, FadeByTheClockOfTheServer) {
+  RedisServer server;
+  WithSite(server.item(), [](Site& site) {
+    RateStep step = Step("a");
+    step.period_seconds = 0.2;
+    step.count = 8;
+    Rate(site, step);
+    const auto began = Clock::now();
+    while (Clock::now() - began < milliseconds(250))
+      engine::SleepUntil(Deadline::After(milliseconds(50)));
+    step.update = RateStep::kNever;
+    const double rate = Rate(site, step);
+    EXPECT_LT(rate, 8 * 0.3);  // e^-1.25 at the most
+    // An event that this clock has not come to yet counts as one of now.
+    site.Ask("hset {signet/rate/a} t 99999999999 r 5");
+    EXPECT_NEAR(Rate(site, step), 5, 0.01);
+    site.Ask("hset {signet/rate/a} t rubbish r 5");
+    EXPECT_EQ(Rate(site, step), 0);
+  });
+}
+
+TEST(RedisRates, NoteWhenAKeyWasSeen) {
+  RedisServer server;
+  WithSite(server.item(), [](Site& site) {
+    RateStep step = Step("a", RateStep::kBelow);
+    step.notes_time = true;
+    step.refresh_seconds = 100;
+    EXPECT_EQ(site.Step(&step), "");
+    EXPECT_EQ(step.age_seconds, std::nullopt);
+    EXPECT_EQ(site.Step(&step), "");
+    ASSERT_TRUE(step.age_seconds);
+    EXPECT_LT(*step.age_seconds, 10);
+    site.Ask("hset {signet/seen/a} t 1000");
+    EXPECT_EQ(site.Step(&step), "");
+    EXPECT_GT(step.age_seconds.value_or(0), 1e8);
+    step.age_seconds.reset();
+    EXPECT_EQ(site.Step(&step), "");  // it was noted anew
+    EXPECT_LT(step.age_seconds.value_or(1e9), 10);
+  });
+}
+
+TEST(RedisRates, NothingInAKeyIsStructure) {
+  RedisServer server;
+  WithSite(server.item(), [](Site& site) {
+    const std::string odd("a} {\r\n*1\r\n$8\r\nFLUSHALL\r\n\0'\"]])", 38);
+    RateStep step = Step(odd);
+    step.unique = odd;
+    EXPECT_EQ(Rate(site, step), 1);
+    EXPECT_EQ(Rate(site, Step("a")), 1);
+    step.unique = odd + "x";
+    EXPECT_NEAR(Rate(site, step), 2, 0.01);
+  });
+}
+
+TEST(RedisRates, TroubleIsSaid) {
+  WithSite("", [](Site& site) {
+    RateStep step = Step("a");
+    EXPECT_EQ(site.Step(&step), "no Redis servers defined (redis_servers option)");
+  });
+  RedisServer server;
+  WithSite(server.item(), [&](Site& site) {
+    EXPECT_EQ(Rate(site, Step("a")), 1);
+    site.Ask("set {signet/rate/b} text");
+    RateStep step = Step("b");
+    EXPECT_THAT(site.Step(&step), HasSubstr("WRONGTYPE"));
+    server.Kill();
+    step = Step("a");
+    EXPECT_THAT(site.Step(&step), StartsWith("REDIS connection failed: "));
+    server.Start();
+    EXPECT_EQ(Rate(site, Step("a")), 1);
   });
 }
 
