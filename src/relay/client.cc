@@ -39,14 +39,18 @@ SmtpClient::Answer SmtpClient::ReadGreeting() {
 }
 
 SmtpClient::Answer SmtpClient::Hello(std::string_view name) {
-  Answer reply = Command("EHLO " + std::string(name));
-  if (!reply.ok()) return reply;
-  if (reply.value().code == 250) {
-    offered_ = ReadOffered(reply.value());
-    return reply;
-  }
-  if (reply.value().digit() != 5) return reply;
+  Answer reply = NoteOffered(Command("EHLO " + std::string(name)));
+  if (!reply.ok() || reply.value().digit() != 5) return reply;
   return Command("HELO " + std::string(name));
+}
+
+SmtpClient::Answer SmtpClient::LmtpHello(std::string_view name) {
+  return NoteOffered(Command("LHLO " + std::string(name)));
+}
+
+SmtpClient::Answer SmtpClient::NoteOffered(Answer reply) {
+  if (reply.ok() && reply.value().code == 250) offered_ = ReadOffered(reply.value());
+  return reply;
 }
 
 SmtpClient::Answer SmtpClient::Command(std::string_view line) {
@@ -129,14 +133,20 @@ bool SmtpClient::WriteLine(std::string_view line) {
 }
 
 SmtpClient::Answer SmtpClient::FinishData() {
-  if (broken()) return Err{problem_};
-  if (!in_data_) return Fail("no message is being sent");
-  if (!InStep()) return Fail("the upstream spoke during the message or is gone");
+  if (!FinishData(1)) return Err{problem_};
+  return Receive();
+}
+
+bool SmtpClient::FinishData(std::size_t replies) {
+  if (broken()) return false;
+  if (!in_data_) return (void)Fail("no message is being sent"), false;
+  if (!InStep()) return (void)Fail("the upstream spoke during the message or is gone"), false;
   out_ += ".\r\n";
-  if (!Flush(Deadline::After(times_.data))) return Err{problem_};
+  if (!Flush(Deadline::After(times_.data))) return false;
   in_data_ = false;
-  awaited_ = 1;
-  return ReadReply(Deadline::After(times_.final));
+  awaited_ = replies;
+  awaited_by_ = Deadline::After(times_.final);
+  return true;
 }
 
 void SmtpClient::Leave() {

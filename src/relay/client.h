@@ -34,8 +34,9 @@ class SmtpClient {
   SmtpClient& operator=(const SmtpClient&) = delete;
 
   Answer ReadGreeting();
-  // EHLO, or HELO where the upstream does not know EHLO.
+  // EHLO, or HELO where the upstream does not know EHLO; LHLO.
   Answer Hello(std::string_view name);
+  Answer LmtpHello(std::string_view name);
   const Offered& offered() const { return offered_; }
   void ForgetOffered() { offered_ = {}; }
 
@@ -65,6 +66,9 @@ class SmtpClient {
   // The dot, and the reply to it. Once this was called, the message may be the upstream's,
   // whatever comes back.
   Answer FinishData();
+  // The same at an LMTP server, which has a reply for each recipient that it took: they are
+  // to be fetched with Receive(). False: the dot was not sent.
+  bool FinishData(std::size_t replies);
 
   bool broken() const { return !problem_.empty(); }
   const std::string& problem() const { return problem_; }
@@ -76,6 +80,7 @@ class SmtpClient {
 
  private:
   Answer ReadReply(Deadline deadline);
+  Answer NoteOffered(Answer reply);
   bool FeedWaiting(ReplyParser* parser);
   bool Flush(Deadline deadline);
   bool InStep();

@@ -4,6 +4,7 @@
 #include "src/base/log.h"
 #include "src/base/text.h"
 #include "src/config/words.h"
+#include "src/relay/address.h"
 #include "src/relay/route.h"
 #include "src/tls/tls.h"
 
@@ -36,6 +37,14 @@ class Compiler {
       return;
     }
     Hosts(transport.hosts);
+    if (transport.socket && transport.hosts)
+      Error(transport.socket.span,
+            "transport " + Quoted(transport.name) + " has both \"socket\" and \"hosts\"");
+    if (transport.socket && transport.protocol.text == "smtps")
+      Error(transport.socket.span, "there is no TLS over a Unix socket");
+    if (const std::string path = Constant(transport.socket);
+        !path.empty() && (!path.starts_with('/') || !SocketAddress(path).ok()))
+      Error(transport.socket.span, "absolute path of a socket expected, found " + Quoted(path));
     Tls(transport);
     if (!transport.port) return;
     const std::string* port = transport.port.program->constant();
@@ -171,7 +180,7 @@ class Compiler {
   }
 
   void NeedsHosts(SourceSpan span, const config::Transport& transport) {
-    if (transport.driver == config::TransportDriver::kSmtp && !transport.hosts)
+    if (transport.driver == config::TransportDriver::kSmtp && !transport.hosts && !transport.socket)
       Error(span, "transport " + Quoted(transport.name) +
                       " has no \"hosts\", and nothing else "
                       "names any");

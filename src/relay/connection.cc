@@ -73,9 +73,11 @@ Connection::Step Connection::Greet() {
 }
 
 Connection::Step Connection::Hello() {
-  const auto hello = client_->Hello(terms_.helo);
-  if (!hello.ok()) return Unfit("EHLO", hello.error());
-  if (hello.value().code != 250) return Unfit("EHLO", hello.value().ForLog());
+  const bool lmtp = terms_.protocol == Protocol::kLmtp;
+  const std::string_view verb = lmtp ? "LHLO" : "EHLO";
+  const auto hello = lmtp ? client_->LmtpHello(terms_.helo) : client_->Hello(terms_.helo);
+  if (!hello.ok()) return Unfit(verb, hello.error());
+  if (hello.value().code != 250) return Unfit(verb, hello.value().ForLog());
   return true;
 }
 

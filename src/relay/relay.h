@@ -45,6 +45,9 @@ struct Delivered {
   bool chunking = false;              // the message went by BDAT
   std::string confirmation = {};      // the upstream's words: "250 2.0.0 ok"
   std::chrono::milliseconds time{0};  // from connecting, or from the first command
+  // Where this recipient did not get the message, although another did (LMTP): why.
+  std::string failure = {};
+  bool temporary = false;
   bool remote() const { return !upstream.name.empty(); }
 };
 
@@ -67,7 +70,9 @@ class Transaction {
   // anew for the place it goes to (rule S3). False: the upstream is gone or has replied
   // early; Finish then tells the outcome (U6).
   virtual bool WriteLine(std::string_view line) = 0;
-  // The final dot and its reply; or fsync and rename. Positive: the message is theirs.
+  // The final dot and its reply; or fsync and rename. Positive: the message is theirs, for
+  // all recipients. An LMTP server answers for each: where one is not served, this is no
+  // success, and TakeDelivered tells who was.
   virtual Reply Finish() = 0;
   virtual std::vector<Delivered> TakeDelivered() = 0;
 };

@@ -210,6 +210,15 @@ Routes::Found Routes::ToPlace(const Step& step, const config::Transport* transpo
     return Temporary(router, *transport, "bad helo_data " + Quoted(helo.value()));
   place.helo = std::move(helo).value();
 
+  if (transport->socket) {
+    auto path = ExpandOption(transport->socket, "socket", router, context, "");
+    if (!path.ok()) return Err{path.error()};
+    if (!path.value().starts_with('/'))
+      return Temporary(router, *transport, "bad socket " + Quoted(path.value()));
+    place.hosts.push_back({std::move(path).value(), 0});
+    return std::optional(std::move(place));
+  }
+
   if (hosts == nullptr) hosts = &transport->hosts;
   if (!*hosts) return Temporary(router, *transport, "no hosts");
   expand::Outcome outcome =

@@ -22,6 +22,11 @@ Reply Elsewhere() {
           "routes elsewhere than the recipients before it"};
 }
 
+Reply TooMany() {
+  return {452, "4.5.3", "Too many recipients, send this one separately",
+          "the upstream takes no more recipients of one message (max_rcpt)"};
+}
+
 // The log also wants to know who routed it there.
 Reply WithPlace(const Place& place, Reply reply) {
   if (!reply.log_text.empty())
@@ -34,6 +39,13 @@ Result<std::vector<Address>, std::string> OneAddress(const Host& socket) {
   auto address = SocketAddress(socket.name);
   if (!address.ok()) return Err{address.error()};
   return std::vector<Address>{std::move(address).value()};
+}
+
+// Names in a reply, which stays one line whatever they are.
+std::string BeginningOf(const std::string& names) {
+  constexpr std::size_t kMost = 200;
+  std::string shown = Printable(names.substr(0, kMost));
+  return names.size() > kMost ? shown + "..." : shown;
 }
 
 // --- the transaction --------------------------------------------------------------------------
@@ -70,7 +82,10 @@ class RelayTransaction : public Transaction {
   Reply Begin(const Place& place, const std::string& path, config::MatchContext& context);
   Result<std::string, Reply> MailCommand(const Place& place, config::MatchContext& context);
   Reply Judge(const SmtpClient::Answer& answer, std::string_view after);
+  bool IsFull(const Place& place);
   Reply FinishUpstream();
+  Reply FinishLmtp();
+  Delivered MakeDelivered(const Accepted& accepted, const facts::Upstream& upstream) const;
   Reply FinishMaildir();
   void Deliver(const facts::Upstream& upstream, const std::string& confirmation);
   void LeaveUpstream();
@@ -102,6 +117,7 @@ Reply RelayTransaction::AddRecipient(const facts::Recipient& recipient,
   if (!found.ok()) return found.error();
   const Place& place = found.value();
   if (!accepted_.empty() && !place.SameAs(*place_)) return Elsewhere();
+  if (IsFull(place)) return TooMany();
 
   bool upstream = place.transport->driver == config::TransportDriver::kSmtp;
   Reply reply = {250, "2.1.5", "Accepted", ""};
@@ -111,6 +127,14 @@ Reply RelayTransaction::AddRecipient(const facts::Recipient& recipient,
     place_ = place;
   if (reply.positive()) accepted_.push_back({recipient, place.router});
   return WithPlace(place, std::move(reply));
+}
+
+bool RelayTransaction::IsFull(const Place& place) {
+  const std::size_t count = accepted_.size();
+  const std::int64_t configured = place.transport->max_rcpt;
+  if (configured > 0 && count >= static_cast<std::size_t>(configured)) return true;
+  const std::uint64_t offered = connection_ != nullptr ? client().offered().rcpt_max : 0;
+  return offered > 0 && count >= offered;
 }
 
 Reply RelayTransaction::AddAtUpstream(const Place& place, const std::string& path,
@@ -274,6 +298,7 @@ Reply RelayTransaction::FinishUpstream() {
   if (needs_eight_bit_)
     return {554, "5.6.3", "Message has 8-bit content, which the next server does not take",
             LogText("MAIL", "8BITMIME is not offered")};
+  if (connection_->terms().protocol == Protocol::kLmtp) return FinishLmtp();
   auto answer = client().FinishData();
   if (!answer.ok()) return Unclear(LogText("end of data", answer.error()));
   const UpstreamReply& reply = answer.value();
@@ -293,14 +318,53 @@ Reply RelayTransaction::FinishMaildir() {
 }
 
 void RelayTransaction::Deliver(const facts::Upstream& upstream, const std::string& confirmation) {
-  const auto took = std::chrono::system_clock::now() - began_;
   for (const Accepted& accepted : accepted_) {
-    Delivered delivered{accepted.recipient, accepted.router->name, place_->transport->name,
-                        upstream};
-    delivered.confirmation = confirmation;
-    delivered.time = std::chrono::duration_cast<std::chrono::milliseconds>(took);
+    delivered_.push_back(MakeDelivered(accepted, upstream));
+    delivered_.back().confirmation = confirmation;
+  }
+}
+
+Delivered RelayTransaction::MakeDelivered(const Accepted& accepted,
+                                          const facts::Upstream& upstream) const {
+  Delivered delivered{accepted.recipient, accepted.router->name, place_->transport->name, upstream};
+  delivered.time = std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::chrono::system_clock::now() - began_);
+  return delivered;
+}
+
+// RFC 2033: one reply for each recipient, in their order. The client gets one for all: what
+// is temporary for one is temporary for the message (a second copy is acceptable, a loss is
+// not), and a refusal of one is told with his name.
+Reply RelayTransaction::FinishLmtp() {
+  if (!client().FinishData(accepted_.size()))
+    return Unclear(LogText("end of data", client().problem()));
+  std::optional<Reply> worst;
+  std::string who, first_text;
+  std::size_t taken = 0;
+  for (const Accepted& accepted : accepted_) {
+    const auto answer = client().Receive();
+    Delivered delivered = MakeDelivered(accepted, connection_->upstream());
+    const bool good = answer.ok() && answer.value().digit() == 2;
+    if (good) {
+      delivered.confirmation = answer.value().ForLog();
+      if (taken++ == 0) first_text = answer.value().Text();
+    } else {
+      const Reply reply = Judge(answer, "end of data");
+      delivered.failure = reply.log_text;
+      delivered.temporary = reply.code < 500;
+      const bool worse = !worst || (worst->code >= 500 && delivered.temporary);
+      if (worse) worst = reply;
+      who += (who.empty() ? "<" : ", <") + accepted.recipient.address + '>';
+    }
     delivered_.push_back(std::move(delivered));
   }
+  if (!worst) {
+    LeaveUpstream();
+    return {250, "2.0.0", first_text, ""};
+  }
+  if (taken > 0) worst->text = "Not delivered to " + BeginningOf(who) + ": " + worst->text;
+  if (taken == 0) delivered_.clear();
+  return *worst;
 }
 
 void RelayTransaction::LeaveUpstream() {

@@ -457,7 +457,8 @@ LogEvent DeliveryLine(const facts::Session& session, const LogSelector& selector
     writer.event().Field(" S=", "size", static_cast<std::int64_t>(arrival.size_bytes));
   if (delivered.remote()) {
     writer.event().Field(" H=", "upstream_name", upstream.name);
-    writer.Say(" ").Say(Bracketed(upstream.ip)).event().Note("upstream_ip", upstream.ip);
+    if (!upstream.ip.empty())  // else it is a Unix socket
+      writer.Say(" ").Say(Bracketed(upstream.ip)).event().Note("upstream_ip", upstream.ip);
     if (upstream.port != 0 && (upstream.port != 25 || selector.Has(Selector::kOutgoingPort)))
       writer.event().Field(":", "upstream_port", upstream.port);
     if (selector.Has(Selector::kOutgoingInterface) && !delivered.local_ip.empty()) {
@@ -474,6 +475,7 @@ LogEvent DeliveryLine(const facts::Session& session, const LogSelector& selector
     if (delivered.chunking) writer.Say(" K");
     writer.event().Note("upstream_chunking", delivered.chunking);
   }
+  if (!delivered.failure.empty()) writer.event().Field(": ", "failure", delivered.failure);
   if (selector.Has(Selector::kSmtpConfirmation) && !delivered.confirmation.empty()) {
     writer.Say(" C=").Say(Quoted(delivered.confirmation));
     writer.event().Note("confirmation", delivered.confirmation);

@@ -281,8 +281,18 @@ Answer HandOver(Dialogue& dialogue, const facts::Verdict& verdict, const Receive
   const facts::Session& session = dialogue.session();
   const relay::Reply reply = dialogue.transaction->Finish();
   Log& log = *dialogue.context.log;
-  if (!reply.positive() || reply.code >= 300) return dialogue.RefusedUpstream(reply, "after DATA");
   const WallTime now = std::chrono::system_clock::now();
+  if (!reply.positive() || reply.code >= 300) {
+    // Of several recipients, some may have it.
+    for (const relay::Delivered& delivered : dialogue.transaction->TakeDelivered()) {
+      const std::string_view mark = delivered.failure.empty() ? ">>"
+                                    : delivered.temporary     ? "=="
+                                                              : "**";
+      log.Main(DeliveryLine(session, dialogue.selector, mark, delivered,
+                            ArrivalOf(dialogue, receiver), now));
+    }
+    return dialogue.RefusedUpstream(reply, "after DATA");
+  }
   const Arrival arrival = ArrivalOf(dialogue, receiver);
   const std::vector<relay::Delivered> all = dialogue.transaction->TakeDelivered();
   const LogSelector& selector = dialogue.selector;

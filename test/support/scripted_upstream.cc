@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -27,17 +28,30 @@ struct ScriptedUpstream::Tls {
 };
 
 ScriptedUpstream::ScriptedUpstream(Script script) : script_(std::move(script)) {
+  script_.socket_path.empty() ? ListenOnPort() : ListenOnSocket();
+  SIGNET_CHECK(listen(listener_, 16) == 0);
+  SIGNET_CHECK(pipe(stop_) == 0);
+  thread_ = std::thread([this] { Serve(); });
+}
+
+void ScriptedUpstream::ListenOnPort() {
   listener_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   socklen_t size = sizeof address;
   SIGNET_CHECK(bind(listener_, reinterpret_cast<sockaddr*>(&address), size) == 0);
-  SIGNET_CHECK(listen(listener_, 16) == 0);
   SIGNET_CHECK(getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size) == 0);
   port_ = ntohs(address.sin_port);
-  SIGNET_CHECK(pipe(stop_) == 0);
-  thread_ = std::thread([this] { Serve(); });
+}
+
+void ScriptedUpstream::ListenOnSocket() {
+  listener_ = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  SIGNET_CHECK(script_.socket_path.size() < sizeof address.sun_path);
+  std::copy(script_.socket_path.begin(), script_.socket_path.end(), address.sun_path);
+  SIGNET_CHECK(bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
 }
 
 ScriptedUpstream::~ScriptedUpstream() {
@@ -97,8 +111,11 @@ void ScriptedUpstream::Talk(int fd) {
     bool usual = reply.empty();
     if (usual && line == "STARTTLS" && !script_.certificate_pem.empty()) reply = "220 go on\r\n";
     usual = reply.empty();
-    if (usual) reply = line.starts_with("EHLO") ? script_.ehlo : "250 2.0.0 ok\r\n";
+    if (usual)
+      reply = line.starts_with(script_.lmtp ? "LHLO" : "EHLO") ? script_.ehlo : "250 2.0.0 ok\r\n";
     if (usual && line == "DATA") reply = "354 go on\r\n";
+    if (line.starts_with("MAIL")) taken_.clear();
+    if (line.starts_with("RCPT") && reply.starts_with('2')) taken_.push_back(line);
     if (!Say(fd, reply)) return;
     if (line == "QUIT") return;
     const bool starts_tls = line == "STARTTLS" && reply.starts_with("220");
@@ -115,6 +132,7 @@ bool ScriptedUpstream::ReadMessage(int fd) {
         std::lock_guard lock(mutex_);
         messages_.push_back(message);
       }
+      if (script_.lmtp) return EndReplies(fd);
       std::string reply = script_.reply ? script_.reply(".") : "";
       return Say(fd, reply.empty() ? "250 2.0.0 taken\r\n" : reply);
     }
@@ -123,6 +141,14 @@ bool ScriptedUpstream::ReadMessage(int fd) {
     if (!unasked.empty() && !Say(fd, unasked)) return false;
   }
   return false;
+}
+
+bool ScriptedUpstream::EndReplies(int fd) {
+  for (const std::string& recipient : taken_) {
+    std::string reply = script_.reply ? script_.reply("." + recipient) : "";
+    if (!Say(fd, reply.empty() ? "250 2.0.0 taken\r\n" : reply)) return false;
+  }
+  return true;
 }
 
 bool ScriptedUpstream::Say(int fd, const std::string& text) {

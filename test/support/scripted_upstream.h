@@ -30,6 +30,10 @@ class ScriptedUpstream {
     // certificate and sends tickets.
     std::string certificate_pem, key_pem;
     bool tls_on_connect = false;
+    // LMTP: the end of a message is asked for once for each RCPT that was answered with 2xx;
+    // the line is "." and the recipient. On this Unix socket, where it is not empty.
+    bool lmtp = false;
+    std::string socket_path;
   };
 
   explicit ScriptedUpstream(Script script);
@@ -52,6 +56,9 @@ class ScriptedUpstream {
   bool Say(int fd, const std::string& text);
   bool ReadLine(int fd, std::string* line);
   bool ReadMessage(int fd);
+  bool EndReplies(int fd);
+  void ListenOnPort();
+  void ListenOnSocket();
   void WaitForEnd(int fd);
   bool Handshake(int fd);
   ssize_t Receive(int fd, char* octets, std::size_t size);
@@ -60,6 +67,7 @@ class ScriptedUpstream {
   Script script_;
   int port_ = 0, listener_ = -1;
   int stop_[2] = {-1, -1};
+  std::vector<std::string> taken_;  // RCPT lines of the transaction
   std::string input_;
   struct Tls;
   std::unique_ptr<Tls> tls_;
