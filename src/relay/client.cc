@@ -76,18 +76,6 @@ SmtpClient::Answer SmtpClient::Receive() {
   return ReadReply(awaited_by_);
 }
 
-Result<bool, std::string> SmtpClient::StartTls(const Handshake& handshake) {
-  if (broken()) return Err{problem_};
-  if (awaited_ > 0 || !in_.empty() || !InStep())
-    return Fail("the upstream spoke between its reply and TLS");
-  ForgetOffered();
-  auto started = handshake(std::move(*stream_->socket()));
-  stream_.reset();
-  if (!started.ok()) return Fail(started.error());
-  stream_ = std::move(started).value();
-  return true;
-}
-
 SmtpClient::Answer SmtpClient::StartData() {
   Answer reply = Command("DATA");
   if (!reply.ok()) return reply;

@@ -2,7 +2,6 @@
 #define SIGNET_SRC_RELAY_CLIENT_H_
 
 #include <chrono>
-#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -52,12 +51,6 @@ class SmtpClient {
   // the same order. False: nothing was sent, or not all of it.
   bool Send(const std::vector<std::string>& lines);
   Answer Receive();
-
-  // TLS from here on, once STARTTLS was answered 220: `handshake` gets the socket. What was
-  // offered in clear is forgotten. Octets that came behind the 220 end it (rule T1).
-  using Handshake =
-      std::function<Result<std::unique_ptr<tls::Stream>, std::string>(engine::Socket)>;
-  Result<bool, std::string> StartTls(const Handshake& handshake);
 
   // DATA. Only a reply of 354 lets lines flow (U6).
   Answer StartData();

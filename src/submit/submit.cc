@@ -10,16 +10,12 @@
 
 #include "src/relay/address.h"
 #include "src/relay/client.h"
-#include "src/tls/files.h"
 #include "src/tls/tls.h"
 
 namespace signet::submit {
 namespace {
 
 using relay::UpstreamReply;
-
-// Where Debian, and most others, keep the authorities that the system trusts.
-constexpr char kSystemTrust[] = "/etc/ssl/certs/ca-certificates.crt";
 
 bool IsAbove127(char c) { return (c & 0x80) != 0; }
 bool HasAbove127(std::string_view text) {
@@ -28,6 +24,16 @@ bool HasAbove127(std::string_view text) {
 
 bool WantsTlsAtOnce(const Settings& settings, const Host& host) {
   return settings.tls == Tls::kOnConnect || (settings.tls == Tls::kByPort && host.port == 465);
+}
+
+tls::ClientOptions TlsOptions(const Settings& settings, const Host& host) {
+  tls::ClientOptions options;
+  options.verify_name = settings.verify_name.empty() ? host.name : settings.verify_name;
+  options.ca_file = settings.ca_file;
+  options.system_authorities = settings.ca_file.empty();
+  options.certificate_file = settings.certificate;
+  options.key_file = settings.key.empty() ? settings.certificate : settings.key;
+  return options;
 }
 
 // One host, from connecting to its reply to the message.
@@ -80,15 +86,6 @@ class Attempt {
   Outcome SayEnvelope();
   Outcome SendMessage();
 
-  tls::ClientOptions TlsOptions() const {
-    tls::ClientOptions options;
-    options.verify_name = settings_.verify_name.empty() ? host_.name : settings_.verify_name;
-    options.ca_file = settings_.ca_file.empty() ? kSystemTrust : settings_.ca_file;
-    options.certificate_file = settings_.certificate;
-    options.key_file = settings_.key.empty() ? settings_.certificate : settings_.key;
-    return options;
-  }
-
   // A command and its answer; GoOn() where that is of class 2, or 3 where `wanted` is.
   Outcome Ask(const std::string& line, int wanted = 2);
   Outcome Judge(const relay::SmtpClient::Answer& answer, std::string_view after, int wanted);
@@ -139,7 +136,8 @@ Outcome Attempt::ConnectTo(const relay::Address& address) {
   setsockopt(socket.value().fd(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   std::unique_ptr<tls::Stream> stream;
   if (WantsTlsAtOnce(settings_, host_)) {
-    auto started = tls::ConnectTls(std::move(socket).value(), TlsOptions(), deadline);
+    auto started =
+        tls::ConnectTls(std::move(socket).value(), TlsOptions(settings_, host_), deadline);
     if (!started) return Later("TLS: " + started.error());
     stream = std::move(started).value();
     tls_ = true;
@@ -165,11 +163,8 @@ Outcome Attempt::Greet() {
   const bool in_clear = tls_ || settings_.tls == Tls::kNone;
   if (outcome.kind != Outcome::kSent || in_clear) return outcome;
   if (!client_->offered().starttls) return {Outcome::kRefused, "STARTTLS is not offered"};
-  outcome = Ask("STARTTLS");
-  if (outcome.kind != Outcome::kSent) return outcome;
-  auto started = client_->StartTls([this](engine::Socket socket) {
-    return tls::ConnectTls(std::move(socket), TlsOptions(), Deadline::After(settings_.timeout));
-  });
+  Tell("->", "STARTTLS");
+  auto started = client_->StartTls(TlsOptions(settings_, host_));
   if (!started) return Later("TLS: " + started.error());
   tls_ = true;
   Tell("--", "TLS");
@@ -237,18 +232,6 @@ Outcome Attempt::SendMessage() {
   return Judge(answer, "the message", 2);
 }
 
-// Files that no host's help could make good: "" or what is wrong.
-std::string CheckFiles(const Settings& settings) {
-  if (settings.tls == Tls::kNone) return "";
-  if (!settings.ca_file.empty())
-    if (auto trust = tls::ReadTrust(settings.ca_file); !trust) return trust.error();
-  if (settings.certificate.empty())
-    return settings.key.empty() ? "" : "a key without a certificate";
-  if (auto chain = tls::ReadTlsFile(settings.certificate); !chain) return chain.error();
-  auto key = tls::ReadKeyFile(settings.key.empty() ? settings.certificate : settings.key);
-  return key ? "" : key.error();
-}
-
 // Until one takes the message or refuses it for good.
 Outcome TryHosts(const Settings& settings, const Submission& submission, const Trace& trace,
                  bool* may_go_on) {
@@ -271,8 +254,10 @@ Outcome TryHosts(const Settings& settings, const Submission& submission, const T
 }  // namespace
 
 Outcome Submit(const Settings& settings, Submission submission, const Trace& trace) {
-  if (std::string wrong = CheckFiles(settings); !wrong.empty())
-    return {Outcome::kSetup, std::move(wrong)};
+  // What no host's help could make good.
+  if (settings.tls != Tls::kNone)
+    if (std::string wrong = tls::ComplaintAbout(TlsOptions(settings, Host())); !wrong.empty())
+      return {Outcome::kSetup, std::move(wrong)};
   const Deadline give_up = Deadline::After(settings.retry_for);
   std::chrono::milliseconds wait = limits::kSubmitRetryFirst;
   while (true) {
