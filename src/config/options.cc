@@ -130,7 +130,7 @@ constexpr Row<Transport> kTransport[] = {
   {"final_timeout",    &Transport::final_timeout,    "10m", "wait for the upstream's reply to the end of the message", {}, {}, "smtp"},
   {"helo_data",        &Transport::helo_data,        "$primary_hostname", "name to say in EHLO", Phase::kDelivery, {}, "smtp"},
   {"hosts",            &Transport::hosts,            "",    "hosts to send to where the router gives none", Phase::kDelivery, {}, "smtp"},
-  {"hosts_require_tls", &Transport::hosts_require_tls, "! 127.0.0.0/8 : ! ::1 : *", "upstream addresses that get mail over TLS only", Phase::kDelivery, ListKind::kHost, "smtp"},
+  {"hosts_require_tls", &Transport::hosts_require_tls, "<; ! 127.0.0.0/8 ; ! ::1 ; *", "upstream addresses that get mail over TLS only", Phase::kDelivery, ListKind::kHost, "smtp"},
   {"hosts_try_tls",    &Transport::hosts_try_tls,    "",    "upstream addresses where TLS is used if it is offered", Phase::kDelivery, ListKind::kHost, "smtp"},
   {"maildir_format",   &Transport::maildir_format,   "no",  "deliver in Maildir format; the only one there is", {}, {}, "appendfile"},
   {"max_rcpt",         &Transport::max_rcpt,         "0",   "recipients of one message; 0 is no limit", {}, {}, "smtp"},
