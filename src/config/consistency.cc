@@ -87,6 +87,7 @@ class Consistency {
     CheckIdentities();
     CheckLimits();
     CheckRatelimitStore();
+    CheckMessage();
     WarnOfWeakness();
     CheckLogs();
     CheckProcess();
@@ -311,6 +312,44 @@ class Consistency {
           type == nullptr ? "unknown lookup type " + Quoted(name) + " in ratelimit_store"
                           : "lookup type " + Quoted(name) + " keeps no rates",
           hint.empty() ? "" : "those that do: " + hint);
+  }
+
+  void CheckMessage() {
+    CheckRange("message_body_visible", main_.message_body_visible, 0,
+               limits::kMessageBodyVisibleMaxBytes);
+    CheckRange("message_linelength_limit", main_.message_linelength_limit,
+               limits::kMessageLineMaxBytes, limits::kMessageLineCeilingBytes);
+    const Text& identity = main_.identity_header;
+    const std::string_view name = identity.text;
+    const bool is_name = std::all_of(name.begin(), name.end(),
+                                     [](char c) { return c > ' ' && c < 0x7f && c != ':'; });
+    if (!is_name)
+      Error(identity.span,
+            "name of a header field expected for identity_header, found " + Quoted(identity.text));
+    constexpr std::string_view kTaken[] = {"Authentication-Results",
+                                           "Bcc",
+                                           "Cc",
+                                           "Date",
+                                           "From",
+                                           "Message-ID",
+                                           "Received",
+                                           "Reply-To",
+                                           "Return-Path",
+                                           "Sender",
+                                           "Subject",
+                                           "To"};
+    if (std::any_of(std::begin(kTaken), std::end(kTaken),
+                    [&](std::string_view taken) { return EqualsIgnoreCase(taken, name); }))
+      Error(identity.span, "header field " + Quoted(name) + " belongs to others",
+            "name a field of its own, which is then removed from what clients send");
+  }
+
+  void CheckRange(std::string_view option, std::int64_t value, std::size_t least,
+                  std::size_t most) {
+    if (value < 0 || static_cast<std::size_t>(value) < least ||
+        static_cast<std::size_t>(value) > most)
+      Error(Span(option), std::string(option) + " must be between " + std::to_string(least) +
+                              " and " + std::to_string(most));
   }
 
   void CheckLogs() {

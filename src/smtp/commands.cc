@@ -41,7 +41,14 @@ std::optional<Answer> CheckMail(const Dialogue& dialogue, const Command&) {
   }
 }
 
-std::optional<Answer> CheckRcpt(const Dialogue& dialogue, const Command&) {
+// Between the chunks of a message nothing but its other chunks can be said of it.
+std::optional<Answer> InsideMessage(const Dialogue& dialogue, const Command& command) {
+  if (dialogue.receiver == nullptr) return std::nullopt;
+  return Protocol(503, "5.5.1", command.verb.substr(0, 4) + " not allowed after BDAT");
+}
+
+std::optional<Answer> CheckRcpt(const Dialogue& dialogue, const Command& command) {
+  if (auto inside = InsideMessage(dialogue, command)) return inside;
   if (dialogue.state() == State::kMail || dialogue.state() == State::kRcpt) return std::nullopt;
   Answer answer = Protocol(503, "5.5.1", "sender not yet given");
   // A client that pipelines could not know.
@@ -49,26 +56,9 @@ std::optional<Answer> CheckRcpt(const Dialogue& dialogue, const Command&) {
   return answer;
 }
 
-// After refused RCPTs the reply repeats why, where it was the same for all of them.
-std::optional<Answer> CheckData(const Dialogue& dialogue, const Command&) {
-  if (dialogue.state() == State::kRcpt) return std::nullopt;
-  Answer answer = Protocol(503, "5.5.1", "valid RCPT command must precede DATA");
-  const bool expected = dialogue.mail_refused || dialogue.rcpt_refused;
-  if (!expected || !dialogue.pipelining_offered) return answer;
-  answer.fault = Fault::kNone;
-  if (dialogue.rcpt_refusal) {
-    std::vector<std::string>& lines = answer.reply->lines;
-    lines = {"All RCPT commands were rejected with this error:"};
-    lines.insert(lines.end(), dialogue.rcpt_refusal->lines.begin(),
-                 dialogue.rcpt_refusal->lines.end());
-    lines.emplace_back("Valid RCPT command must precede DATA");
-  }
-  return answer;
-}
-
-// Its octets would be read as commands: the connection cannot go on (rule S6).
-std::optional<Answer> NotOfferedWithData(const Dialogue&, const Command&) {
-  return Answer{MakeClosingReply(503, "5.5.1", "BDAT command used when CHUNKING not advertised")};
+std::optional<Answer> CheckData(const Dialogue& dialogue, const Command& command) {
+  if (auto inside = InsideMessage(dialogue, command)) return inside;
+  return CheckRecipients(dialogue, "DATA");
 }
 
 std::optional<Answer> Incomplete(const Dialogue&, const Command&) {
@@ -83,6 +73,14 @@ std::string HelloLine(const Dialogue& dialogue) {
   const facts::Session& session = dialogue.session();
   const std::string& name = session.host_name.empty() ? session.helo : session.host_name;
   return session.active_hostname + " Hello " + name + " [" + session.connection.client_ip + "]";
+}
+
+bool OffersChunking(Dialogue& dialogue) {
+  const Result<bool, Failure> matched =
+      dialogue.ClientIn(dialogue.config.main.chunking_advertise_hosts);
+  if (matched) return matched.value();
+  dialogue.context.log->Panic("cannot evaluate chunking_advertise_hosts: " + matched.error().text);
+  return false;
 }
 
 bool OffersStarttls(Dialogue& dialogue) {
@@ -102,6 +100,7 @@ void AddExtensions(Dialogue& dialogue, std::vector<std::string>* lines) {
   std::string mechanisms;
   for (const std::string& name : dialogue.session().auth_offered) mechanisms += ' ' + name;
   if (!mechanisms.empty()) lines->push_back("AUTH" + mechanisms);
+  if (dialogue.chunking_offered) lines->emplace_back("CHUNKING");
   lines->emplace_back("ENHANCEDSTATUSCODES");
   if (dialogue.starttls_offered) lines->emplace_back("STARTTLS");
   lines->emplace_back("HELP");
@@ -110,7 +109,7 @@ void AddExtensions(Dialogue& dialogue, std::vector<std::string>* lines) {
 Answer RunHello(Dialogue& dialogue, const Command& command) {
   facts::Session& session = dialogue.session();
   dialogue.ResetEnvelope();
-  dialogue.starttls_offered = dialogue.pipelining_offered = false;
+  dialogue.starttls_offered = dialogue.pipelining_offered = dialogue.chunking_offered = false;
   session.auth_offered.clear();
   session.helo = command.argument;
   session.esmtp = command.verb == "EHLO";
@@ -126,6 +125,7 @@ Answer RunHello(Dialogue& dialogue, const Command& command) {
   reply.lines.resize(1);
   if (session.esmtp) {
     dialogue.pipelining_offered = true;
+    dialogue.chunking_offered = OffersChunking(dialogue);
     dialogue.starttls_offered = OffersStarttls(dialogue);
     OfferMechanisms(dialogue);
     AddExtensions(dialogue, &reply.lines);
@@ -146,6 +146,7 @@ Answer RunHelp(Dialogue& dialogue, const Command&) {
   for (const CommandRow& row : Commands()) {
     const bool works = row.run != &NoAnswer &&
                        (row.name != "STARTTLS" || dialogue.starttls_offered) &&
+                       (row.name != "BDAT" || dialogue.chunking_offered) &&
                        (row.name != "AUTH" || !dialogue.session().auth_offered.empty());
     if (!works) continue;
     if (!names.empty()) names += ' ';
@@ -188,7 +189,7 @@ Answer RunQuit(Dialogue& dialogue, const Command&) {
 constexpr CommandRow kCommands[] = {
   // name        argument             idle            place             may it come now?     runs           the manual says
   {"AUTH",       Argument::kParsed,   Idle::kCounted, Group::kLast,     &CheckAuth,          &RunAuth,      "a SASL exchange; under TLS, for who has no identity yet (see after_tls_auth)"},
-  {"BDAT",       Argument::kParsed,   Idle::kNot,     Group::kAnywhere, &NotOfferedWithData, &NoAnswer,     "not offered; the connection ends, because its data follows"},
+  {"BDAT",       Argument::kParsed,   Idle::kNot,     Group::kBeforeData, &Always,           &RunBdat,      "takes a chunk of the message; the last one is answered when the upstream has it"},
   {"DATA",       Argument::kNone,     Idle::kNot,     Group::kLast,     &CheckData,          &RunData,      "takes the message; answered when the upstream has it"},
   {"EHLO",       Argument::kParsed,   Idle::kCounted, Group::kLast,     &CheckHello,         &RunHello,     "greets, lists extensions, drops a transaction"},
   {"EXPN",       Argument::kOptional, Idle::kCounted, Group::kLast,     &Always,             &RunExpn,      "always refused"},
@@ -212,6 +213,24 @@ static_assert(std::is_sorted(std::begin(kCommands), std::end(kCommands),
               "keep kCommands in order of name");
 
 }  // namespace
+
+// After refused RCPTs the reply repeats why, where it was the same for all of them.
+std::optional<Answer> CheckRecipients(const Dialogue& dialogue, std::string_view command) {
+  if (dialogue.state() == State::kRcpt) return std::nullopt;
+  const std::string text = "alid RCPT command must precede " + std::string(command);
+  Answer answer = Protocol(503, "5.5.1", 'v' + text);
+  const bool expected = dialogue.mail_refused || dialogue.rcpt_refused;
+  if (!expected || !dialogue.pipelining_offered) return answer;
+  answer.fault = Fault::kNone;
+  if (dialogue.rcpt_refusal) {
+    std::vector<std::string>& lines = answer.reply->lines;
+    lines = {"All RCPT commands were rejected with this error:"};
+    lines.insert(lines.end(), dialogue.rcpt_refusal->lines.begin(),
+                 dialogue.rcpt_refusal->lines.end());
+    lines.push_back('V' + text);
+  }
+  return answer;
+}
 
 std::span<const CommandRow> Commands() { return kCommands; }
 

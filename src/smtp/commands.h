@@ -15,8 +15,9 @@ enum class Argument : std::uint8_t {
   kOptional,  // ignored
   kParsed,    // `run` parses it
 };
-enum class Idle : std::uint8_t { kCounted, kNot };     // against smtp_accept_max_nonmail
-enum class Group : std::uint8_t { kAnywhere, kLast };  // its place among pipelined commands
+enum class Idle : std::uint8_t { kCounted, kNot };  // against smtp_accept_max_nonmail
+// Its place among pipelined commands. kBeforeData: octets that are no command follow it.
+enum class Group : std::uint8_t { kAnywhere, kLast, kBeforeData };
 
 // `check` only looks: may this command come now? `run` acts.
 struct CommandRow {
@@ -31,6 +32,9 @@ struct CommandRow {
 
 std::span<const CommandRow> Commands();
 const CommandRow* FindCommand(std::string_view verb);
+
+// Why a message cannot come yet by that command: there is no recipient.
+std::optional<Answer> CheckRecipients(const Dialogue& dialogue, std::string_view command);
 
 // Whether the verb is one of HTTP's: somebody talks to the wrong server, or makes a
 // browser do it (rule T13).

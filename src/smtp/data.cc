@@ -1,6 +1,7 @@
 #include "src/smtp/data.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "src/base/text.h"
 
@@ -11,7 +12,7 @@ bool IsFraming(char c) { return c == '\r' || c == '\n' || c == '\0'; }
 
 }  // namespace
 
-Reply ProblemReply(DataProblem problem) {
+Reply ProblemReply(DataProblem problem, std::size_t line_bytes) {
   switch (problem) {
     case DataProblem::kBareCr:
       return MakeReply(554, "5.6.0", "message refused: CR without LF in its data");
@@ -20,7 +21,9 @@ Reply ProblemReply(DataProblem problem) {
     case DataProblem::kNul:
       return MakeReply(554, "5.6.0", "message refused: NUL in its data");
     case DataProblem::kLineTooLong:
-      return MakeReply(554, "5.6.0", "message refused: a line is longer than 998 octets");
+      return MakeReply(
+          554, "5.6.0",
+          "message refused: a line is longer than " + std::to_string(line_bytes) + " octets");
     case DataProblem::kHeaderTooLong:
       return MakeReply(552, "5.3.4", "Message header section is too long");
     case DataProblem::kTooBig:
@@ -33,6 +36,11 @@ Reply ProblemReply(DataProblem problem) {
   return MakeReply(554, "5.6.0", "message refused");
 }
 
+BareNewlines BareNewlinesNamed(std::string_view name) {
+  if (name == "normalize") return BareNewlines::kNormalize;
+  return name == "space" ? BareNewlines::kSpace : BareNewlines::kReject;
+}
+
 std::size_t DataDecoder::Feed(std::string_view input, const LineSink& sink) {
   std::size_t at = 0;
   while (at < input.size() && !ended_) {
@@ -40,11 +48,10 @@ std::size_t DataDecoder::Feed(std::string_view input, const LineSink& sink) {
       cr_pending_ = false;
       if (input[at] == '\n') {
         ++at;
-        FinishLine(sink);
+        FinishLine(LineEnd::kCrlf, sink);
         continue;
       }
-      Note(DataProblem::kBareCr);
-      Append("\r");
+      TakeBare('\r', sink);
     }
     std::size_t end = at;
     while (end < input.size() && !IsFraming(input[end])) ++end;
@@ -54,13 +61,28 @@ std::size_t DataDecoder::Feed(std::string_view input, const LineSink& sink) {
     const char c = input[at];
     if (c == '\r') {
       cr_pending_ = true;
+    } else if (c == '\n') {
+      TakeBare(c, sink);
     } else {
-      Note(c == '\n' ? DataProblem::kBareLf : DataProblem::kNul);
+      Note(DataProblem::kNul);
       Append(input.substr(at, 1));
     }
     ++at;
   }
   return at;
+}
+
+void DataDecoder::TakeBare(char c, const LineSink& sink) {
+  if (bare_ == BareNewlines::kNormalize) return FinishLine(LineEnd::kBare, sink);
+  if (bare_ == BareNewlines::kSpace) return Append(" ");
+  Note(c == '\r' ? DataProblem::kBareCr : DataProblem::kBareLf);
+  Append(c == '\r' ? "\r" : "\n");
+}
+
+void DataDecoder::End(const LineSink& sink) {
+  if (std::exchange(cr_pending_, false)) TakeBare('\r', sink);
+  if (line_bytes_ > 0) FinishLine(LineEnd::kCrlf, sink);
+  ended_ = true;
 }
 
 void DataDecoder::Append(std::string_view octets) {
@@ -73,13 +95,17 @@ void DataDecoder::Append(std::string_view octets) {
     Note(DataProblem::kTooBig);
 }
 
-void DataDecoder::FinishLine(const LineSink& sink) {
-  if (line_bytes_ == 1 && line_ == ".") {
+void DataDecoder::FinishLine(LineEnd end, const LineSink& sink) {
+  // Dots mean something between CRLFs only: whoever thinks that another octet ends a line
+  // sees no end of a message where there is none.
+  const bool framed = framing_ == Framing::kDot && before_ == LineEnd::kCrlf;
+  before_ = end;
+  if (framed && end == LineEnd::kCrlf && line_bytes_ == 1 && line_ == ".") {
     ended_ = true;
     return;
   }
   std::string_view line = line_;
-  if (!line.empty() && line.front() == '.') {
+  if (framed && !line.empty() && line.front() == '.') {
     line.remove_prefix(1);
     --line_bytes_;
   }

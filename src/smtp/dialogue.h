@@ -40,6 +40,8 @@ struct Answer {
       : reply(std::move(r)), fault(f), ends(reply->closes) {}
 };
 
+class Receiver;
+
 class Dialogue final : public acl::Effects {
  public:
   Dialogue(engine::Socket socket, facts::Connection connection, SessionContext session_context);
@@ -116,12 +118,14 @@ class Dialogue final : public acl::Effects {
   std::uint64_t recipients_max = limits::kRecipientsMax;        // 0: none
   bool starttls_offered = false;                                // in the last EHLO
   bool pipelining_offered = false;
+  bool chunking_offered = false;
   bool auth_used = false;         // an AUTH command has succeeded
   std::size_t auth_failures = 0;  // of this connection
 
   // The transaction.
   std::unique_ptr<relay::Transaction> transaction;
   relay::TransactionOptions transaction_options;
+  std::unique_ptr<Receiver> receiver;  // between the chunks of a message (BDAT)
   std::size_t recipients_discarded = 0;
   bool discard_all = false;   // the MAIL ACL said so
   bool mail_refused = false;  // what follows in the same group is no mistake
@@ -204,6 +208,9 @@ Answer RunRcpt(Dialogue& dialogue, const Command& command);
 
 // --- receive.cc -------------------------------------------------------------------------
 Answer RunData(Dialogue& dialogue, const Command& command);
+
+// --- bdat.cc ----------------------------------------------------------------------------
+Answer RunBdat(Dialogue& dialogue, const Command& command);
 
 }  // namespace signet::smtp
 #endif

@@ -399,7 +399,11 @@ LogEvent ArrivalLine(const facts::Session& session, const LogSelector& selector,
                      const Arrival& arrival) {
   const facts::Envelope& envelope = session.envelope;
   Writer writer("arrival", session, selector);
-  writer.MessageId().Say("<= ").Say(envelope.sender.empty() ? "<>" : envelope.sender);
+  const facts::Controls& controls = envelope.controls;
+  const bool refused = controls.fake_reject || controls.fake_defer;  // as the client hears
+  writer.MessageId()
+      .Say(refused ? "(= " : "<= ")
+      .Say(envelope.sender.empty() ? "<>" : envelope.sender);
   writer.event().Note("sender", envelope.sender);
   writer.Say(" ").Host();
   writer.event().Field(" P=", "protocol", Protocol(session, selector));

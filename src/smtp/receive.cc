@@ -3,7 +3,10 @@
 
 #include <algorithm>
 
+#include "expand/auth_results.h"
+#include "src/base/charset.h"
 #include "src/base/text.h"
+#include "src/smtp/fixups.h"
 #include "src/smtp/message_id.h"
 #include "src/smtp/received.h"
 
@@ -22,6 +25,12 @@ Read EndOf(const engine::IoResult& result) {
   return Read::kLost;
 }
 
+// As it can be read in a header: encoded words where it is not ASCII.
+std::string EncodeIdentity(const std::string& id) {
+  const bool ascii = std::none_of(id.begin(), id.end(), [](char c) { return (c & 0x80) != 0; });
+  return ascii ? id : EncodeWords(id);
+}
+
 void AddFields(const std::vector<facts::AddedHeader>& added, Header* header) {
   // In their order at each place: all but those at the end push each other down.
   for (auto field = added.rbegin(); field != added.rend(); ++field)
@@ -32,60 +41,140 @@ void AddFields(const std::vector<facts::AddedHeader>& added, Header* header) {
       AddField(MakeField(HeaderLines(field.text)), field.place, header);
 }
 
-// The header as it goes on: our trace field, the client's fields but for what it may not
-// claim and what ACLs remove, and what ACLs add.
+// Our Received field; empty where received_header_text is, or was forced to fail.
+Result<std::vector<std::string>, std::string> TraceField(Dialogue& dialogue) {
+  facts::Session& session = dialogue.session();
+  const config::Expanded& option = dialogue.config.main.received_header_text;
+  if (!option) return ReceivedHeader(session, session.envelope.received);
+  session.phase = Phase::kData;
+  BorrowedBudget budget(dialogue.services);
+  expand::Outcome text =
+      expand::Evaluate(*option.program, session, dialogue.services, budget.get());
+  const bool none =
+      text ? Trim(text.value().text).empty() : text.error().kind == FailureKind::kForced;
+  if (none) return std::vector<std::string>();
+  if (!text) return Err{"cannot expand received_header_text: " + text.error().text};
+  return ReceivedHeader(text.value(), session.envelope.received);
+}
+
+std::string AuthservName(const Dialogue& dialogue) {
+  const std::string& name = dialogue.config.main.authserv_id.text;
+  return name.empty() ? dialogue.session().primary_hostname : name;
+}
+
+// What only we may say is taken out of what the client says, whether we say it or not.
+void RemoveClaims(const Dialogue& dialogue, Header* header) {
+  RemoveForgedResults({dialogue.session().primary_hostname, AuthservName(dialogue)}, header);
+  const std::string& identity = dialogue.config.main.identity_header.text;
+  std::erase_if(*header, [&](const facts::HeaderField& field) {
+    return EqualsIgnoreCase(field.name, identity);
+  });
+}
+
+// What we say of the client, above its own header.
+Result<Header, std::string> OwnFields(Dialogue& dialogue) {
+  const facts::Session& session = dialogue.session();
+  const config::Main& main = dialogue.config.main;
+  Result<std::vector<std::string>, std::string> trace = TraceField(dialogue);
+  if (!trace) return Err{std::move(trace).error()};
+  Header own;
+  if (main.add_authentication_results)
+    own.push_back(
+        MakeField(HeaderLines(expand::AuthResultsField(session, AuthservName(dialogue)))));
+  if (!trace.value().empty()) own.push_back(MakeField(trace.value()));
+  const bool known = session.auth.result == facts::AuthResult::kAuthenticated;
+  if (!main.identity_header.text.empty() && known)
+    own.push_back(
+        MakeField(HeaderLines(main.identity_header.text + ": " + EncodeIdentity(session.auth.id))));
+  return own;
+}
+
+// The header as it goes on: what we say of the client, the client's fields but for what it
+// may not claim and what ACLs remove, what is missing in a submission, and what ACLs add.
 //
 //   Errors  for the log.
-Result<Header, std::string> OutgoingHeader(const Dialogue& dialogue) {
-  const facts::Session& session = dialogue.session();
-  const facts::Envelope& envelope = session.envelope;
+Result<Header, std::string> OutgoingHeader(Dialogue& dialogue) {
+  const facts::Envelope& envelope = dialogue.session().envelope;
   Header header = envelope.headers;
-  RemoveForgedResults({session.primary_hostname}, &header);
+  RemoveClaims(dialogue, &header);
   for (const std::string& pattern : envelope.removed_headers) {
     const Result<bool, std::string> removed = RemoveFields(pattern, &header);
     if (!removed) return Err{"remove_header = " + pattern + ": " + removed.error()};
   }
-  header.insert(header.begin(), MakeField(ReceivedHeader(session, envelope.received)));
+  CompleteHeader(dialogue.session(), dialogue.config.main, &header);
+  Result<Header, std::string> own = OwnFields(dialogue);
+  if (!own) return own;
+  header.insert(header.begin(), own.value().begin(), own.value().end());
   AddFields(envelope.added_headers, &header);
   return header;
 }
 
 }  // namespace
 
-Receiver::Receiver(Dialogue& dialogue)
+Receiver::Receiver(Dialogue& dialogue, Framing framing)
     : dialogue_(dialogue),
-      decoder_({.message_bytes = dialogue.message_size_limit}),
+      decoder_({dialogue.message_size_limit,
+                static_cast<std::size_t>(dialogue.config.main.message_linelength_limit)},
+               framing, BareNewlinesNamed(dialogue.config.main.bare_newlines.text)),
       reader_({.received = static_cast<std::size_t>(dialogue.config.main.received_headers_max)}) {
+  RenewLineDeadline();
   envelope().received = std::chrono::system_clock::now();
   if (acl::MayChangeHeader(*dialogue.context.site->acl, dialogue.config, AclWhen::kData))
     held_.emplace(dialogue.config.main.hold_directory.text);
 }
 
 Read Receiver::ReadMessage() {
-  const Deadline whole = Deadline::After(limits::kMessageTotal);
-  Deadline line = LineDeadline();
-  std::uint64_t seen = 0;
   while (true) {
     dialogue_.input.Consume(Take(dialogue_.input.waiting()));
     if (decoder_.ended()) break;
-    if (decoder_.hopeless()) return Read::kHopeless;
-    // A whole line renews the wait for the next one; a single octet does not (rule R1).
-    if (decoder_.message_bytes() != seen) line = LineDeadline();
-    seen = decoder_.message_bytes();
-    const engine::IoResult result =
-        dialogue_.input.Fill(*dialogue_.stream, kReadBytes, line.Sooner(whole));
-    if (!result.ok()) return EndOf(result);
+    const Read read = Fill();
+    if (read != Read::kWhole) return read;
   }
   End();
-  ended_ = std::chrono::system_clock::now();
   return Read::kWhole;
+}
+
+Read Receiver::ReadChunk(std::uint64_t octets) {
+  RenewLineDeadline();
+  while (octets > 0) {
+    const std::string_view waiting = dialogue_.input.waiting();
+    const std::size_t used = std::min<std::uint64_t>(octets, waiting.size());
+    (void)Take(waiting.substr(0, used));
+    dialogue_.input.Consume(used);
+    octets -= used;
+    chunk_bytes_ += used;
+    if (octets == 0) break;
+    // The client may wait for what it has been told so far.
+    const Read read = dialogue_.Flush() ? Fill() : Read::kLost;
+    if (read != Read::kWhole) return read;
+  }
+  return decoder_.hopeless() ? Read::kHopeless : Read::kWhole;
+}
+
+// Reads some more octets.
+Read Receiver::Fill() {
+  if (decoder_.hopeless()) return Read::kHopeless;
+  // A whole line renews the wait for the next one; a single octet does not (rule R1).
+  if (decoder_.message_bytes() != seen_) RenewLineDeadline();
+  const engine::IoResult result =
+      dialogue_.input.Fill(*dialogue_.stream, kReadBytes, line_.Sooner(whole_));
+  return result.ok() ? Read::kWhole : EndOf(result);
+}
+
+void Receiver::RenewLineDeadline() {
+  const auto wait = dialogue_.config.main.smtp_receive_timeout;
+  line_ = Deadline::After(wait.count() > 0 ? wait : limits::kMessageTotal);
+  seen_ = decoder_.message_bytes();
 }
 
 DataProblem Receiver::problem() const {
   return decoder_.problem() != DataProblem::kNone ? decoder_.problem() : reader_.problem();
 }
 
-Reply Receiver::refusal() const { return trouble_ ? trouble_->reply : ProblemReply(problem()); }
+Reply Receiver::refusal() const {
+  const auto line_bytes = static_cast<std::size_t>(dialogue_.config.main.message_linelength_limit);
+  return trouble_ ? trouble_->reply : ProblemReply(problem(), line_bytes);
+}
 
 void Receiver::Fail(Reply reply, std::string log_text) {
   if (!failed()) trouble_ = Trouble{std::move(reply), std::move(log_text)};
@@ -158,6 +247,7 @@ void Receiver::EndHeader() {
 }
 
 void Receiver::End() {
+  if (!decoder_.ended()) decoder_.End([this](std::string_view l) { TakeLine(l); });
   if (in_header_) EndHeader();
   DropIfWrong();
   const std::size_t most = BodyVisible();
@@ -180,7 +270,10 @@ void Receiver::PassHeaderOn() {
   if (!header)
     return Fail(MakeReply(451, "4.3.0", "Temporary local problem - please try later"),
                 header.error());
-  message_id_ = MessageIdOf(header.value());
+  if (message_id_.empty()) {
+    message_id_ = MessageIdOf(header.value());
+    message_id_created_ = !message_id_.empty();
+  }
   for (const facts::HeaderField& field : header.value())
     EmitField(field, [this](std::string_view line) { PassOn(line); });
   PassOn("");
@@ -196,11 +289,6 @@ void Receiver::PassOn(std::string_view line) {
 
 void Receiver::DropIfWrong() {
   if (problem() != DataProblem::kNone) dialogue_.transaction.reset();
-}
-
-Deadline Receiver::LineDeadline() const {
-  const auto wait = dialogue_.config.main.smtp_receive_timeout;
-  return wait.count() > 0 ? Deadline::After(wait) : Deadline::After(limits::kMessageTotal);
 }
 
 namespace {
@@ -250,6 +338,19 @@ Answer RefuseMessage(Dialogue& dialogue, const Receiver& receiver) {
   return reply;
 }
 
+// What is said of a message that was taken although an ACL wants the client to hear no.
+std::optional<Reply> FakeReply(const Dialogue& dialogue) {
+  const facts::Controls& controls = dialogue.session().envelope.controls;
+  if (!controls.fake_reject && !controls.fake_defer) return std::nullopt;
+  Reply reply = controls.fake_reject ? MakeReply(550, "5.7.1", "") : MakeReply(450, "4.7.1", "");
+  reply.lines = SplitText(controls.fake_text.empty()
+                              ? "Your message has been rejected but is being kept for evaluation.\n"
+                                "If it was a legitimate message, it may still be delivered to the "
+                                "target recipient(s)."
+                              : controls.fake_text);
+  return reply;
+}
+
 Reply TakenReply(const Dialogue& dialogue) {
   return MakeReply(250, "2.0.0", "OK id=" + dialogue.session().envelope.message_id);
 }
@@ -258,6 +359,7 @@ Arrival ArrivalOf(const Dialogue& dialogue, const Receiver& receiver) {
   Arrival arrival;
   arrival.size_bytes = receiver.size_bytes();
   arrival.message_id = receiver.message_id();
+  arrival.message_id_created = receiver.message_id_created();
   arrival.pipelining = dialogue.Pipelining();
   arrival.began = dialogue.session().envelope.received;
   arrival.ended = receiver.ended();
@@ -306,6 +408,7 @@ Answer HandOver(Dialogue& dialogue, const facts::Verdict& verdict, const Receive
     if (!delivered.remote())
       log.Main(DeliveryLine(session, selector, "=>", delivered, arrival, now));
   log.Main(CompletedLine(session, selector, arrival, now));
+  if (auto fake = FakeReply(dialogue)) return *fake;
   return dialogue.Accepted(verdict, TakenReply(dialogue));
 }
 
@@ -340,30 +443,40 @@ Answer Conclude(Dialogue& dialogue, Receiver& receiver) {
 
 }  // namespace
 
+std::optional<Answer> StartReceiving(Dialogue& dialogue, const Receiver& receiver) {
+  facts::Envelope& envelope = dialogue.session().envelope;
+  if (envelope.recipients.empty()) dialogue.transaction.reset();
+  if (!receiver.holds())
+    if (auto refusal = StartUpstream(dialogue)) return refusal;
+  envelope.message_id = MakeMessageId(std::chrono::system_clock::now());
+  return std::nullopt;
+}
+
+Answer FinishReceiving(Dialogue& dialogue, Receiver& receiver, Read read) {
+  Answer answer = read == Read::kWhole ? Conclude(dialogue, receiver)
+                                       : Abandon(dialogue, read, receiver.in_header());
+  if (answer.reply->positive())
+    dialogue.without_mail = Deadline::After(limits::kSessionWithoutMail);
+  return answer;
+}
+
 Answer RunData(Dialogue& dialogue, const Command&) {
-  facts::Session& session = dialogue.session();
   const facts::Verdict verdict = dialogue.Ask(AclWhen::kPredata, Phase::kPredata);
   if (auto refusal = dialogue.Refusal(
           verdict, MakeReply(550, "5.7.1", "Administrative prohibition"), "DATA")) {
     dialogue.ResetEnvelope();
     return *refusal;
   }
-  if (session.envelope.recipients.empty()) dialogue.transaction.reset();
-  Receiver receiver(dialogue);
-  if (!receiver.holds()) {
-    if (auto refusal = StartUpstream(dialogue)) {
-      dialogue.ResetEnvelope();
-      return *refusal;
-    }
+  std::optional<Receiver> receiver(std::in_place, dialogue, Framing::kDot);
+  if (auto refusal = StartReceiving(dialogue, *receiver)) {
+    dialogue.ResetEnvelope();
+    return *refusal;
   }
-  session.envelope.message_id = MakeMessageId(std::chrono::system_clock::now());
   dialogue.Send(dialogue.Accepted(
       verdict, MakeReply(354, "", "Enter message, ending with \".\" on a line by itself")));
-  const Read read = dialogue.Flush() ? receiver.ReadMessage() : Read::kLost;
-  Answer answer = read == Read::kWhole ? Conclude(dialogue, receiver)
-                                       : Abandon(dialogue, read, receiver.in_header());
-  if (answer.reply->positive())
-    dialogue.without_mail = Deadline::After(limits::kSessionWithoutMail);
+  const Read read = dialogue.Flush() ? receiver->ReadMessage() : Read::kLost;
+  Answer answer = FinishReceiving(dialogue, *receiver, read);
+  receiver.reset();
   dialogue.ResetEnvelope();
   return answer;
 }

@@ -1,5 +1,6 @@
 #include "src/smtp/received.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <ctime>
@@ -78,6 +79,21 @@ std::vector<std::string> ReceivedHeader(const facts::Session& session, WallTime 
   }
   lines.push_back("\t" + MailDate(now));
   return lines;
+}
+
+std::vector<std::string> ReceivedHeader(const Value& text, WallTime now) {
+  std::string field;
+  for (std::size_t at = 0; at < text.text.size();) {
+    const auto segment = std::find_if(text.segments.begin(), text.segments.end(),
+                                      [&](const Segment& part) { return at < part.end; });
+    const bool ours = segment == text.segments.end() || segment->origins == kFromAdministrator;
+    const std::size_t end = segment == text.segments.end() ? text.text.size() : segment->end;
+    const std::string_view octets = std::string_view(text.text).substr(at, end - at);
+    field += ours ? std::string(octets) : CommentText(octets);
+    at = end;
+  }
+  while (!field.empty() && IsSpace(field.back())) field.pop_back();
+  return HeaderLines(field + ";\n\t" + MailDate(now));
 }
 
 std::vector<std::string> HeaderLines(std::string_view header) {

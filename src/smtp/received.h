@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "src/base/clock.h"
+#include "src/base/value.h"
 #include "src/facts/session.h"
 
 namespace signet::smtp {
@@ -14,6 +15,10 @@ namespace signet::smtp {
 // Whatever the client has said stands in it through an encoder that cannot produce a
 // line break, the end of a comment or a new field (rule S10).
 std::vector<std::string> ReceivedHeader(const facts::Session& session, WallTime now);
+
+// The field that `text` makes, received_header_text having been expanded, with the date behind
+// it. Of outsiders' octets no line break, comment or new field can come.
+std::vector<std::string> ReceivedHeader(const Value& text, WallTime now);
 
 // "Fri, 20 Nov 2026 14:37:50 +0000", local time.
 std::string MailDate(WallTime when);

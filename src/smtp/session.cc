@@ -13,6 +13,7 @@
 #include "src/base/text.h"
 #include "src/smtp/commands.h"
 #include "src/smtp/dialogue.h"
+#include "src/smtp/receive.h"
 #include "src/smtp/received.h"
 
 namespace signet::smtp {
@@ -241,6 +242,9 @@ bool Dialogue::Step() {
   // A client that does not read our refusal of AUTH goes on with its answers.
   if (auth) password_may_follow_ = true;
   Answer answer = line.status == Input::Status::kLine ? Execute(command) : BadLine(line);
+  // Octets follow that must not be taken for commands (rule S6).
+  const bool bad_chunk = line.status != Input::Status::kLine && command.verb == "BDAT";
+  answer.ends = answer.ends || bad_chunk;
   if (answer.reply) {
     if (answer.fault != Fault::kNone) CountMistake(command, &answer);
     if (!answer.reply->positive() && !answer.ends) CountRefusal(command, &answer);
@@ -364,6 +368,7 @@ Answer Dialogue::UnknownCommand(const Command& command) {
 // client could not have known it may say, nor what somebody else has put there (rule S8).
 std::optional<Answer> Dialogue::OutOfSync(const Command& command) {
   const CommandRow* row = FindCommand(command.verb);
+  if (row->group == Group::kBeforeData) return std::nullopt;
   const bool must_be_last = row->group == Group::kLast || !pipelining_offered;
   const bool always = command.verb == "STARTTLS";
   if (!must_be_last || (!always && !config.main.smtp_enforce_sync) || !InputWaiting())
@@ -508,6 +513,7 @@ State Dialogue::state() const {
 }
 
 void Dialogue::ResetEnvelope() {
+  receiver.reset();
   transaction.reset();
   transaction_options = {};
   session_.envelope = {};

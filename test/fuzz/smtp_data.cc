@@ -23,9 +23,13 @@ struct Result {
   bool operator==(const Result&) const = default;
 };
 
-Result Decode(std::string_view input, std::size_t piece) {
+using signet::smtp::BareNewlines;
+
+Result Decode(std::string_view input, std::size_t piece,
+              BareNewlines bare = BareNewlines::kReject) {
   Result result;
-  signet::smtp::DataDecoder decoder({.message_bytes = 4096, .line_bytes = 16});
+  signet::smtp::DataDecoder decoder({.message_bytes = 4096, .line_bytes = 16},
+                                    signet::smtp::Framing::kDot, bare);
   while (result.consumed < input.size() && !decoder.ended())
     result.consumed +=
         decoder.Feed(input.substr(result.consumed, piece),
@@ -46,6 +50,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::size_t end = ("\r\n" + std::string(input)).find("\r\n.\r\n");
   Check(whole.ended == (end != std::string::npos));
   if (whole.ended) Check(whole.consumed == end + 3);
+  // Whatever is made of lone CRs and LFs, the end is where it is, and lines hold none.
+  for (auto bare : {signet::smtp::BareNewlines::kNormalize, signet::smtp::BareNewlines::kSpace}) {
+    const Result other = Decode(input, piece, bare);
+    Check(other.ended == whole.ended && other.consumed == whole.consumed);
+    Check(other == Decode(input, input.size() + 1, bare));
+    for (const std::string& line : other.lines)
+      Check(line.find_first_of(std::string_view("\r\n\0", 3)) == std::string::npos);
+  }
   signet::smtp::HeaderReader reader({.bytes = 2048, .received = 3});
   std::vector<std::string> kept;
   for (const std::string& line : whole.lines) {

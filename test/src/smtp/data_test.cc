@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "src/relay/client.h"
+
 namespace signet::smtp {
 namespace {
 
@@ -18,9 +20,9 @@ struct Decoded {
 
 // Feeds `input` in pieces; a piece begins at each of `cuts`.
 Decoded Decode(std::string_view input, std::vector<std::size_t> cuts = {},
-               DataDecoder::Limits limits = {}) {
+               DataDecoder::Limits limits = {}, BareNewlines bare = BareNewlines::kReject) {
   Decoded result;
-  DataDecoder decoder(limits);
+  DataDecoder decoder(limits, Framing::kDot, bare);
   cuts.push_back(input.size());
   std::size_t from = 0;
   for (std::size_t cut : cuts) {
@@ -103,6 +105,98 @@ TEST(DataDecoder, RuleS2HoldsForAllCombinationsAndSplits) {
     }
   }
   EXPECT_EQ(tried, 97656);
+}
+
+// The same where lone CRs and LFs are taken: the end does not move, whatever is made of
+// them, and no octet of framing is left in a line (rule S3).
+TEST(DataDecoder, RuleS2HoldsWhateverIsMadeOfBareLineEnds) {
+  static constexpr char kAlphabet[] = {'\r', '\n', '.', 'x'};
+  for (BareNewlines bare : {BareNewlines::kNormalize, BareNewlines::kSpace}) {
+    for (std::size_t number = 0; number < (1U << 16); ++number) {
+      std::string input;
+      for (std::size_t i = 0, n = number; i < 8; ++i, n /= 4) input += kAlphabet[n % 4];
+      const std::size_t end = EndByRule(input);
+      const Decoded whole = Decode(input, {}, {}, bare);
+      ASSERT_EQ(whole.ended, end != std::string::npos) << testing::PrintToString(input);
+      if (whole.ended) {
+        ASSERT_EQ(whole.consumed, end) << testing::PrintToString(input);
+      }
+      ASSERT_EQ(whole.problem, DataProblem::kNone) << testing::PrintToString(input);
+      for (const std::string& line : whole.lines)
+        ASSERT_EQ(line.find_first_of("\r\n"), std::string::npos) << testing::PrintToString(input);
+      Decoded split = Decode(input, {number % 9}, {}, bare);
+      split.consumed = whole.consumed;
+      ASSERT_EQ(split, whole) << testing::PrintToString(input);
+    }
+  }
+}
+
+// How many messages a reader sees in what we send upstream: a strict one, to whom only
+// CRLF.CRLF is an end, and one to whom any CR or LF ends a line.
+std::size_t MessagesForStrict(const std::string& sent) {
+  std::size_t count = 0;
+  const std::string whole = "\r\n" + sent;
+  for (std::size_t at = 0; (at = whole.find("\r\n.\r\n", at)) != std::string::npos; at += 3)
+    ++count;
+  return count;
+}
+std::size_t MessagesForLenient(const std::string& sent) {
+  std::size_t count = 0;
+  std::string line;
+  for (char c : sent) {
+    if (c != '\r' && c != '\n') {
+      line += c;
+      continue;
+    }
+    if (line == ".") ++count;
+    line.clear();
+  }
+  return count;
+}
+
+TEST(DataDecoder, RuleS3NoReaderUpstreamSeesASecondMessage) {
+  const std::vector<std::string> tokens = {
+      "\r\n", "\n", "\r", ".", "..", " ", "\t", "x", "MAIL FROM:<e@v.example>"};
+  std::uint32_t random = 1;
+  for (BareNewlines bare :
+       {BareNewlines::kReject, BareNewlines::kNormalize, BareNewlines::kSpace}) {
+    for (int round = 0; round < 20000; ++round) {
+      std::string input;
+      for (int i = 0; i < 14; ++i) {
+        random = random * 1664525 + 1013904223;
+        input += tokens[(random >> 16) % tokens.size()];
+      }
+      const Decoded decoded = Decode(input + "\r\n.\r\n", {}, {}, bare);
+      if (decoded.problem != DataProblem::kNone) continue;
+      std::string sent;
+      for (const std::string& line : decoded.lines)
+        ASSERT_TRUE(relay::AppendEncodedLine(line, &sent));
+      sent += ".\r\n";
+      ASSERT_EQ(MessagesForStrict(sent), 1U) << testing::PrintToString(input);
+      ASSERT_EQ(MessagesForLenient(sent), 1U) << testing::PrintToString(input);
+    }
+  }
+}
+
+TEST(DataDecoder, ChunksHaveNoDotsToTakeOutAndNoEnd) {
+  DataDecoder decoder({}, Framing::kCounted);
+  std::vector<std::string> lines;
+  const LineSink sink = [&](std::string_view line) { lines.emplace_back(line); };
+  EXPECT_EQ(decoder.Feed("a\r\n.\r\n..b\r", sink), 10U);
+  EXPECT_EQ(decoder.Feed("\nc", sink), 2U);
+  EXPECT_FALSE(decoder.ended());
+  decoder.End(sink);
+  EXPECT_TRUE(decoder.ended());
+  EXPECT_EQ(lines, (std::vector<std::string>{"a", ".", "..b", "c"}));
+  EXPECT_EQ(decoder.message_bytes(), std::string_view("a\r\n.\r\n..b\r\nc\r\n").size());
+}
+
+TEST(DataDecoder, ALoneCrAtTheEndOfTheLastChunkIsBare) {
+  DataDecoder decoder({}, Framing::kCounted);
+  const LineSink sink = [](std::string_view) {};
+  decoder.Feed("a\r", sink);
+  decoder.End(sink);
+  EXPECT_EQ(decoder.problem(), DataProblem::kBareCr);
 }
 
 TEST(DataDecoder, RuleS4BareCrLfAndNulAreFoundWhereverTheyAre) {

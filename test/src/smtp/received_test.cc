@@ -69,6 +69,32 @@ TEST(ReceivedHeader, RuleS10ClientTextCannotEndACommentOrALine) {
 
 using Lines = std::vector<std::string>;
 
+Value Text(std::vector<std::pair<std::string, Origins>> parts) {
+  Value value;
+  for (const auto& [text, origins] : parts) {
+    value.text += text;
+    value.segments.push_back({static_cast<std::uint32_t>(value.text.size()), origins});
+  }
+  return value;
+}
+
+TEST(ReceivedHeader, IsWhatItsOptionSaysWithTheDateBehindIt) {
+  const std::vector<std::string> lines =
+      ReceivedHeader(Value("Received: by mx\n\twith magic\n"), WallTime{});
+  ASSERT_EQ(lines.size(), 3U);
+  EXPECT_EQ(lines[0], "Received: by mx");
+  EXPECT_EQ(lines[1], "\twith magic;");
+  EXPECT_EQ(lines[2].substr(0, 6), "\tThu, ");
+}
+
+TEST(ReceivedHeader, RuleS10ClientTextInItsOptionCannotEndACommentOrALine) {
+  const std::vector<std::string> lines = ReceivedHeader(
+      Text({{"Received: from x (", kFromAdministrator}, {"a)\r\nX: (\\", kFromClient}, {")", {}}}),
+      WallTime{});
+  ASSERT_EQ(lines.size(), 2U);
+  EXPECT_EQ(lines[0], "Received: from x (a\\)??X:?\\(\\\\);");
+}
+
 TEST(HeaderLines, AFieldStaysOneField) {
   EXPECT_EQ(HeaderLines("X-A: 1"), (Lines{"X-A: 1"}));
   EXPECT_EQ(HeaderLines("X-A: 1\n 2\n"), (Lines{"X-A: 1", "\t2"}));
