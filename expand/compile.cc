@@ -294,6 +294,8 @@ class Emitter {
     node->variable = FindRow(Variables(), name);
     if (node->variable == nullptr && name.starts_with("acl_")) {
       ResolveAclVariable(tree, node);
+    } else if (node->variable == nullptr && IsNumberedTlv(name)) {
+      node->variable = FindRow(Variables(), "proxy_tlv");
     } else if (node->variable == nullptr) {
       UnknownVariable(tree, node);
     }
@@ -355,6 +357,15 @@ class Emitter {
       if (const std::string_view* text = context_.ConstantText(rep_.child(node, n)))
         if (text->empty()) return true;
     return false;
+  }
+
+  // $proxy_tlv_N: the type of a field, one octet.
+  static bool IsNumberedTlv(std::string_view name) {
+    if (!name.starts_with("proxy_tlv_")) return false;
+    name.remove_prefix(std::string_view("proxy_tlv_").size());
+    int type = 0;
+    for (char c : name) type = IsDigit(c) && type < 256 ? type * 10 + (c - '0') : 256;
+    return !name.empty() && type < 256;
   }
 
   // $acl_c… and $acl_m…: any name behind a digit or an underscore.

@@ -29,7 +29,12 @@ bool GetText(Evaluation& e, const Node& node, Datum* out) {
 const std::string& PrimaryHostname(const Session& s) { return s.primary_hostname; }
 const std::string& ActiveHostname(const Session& s) { return s.active_hostname; }
 const std::string& ClientIp(const Session& s) { return s.connection.client_ip; }
-const std::string& LocalIp(const Session& s) { return s.connection.local_ip; }
+const std::string& ToldLocalIp(const Session& s) { return s.connection.local_ip; }
+// The socket's own, whatever a proxy has told.
+const std::string& LocalIp(const Session& s) {
+  return s.connection.proxy_ip.empty() ? s.connection.local_ip : s.connection.socket_ip;
+}
+const std::string& ProxyIp(const Session& s) { return s.connection.proxy_ip; }
 const std::string& HeloName(const Session& s) { return s.helo; }
 const std::string& HostName(const Session& s) { return s.host_name; }
 const std::string& Sender(const Session& s) { return s.envelope.sender; }
@@ -101,7 +106,9 @@ bool GetNumber(Evaluation& e, const Node&, Datum* out) {
 }
 
 std::int64_t ClientPort(const Session& s) { return s.connection.client_port; }
-std::int64_t LocalPort(const Session& s) { return s.connection.local_port; }
+std::int64_t LocalPort(const Session& s) {
+  return s.connection.proxy_ip.empty() ? s.connection.local_port : s.connection.socket_port;
+}
 std::int64_t RecipientsCount(const Session& s) {
   return static_cast<std::int64_t>(s.envelope.recipients.size());
 }
@@ -273,6 +280,55 @@ bool GetZero(Evaluation&, const Node&, Datum* out) {
 bool GetNo(Evaluation&, const Node&, Datum* out) {
   return *out = Datum(std::string_view("no")), true;
 }
+// --- what a proxy told ---------------------------------------------------------------
+
+bool GetProxySession(Evaluation& e, const Node&, Datum* out) {
+  *out = Datum(std::string_view(e.session.connection.proxied ? "yes" : "no"));
+  return true;
+}
+
+// Nothing, not 0, where nobody told.
+template <int facts::Connection::*kPort>
+bool GetProxyPort(Evaluation& e, const Node&, Datum* out) {
+  const facts::Connection& c = e.session.connection;
+  return *out = c.proxy_ip.empty() ? Datum() : e.Decimal(c.*kPort), true;
+}
+
+bool GetProxyExternalIp(Evaluation& e, const Node& node, Datum* out) {
+  const bool told = !e.session.connection.proxy_ip.empty();
+  *out = told ? e.From(ToldLocalIp(e.session), node.variable->origins) : Datum();
+  return true;
+}
+
+const std::string* FindTlv(const Session& s, int type) {
+  auto found = s.connection.proxy_tlvs.find(type);
+  return found == s.connection.proxy_tlvs.end() ? nullptr : &found->second;
+}
+
+template <int kType>
+bool GetTlv(Evaluation& e, const Node& node, Datum* out) {
+  const std::string* value = FindTlv(e.session, kType);
+  return *out = value != nullptr ? e.From(*value, node.variable->origins) : Datum(), true;
+}
+
+// $proxy_tlv_N
+bool GetNumberedTlv(Evaluation& e, const Node& node, Datum* out) {
+  int type = 0;
+  if (node.text == "proxy_tlv") return *out = Datum(), true;
+  for (char c : node.text.substr(std::string_view("proxy_tlv_").size())) type = type * 10 + c - '0';
+  const std::string* value = FindTlv(e.session, type);
+  return *out = value != nullptr ? e.From(*value, node.variable->origins) : Datum(), true;
+}
+
+// PROXY protocol 2.2.6: the client presented a certificate (bits 1 and 2 of the first
+// octet), and verifying it gave 0.
+bool GetProxyTlsVerified(Evaluation& e, const Node&, Datum* out) {
+  const std::string* tls = FindTlv(e.session, 0x20);
+  const bool verified = tls != nullptr && tls->size() >= 5 && ((*tls)[0] & 6) != 0 &&
+                        tls->compare(1, 4, std::string_view("\0\0\0\0", 4)) == 0;
+  return *out = e.Decimal(verified ? 1 : 0), true;
+}
+
 // --- what was stored, and what the evaluation itself knows ---------------------------
 
 const Value* Find(const std::map<std::string, Value, std::less<>>& values, std::string_view name) {
@@ -428,6 +484,17 @@ constexpr VariableRow kVariables[] = {
   {"message_size",                kNumber,      Phase::kMail,    kFromAdministrator, &GetNumber<&MessageSize>, "octets of the message; before DATA, what the client declared"},
   {"pid",                         kNumber,      Phase::kLoad,    kFromAdministrator, &GetPid, "the number of this process"},
   {"primary_hostname",            kText,        Phase::kLoad,    kFromAdministrator, &GetText<&PrimaryHostname>, "this host's name"},
+  {"proxy_alpn",                  kText,        Phase::kConnect, kFromClient,        &GetTlv<0x01>, "the protocol that the client named to the proxy (ALPN)"},
+  {"proxy_authority",             kText,        Phase::kConnect, kFromClient,        &GetTlv<0x02>, "the server name that the client asked the proxy for"},
+  {"proxy_external_address",      kText,        Phase::kConnect, kFromAdministrator, &GetProxyExternalIp, "the proxy's address that the client connected to"},
+  {"proxy_external_port",         kNumber,      Phase::kConnect, kFromAdministrator, &GetProxyPort<&facts::Connection::local_port>, "the port likewise"},
+  {"proxy_local_address",         kText,        Phase::kConnect, kFromAdministrator, &GetText<&ProxyIp>, "the address that the proxy connected from"},
+  {"proxy_local_port",            kNumber,      Phase::kConnect, kFromAdministrator, &GetProxyPort<&facts::Connection::proxy_port>, "the port likewise"},
+  {"proxy_session",               kText,        Phase::kConnect, kFromAdministrator, &GetProxySession, "yes where a PROXY header has told about the client, else no"},
+  {"proxy_tls_cn",                kText,        Phase::kConnect, kFromClient,        &GetTlv<0x22>, "the common name of the certificate that the client showed the proxy; never an identity by itself"},
+  {"proxy_tls_verified",          kNumber,      Phase::kConnect, kFromAdministrator, &GetProxyTlsVerified, "1 where the client showed the proxy a certificate that it verified, else 0"},
+  {"proxy_tls_version",           kText,        Phase::kConnect, kFromClient,        &GetTlv<0x21>, "the version of TLS between client and proxy, as the proxy calls it"},
+  {"proxy_tlv",                   kText,        Phase::kConnect, kFromClient,        &GetNumberedTlv, "$proxy_tlv_N: the field of type N, from 0 to 255, of a PROXY header of version 2"},
   {"rcpt_count",                  kNumber,      Phase::kRcpt,    kFromAdministrator, &GetNumber<&RecipientsAsked>, "how many RCPT commands the message has had, this one included"},
   {"rcpt_defer_count",            kNumber,      Phase::kRcpt,    kFromAdministrator, &GetNumber<&RecipientsDeferred>, "how many of them were told to come later"},
   {"rcpt_fail_count",             kNumber,      Phase::kRcpt,    kFromAdministrator, &GetNumber<&RecipientsRefused>, "how many of them were refused"},

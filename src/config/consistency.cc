@@ -281,6 +281,15 @@ class Consistency {
                               {},
                               code::kWeakSetting});
     }
+    if (IsSet("hosts_xclient_login")) {
+      diagnostics_.push_back({Severity::kWarning,
+                              Span("hosts_xclient_login"),
+                              "hosts_xclient_login: whoever has such an address is whom it says "
+                              "it is (weakens rule I13)",
+                              {},
+                              {},
+                              code::kWeakSetting});
+    }
     if (main_.smtp_enforce_sync) return;
     diagnostics_.push_back({Severity::kWarning,
                             Span("smtp_enforce_sync"),

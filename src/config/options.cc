@@ -57,7 +57,10 @@ constexpr Row<Main> kMain[] = {
   {"daemon_smtp_ports",         &Main::daemon_smtp_ports,       "smtp",     "ports to listen on, numbers or service names"},
   {"driver_modules",            &Main::driver_modules,          "",         "shared objects with drivers, loaded at start; a list of absolute paths"},
   {"hold_directory",            &Main::hold_directory,          "/var/tmp", "where bodies of messages lie, in files without a name, while an ACL decides about their header"},
+  {"hosts_proxy",               &Main::hosts_proxy,             "",         "load balancers that say who their client is with a PROXY header, and must", Phase::kConnect, ListKind::kHost},
   {"hosts_require_alpn",        &Main::hosts_require_alpn,      "",         "hosts that must name the protocol (ALPN) in the TLS handshake", Phase::kConnect, ListKind::kHost},
+  {"hosts_xclient",             &Main::hosts_xclient,           "",         "hosts that may say who their client is with XCLIENT", Phase::kConnect, ListKind::kHost},
+  {"hosts_xclient_login",       &Main::hosts_xclient_login,     "",         "those of them that may say who it is authenticated as", Phase::kConnect, ListKind::kHost},
   {"identity_header",           &Main::identity_header,         "",         "name of a header field for $authenticated_id, which clients cannot set; unset is none"},
   {"keep_environment",          &Main::keep_environment,        "",         "variables of the environment that ${env{}} may see; unset is none", Phase::kLoad, ListKind::kString},
   {"local_interfaces",          &Main::local_interfaces,        "<; ::0 ; 0.0.0.0", "addresses to listen on, each with a port if need be"},
@@ -70,6 +73,7 @@ constexpr Row<Main> kMain[] = {
   {"message_size_limit",        &Main::message_size_limit,      "50M",      "largest message in octets; 0 is no limit", Phase::kConnect},
   {"pid_file_path",             &Main::pid_file_path,           "",         "file for the number of the process"},
   {"primary_hostname",          &Main::primary_hostname,        "",         "name of this host in replies and trace fields; unset is what the system says"},
+  {"proxy_protocol_timeout",    &Main::proxy_protocol_timeout,  "3s",       "wait for a PROXY header, in all"},
   {"qualify_domain",            &Main::qualify_domain,          "",         "domain for addresses without one; unset is primary_hostname"},
   {"ratelimit_store",           &Main::ratelimit_store,         "",         "lookup type whose database keeps the rates of ratelimit and seen, for several gateways; unset is this process"},
   {"received_header_text",      &Main::received_header_text,    "",         "text of our Received field, without its date; unset is the built-in one", Phase::kData},
@@ -191,8 +195,8 @@ constexpr std::string_view kForeignMain[] = {
   "header_maxsize", "headers_charset", "helo_accept_junk_hosts", "helo_allow_chars",
   "helo_lookup_domains", "helo_try_verify_hosts", "helo_verify_hosts", "hold_domains",
   "host_lookup", "host_lookup_order", "host_reject_connection", "hosts_connection_nolog",
-  "hosts_proxy", "hosts_require_helo", "hosts_treat_as_local",
-  "hosts_xclient", "ibase_servers", "ignore_bounce_errors_after", "ignore_fromline_hosts",
+  "hosts_require_helo", "hosts_treat_as_local",
+  "ibase_servers", "ignore_bounce_errors_after", "ignore_fromline_hosts",
   "ignore_fromline_local", "keep_malformed", "ldap_ca_cert_dir",
   "ldap_ca_cert_file", "ldap_cert_file", "ldap_cert_key", "ldap_cipher_suite",
   "ldap_default_servers", "ldap_require_cert", "ldap_start_tls", "ldap_version",
@@ -204,7 +208,7 @@ constexpr std::string_view kForeignMain[] = {
   "oracle_servers", "panic_coredump", "percent_hack_domains", "perl_at_start", "perl_startup",
   "perl_taintmode", "pgsql_servers", "pipelining_advertise_hosts",
   "pipelining_connect_advertise_hosts", "prdr_enable", "preserve_message_logs",
-  "print_topbitchars", "process_log_path", "prod_requires_admin", "proxy_protocol_timeout",
+  "print_topbitchars", "process_log_path", "prod_requires_admin",
   "qualify_recipient", "queue_domains", "queue_fast_ramp", "queue_list_requires_admin",
   "queue_only", "queue_only_file", "queue_only_load", "queue_only_load_latch",
   "queue_only_override", "queue_run_in_order", "queue_run_max", "queue_smtp_domains",
@@ -314,7 +318,6 @@ constexpr std::string_view kForeignTransport[] = {
 // Those of the above that forbid something.
 constexpr std::string_view kRestrictiveMain[] = {
   "acl_smtp_dkim", "acl_smtp_mime", "helo_verify_hosts", "host_reject_connection",
-  "hosts_proxy",
 };
 constexpr std::string_view kRestrictiveAuthenticator[] = {"server_channelbinding"};
 constexpr std::string_view kRestrictiveRouter[] = {

@@ -48,8 +48,22 @@ Admission Connections::Enter(const std::string& ip, std::size_t total_max, std::
 void Connections::Leave(const std::string& ip) {
   std::lock_guard lock(mutex_);
   --total_;
+  Forget(ip);
+}
+
+void Connections::Forget(const std::string& ip) {
   auto entry = by_source_.find(ip);
   if (--entry->second == 0) by_source_.erase(entry);
+}
+
+bool Connections::Move(const std::string& from, const std::string& to, std::size_t source_max) {
+  if (from == to) return true;
+  std::lock_guard lock(mutex_);
+  std::size_t& there = by_source_[to];
+  if (source_max != 0 && there >= source_max) return false;
+  ++there;
+  Forget(from);
+  return true;
 }
 
 std::size_t Connections::total() const {

@@ -21,9 +21,14 @@ class Connections {
   // `source_max`.
   Admission Enter(const std::string& ip, std::size_t total_max, std::size_t source_max);
   void Leave(const std::string& ip);
+  // Counts a connection from `from` as one from `to` instead. False, and nothing changes,
+  // where that has as many as it may (0: any number).
+  bool Move(const std::string& from, const std::string& to, std::size_t source_max);
   std::size_t total() const;
 
  private:
+  void Forget(const std::string& ip);  // with the mutex held
+
   mutable std::mutex mutex_;
   std::size_t total_ = 0;
   std::unordered_map<std::string, std::size_t> by_source_;

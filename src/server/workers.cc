@@ -104,6 +104,20 @@ class NoServices : public expand::Services {
                                                     "no lookups while counting connections"};
 };
 
+// Whether a PROXY header comes first: then the peer is not the source of what it brings,
+// and there is no sense in counting it as one. What cannot be told here is counted.
+bool IsProxy(const config::Config& config, const facts::Connection& connection) {
+  if (!config.main.hosts_proxy) return false;
+  facts::Session session;
+  session.connection = connection;
+  NoServices services;
+  expand::Budget budget;
+  config::MatchContext match{config, session, services, budget};
+  const auto matched = config::MatchList(config.main.hosts_proxy, config::ListKind::kHost,
+                                         connection.client_ip, match);
+  return matched && matched.value();
+}
+
 // smtp_accept_max_per_host for this client; 0 is no limit. What doesn't expand to a number
 // leaves the built-in limit.
 std::size_t MaxPerHost(const config::Main& main, const facts::Connection& connection) {
@@ -154,7 +168,8 @@ struct Accepted {
   engine::Socket socket;
   facts::Connection connection;
   Connections* connections = nullptr;
-  ~Accepted() { connections->Leave(connection.client_ip); }
+  std::string counted_ip;
+  ~Accepted() { connections->Leave(counted_ip); }
 };
 using AcceptedPtr = std::shared_ptr<Accepted>;
 
@@ -280,8 +295,9 @@ void Worker::Admit(int fd, const Listener& listener) {
   if (main.smtp_accept_max > 0) {
     total_max = std::min(total_max, static_cast<std::size_t>(main.smtp_accept_max));
   }
-  const Admission admission =
-      workers_.connections_.Enter(connection->client_ip, total_max, MaxPerHost(main, *connection));
+  const bool proxy = IsProxy(*current_->site->config, *connection);
+  const Admission admission = workers_.connections_.Enter(
+      connection->client_ip, total_max, proxy ? 0 : MaxPerHost(main, *connection));
   if (admission != Admission::kYes) {
     const std::string why = admission == Admission::kTooMany
                                 ? "too many connections"
@@ -299,6 +315,7 @@ void Worker::Admit(int fd, const Listener& listener) {
   accepted->connection = std::move(*connection);
   accepted->connection.id = std::to_string(++workers_.connections_seen_);
   accepted->connections = &workers_.connections_;
+  accepted->counted_ip = accepted->connection.client_ip;
   auto idlest =
       std::min_element(workers_.workers_.begin(), workers_.workers_.end(),
                        [](const auto& a, const auto& b) { return a->load() < b->load(); });
@@ -333,6 +350,12 @@ void Worker::Serve(Accepted& accepted, const GenerationPtr& generation) {
   context.auth_failures = &workers_.auth_failures_;
   context.connections = workers_.connections_.total();
   context.rates = &workers_.rates_;
+  context.admit_told = [&accepted, &generation](const facts::Connection& told) {
+    const std::size_t max = MaxPerHost(generation->site->config->main, told);
+    if (!accepted.connections->Move(accepted.counted_ip, told.client_ip, max)) return false;
+    accepted.counted_ip = told.client_ip;
+    return true;
+  };
   std::string trouble;
   try {
     workers_.options_.session(std::move(accepted.socket), accepted.connection, std::move(context));

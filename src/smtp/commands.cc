@@ -30,6 +30,16 @@ std::optional<Answer> CheckStarttls(const Dialogue& dialogue, const Command&) {
   return Protocol(503, "5.5.1", "STARTTLS command used when not advertised");
 }
 
+std::optional<Answer> CheckXclient(const Dialogue& dialogue, const Command&) {
+  // To everybody else it is a command that does not exist (rule S15).
+  if (!dialogue.xclient_offered)
+    return Answer{MakeReply(501, "5.5.1", "XCLIENT command used when not advertised"),
+                  Fault::kSyntax};
+  if (dialogue.session().envelope.has_sender)
+    return Protocol(503, "5.5.1", "mail transaction in progress");
+  return std::nullopt;
+}
+
 std::optional<Answer> CheckMail(const Dialogue& dialogue, const Command&) {
   switch (dialogue.state()) {
     case State::kHello:
@@ -103,13 +113,17 @@ void AddExtensions(Dialogue& dialogue, std::vector<std::string>* lines) {
   if (dialogue.chunking_offered) lines->emplace_back("CHUNKING");
   lines->emplace_back("ENHANCEDSTATUSCODES");
   if (dialogue.starttls_offered) lines->emplace_back("STARTTLS");
+  if (dialogue.xclient_offered)
+    lines->push_back("XCLIENT NAME ADDR PORT PROTO HELO" +
+                     std::string(MayXclientLogin(dialogue) ? " LOGIN" : "") + " DESTADDR DESTPORT");
   lines->emplace_back("HELP");
 }
 
 Answer RunHello(Dialogue& dialogue, const Command& command) {
   facts::Session& session = dialogue.session();
   dialogue.ResetEnvelope();
-  dialogue.starttls_offered = dialogue.pipelining_offered = dialogue.chunking_offered = false;
+  dialogue.starttls_offered = dialogue.pipelining_offered = dialogue.xclient_offered = false;
+  dialogue.chunking_offered = false;
   session.auth_offered.clear();
   session.helo = command.argument;
   session.esmtp = command.verb == "EHLO";
@@ -127,6 +141,7 @@ Answer RunHello(Dialogue& dialogue, const Command& command) {
     dialogue.pipelining_offered = true;
     dialogue.chunking_offered = OffersChunking(dialogue);
     dialogue.starttls_offered = OffersStarttls(dialogue);
+    dialogue.xclient_offered = MayXclient(dialogue);
     OfferMechanisms(dialogue);
     AddExtensions(dialogue, &reply.lines);
   }
@@ -147,6 +162,7 @@ Answer RunHelp(Dialogue& dialogue, const Command&) {
     const bool works = row.run != &NoAnswer &&
                        (row.name != "STARTTLS" || dialogue.starttls_offered) &&
                        (row.name != "BDAT" || dialogue.chunking_offered) &&
+                       (row.name != "XCLIENT" || dialogue.xclient_offered) &&
                        (row.name != "AUTH" || !dialogue.session().auth_offered.empty());
     if (!works) continue;
     if (!names.empty()) names += ' ';
@@ -204,6 +220,7 @@ constexpr CommandRow kCommands[] = {
   {"RSET",       Argument::kNone,     Idle::kCounted, Group::kAnywhere, &Always,             &RunRset,      "drops a transaction"},
   {"STARTTLS",   Argument::kNone,     Idle::kCounted, Group::kLast,     &CheckStarttls,      &RunStarttls,  "begins TLS; all said before is forgotten"},
   {"VRFY",       Argument::kOptional, Idle::kCounted, Group::kLast,     &Always,             &RunVrfy,      "tells nothing about accounts"},
+  {"XCLIENT",    Argument::kParsed,   Idle::kNot,     Group::kLast,     &CheckXclient,       &RunXclient,   "a host of hosts_xclient says who its client is"},
 };
 // clang-format on
 static_assert(std::is_sorted(std::begin(kCommands), std::end(kCommands),

@@ -65,6 +65,9 @@ class Dialogue final : public acl::Effects {
   State state() const;
   void ResetEnvelope();  // as RSET does
   void ForgetSession();  // as a new TLS layer does (rule T2)
+  // As after the greeting of another client, whom XCLIENT has told about: limits, the ACL of
+  // the connection, and EHLO come again.
+  Answer BeginAgain();
 
   // --- access control -----------------------------------------------------------------
   facts::Verdict Ask(config::AclWhen when, facts::Phase phase);
@@ -77,6 +80,7 @@ class Dialogue final : public acl::Effects {
 
   // A list option, matched against the client's address. Unset matches nobody.
   Result<bool, Failure> ClientIn(const config::Expanded& hosts);
+  Result<bool, Failure> HostIn(const config::Expanded& hosts, std::string_view ip);
 
   // A refusal of the upstream, logged and passed on; `what` as above.
   Answer RefusedUpstream(const relay::Reply& reply, std::string_view what);
@@ -119,6 +123,9 @@ class Dialogue final : public acl::Effects {
   bool starttls_offered = false;                                // in the last EHLO
   bool pipelining_offered = false;
   bool chunking_offered = false;
+  bool behind_proxy = false;      // the connection began with a PROXY header
+  bool xclient_offered = false;   // in the last EHLO
+  std::size_t xclients = 0;       // XCLIENT commands that were taken
   bool auth_used = false;         // an AUTH command has succeeded
   std::size_t auth_failures = 0;  // of this connection
 
@@ -147,6 +154,7 @@ class Dialogue final : public acl::Effects {
   std::optional<Reply> certificate_refusal;
 
  private:
+  std::string FindLimits();
   bool ReadLimits();
   bool GreetingAllowed();
   bool Greet();
@@ -201,6 +209,16 @@ Result<TlsPlan, std::string> PlanTls(Dialogue& dialogue);
 // Runs acl_smtp_auth and the authenticator. False: the ACL dropped the connection.
 bool Authenticate(Dialogue& dialogue);
 Answer RunStarttls(Dialogue& dialogue, const Command& command);
+
+// --- proxy.cc ---------------------------------------------------------------------------
+// The PROXY header, where hosts_proxy wants one (rule S15). False: the connection is over.
+bool ReadProxyHeader(Dialogue& dialogue);
+// What whoever logs in by XCLIENT is authenticated by, in place of an authenticator.
+inline constexpr char kXclientAuthenticator[] = "xclient";
+// Whether the other end may say XCLIENT, and LOGIN with it (rules S15, I13).
+bool MayXclient(Dialogue& dialogue);
+bool MayXclientLogin(Dialogue& dialogue);
+Answer RunXclient(Dialogue& dialogue, const Command& command);
 
 // --- envelope.cc ------------------------------------------------------------------------
 Answer RunMail(Dialogue& dialogue, const Command& command);

@@ -105,9 +105,10 @@ Dialogue::Dialogue(engine::Socket socket, facts::Connection connection,
 Dialogue::~Dialogue() { transaction.reset(); }
 
 void Dialogue::Run() {
+  const bool known = ReadProxyHeader(*this);
   if (selector.Has(Selector::kSmtpConnection))
     context.log->Main(ConnectionLine(session_, selector, context.connections));
-  if (Connect())
+  if (known && Connect())
     while (Step()) {
     }
   Close();
@@ -143,19 +144,23 @@ bool Dialogue::Connect() {
   return !session_.tls.active || Authenticate(*this);
 }
 
-bool Dialogue::ReadLimits() {
+// "", or what is wrong.
+std::string Dialogue::FindLimits() {
   Result<std::uint64_t, std::string> size =
       Number(config.main.message_size_limit, limits::kMessageMaxBytes);
+  if (!size) return "message_size_limit: " + size.error();
   Result<std::uint64_t, std::string> recipients =
       Number(config.main.recipients_max, limits::kRecipientsMax);
-  if (size && recipients) {
-    message_size_limit = size.value();
-    recipients_max = recipients.value();
-    return true;
-  }
-  context.log->Panic(
-      "connection from " + Host() + " refused: " +
-      (size ? "recipients_max: " + recipients.error() : "message_size_limit: " + size.error()));
+  if (!recipients) return "recipients_max: " + recipients.error();
+  message_size_limit = size.value();
+  recipients_max = recipients.value();
+  return "";
+}
+
+bool Dialogue::ReadLimits() {
+  const std::string wrong = FindLimits();
+  if (wrong.empty()) return true;
+  context.log->Panic("connection from " + Host() + " refused: " + wrong);
   if (!session_.connection.tls_on_connect)
     Send(MakeClosingReply(421, "", "Temporary local problem - please try later"));
   ending = "closed after a local problem";
@@ -441,8 +446,9 @@ void Dialogue::NoteCommand(const Command& command) {
   const CommandRow* row = FindCommand(command.verb);
   if (!input.empty() && pipelining_offered) pipelining_used_ = true;
   if (row == nullptr) return;
-  if (row->name == "MAIL") mail_seen_ = true;
-  commands_.push_back(row->name);
+  const std::string_view name = row->name.substr(0, row->name.find(' '));
+  if (name == "MAIL") mail_seen_ = true;
+  commands_.push_back(name);
   if (commands_.size() > kCommandsShown) commands_.erase(commands_.begin());
 }
 
@@ -533,8 +539,34 @@ void Dialogue::ForgetSession() {
   session_.tls = {};
   session_.auth_offered.clear();
   session_.authentication_failed = false;
-  starttls_offered = pipelining_offered = auth_used = pipelining_used_ = false;
+  starttls_offered = pipelining_offered = xclient_offered = false;
+  auth_used = pipelining_used_ = false;
   free_hello = free_rset = free_starttls = free_auth = true;
+}
+
+Answer Dialogue::BeginAgain() {
+  ResetEnvelope();
+  session_.helo.clear();
+  session_.esmtp = false;
+  session_.auth_offered.clear();
+  session_.authentication_failed = false;
+  session_.acl_c.clear();
+  starttls_offered = pipelining_offered = xclient_offered = auth_used = false;
+  chunking_offered = false;
+  free_hello = free_rset = free_starttls = free_auth = true;
+  if (const std::string wrong = FindLimits(); !wrong.empty()) {
+    context.log->Panic("connection from " + Host() + " refused: " + wrong);
+    ending = "closed after a local problem";
+    return MakeClosingReply(421, "4.3.0", "Temporary local problem - please try later");
+  }
+  const facts::Verdict verdict = Ask(AclWhen::kConnect, Phase::kConnect);
+  if (auto refusal = Refusal(verdict, MakeReply(550, "5.7.1", "Administrative prohibition"),
+                             "connection in \"connect\" ACL")) {
+    refusal->reply->closes = refusal->ends = true;
+    ending = "closed by connect ACL";
+    return *refusal;
+  }
+  return Accepted(verdict, MakeReply(220, "2.0.0", "XCLIENT success"));
 }
 
 // --- access control ------------------------------------------------------------------------------
@@ -595,10 +627,14 @@ Reply Dialogue::Accepted(const facts::Verdict& verdict, const Reply& standard) {
 }
 
 Result<bool, Failure> Dialogue::ClientIn(const config::Expanded& hosts) {
+  return HostIn(hosts, session_.connection.client_ip);
+}
+
+Result<bool, Failure> Dialogue::HostIn(const config::Expanded& hosts, std::string_view ip) {
   if (!hosts) return false;
   BorrowedBudget budget(services);
   config::MatchContext match{config, session_, services, budget.get()};
-  return config::MatchList(hosts, config::ListKind::kHost, session_.connection.client_ip, match);
+  return config::MatchList(hosts, config::ListKind::kHost, ip, match);
 }
 
 void Dialogue::LogRejection(smtp::Refusal refusal, std::string_view what, std::string_view why) {

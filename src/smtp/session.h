@@ -29,7 +29,10 @@ struct SessionContext {
   auth::Failures* auth_failures = nullptr;           // nullptr: not counted per source
   std::size_t connections = 0;                       // at present, this one included; 0: unknown
   acl::RateTable* rates = nullptr;                   // nullptr: ratelimit has no store here
-  BeginTransaction begin;                            // empty: relay::Begin with the site's routes
+  // Counts the connection for the client that a proxy has told about, not for the proxy any
+  // more. False: too many from there already. Empty: not counted.
+  std::function<bool(const facts::Connection& told)> admit_told;
+  BeginTransaction begin;  // empty: relay::Begin with the site's routes
 };
 
 // One connection from greeting to QUIT. Runs inside a coroutine of the worker's loop and

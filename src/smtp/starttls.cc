@@ -160,6 +160,8 @@ bool Authenticate(Dialogue& dialogue) {
   facts::Session& session = dialogue.session();
   session.auth = {};  // nothing of an earlier attempt is left (rule I15)
   if (dialogue.certificate_refusal) return true;
+  // The certificate is the front's, not that of the client it has told about (rule I13).
+  if (dialogue.xclients > 0) return true;
   if (!auth::MayAuthenticateAfterTls(dialogue.config, session)) return true;
   const facts::Verdict verdict = dialogue.Ask(AclWhen::kAuth, Phase::kAuth);
   if (verdict.kind != facts::VerdictKind::kAccept) {

@@ -54,6 +54,7 @@ std::set<std::string> RowsInUse(const std::vector<GoldenCase>& cases) {
       if (!name.empty() && name.front() == '!' && kind == "condition") name.erase(0, 1);
       if (kind == "variable" && name.starts_with("acl_c")) name = "acl_c";
       if (kind == "variable" && name.starts_with("acl_m")) name = "acl_m";
+      if (kind == "variable" && name.starts_with("proxy_tlv_")) name = "proxy_tlv";
       seen.insert(kind + " " + name);
       while (words >> word)
         if (word == "field" && words >> word) seen.insert("cert_field " + word);

@@ -122,6 +122,22 @@ void FillSession(facts::Session* s) {
   s->auth_pinned = Value("laptop");
 }
 
+// The same behind a load balancer that says who its client is.
+void FillProxy(facts::Session* s) {
+  facts::Connection& c = s->connection;
+  c.proxied = true;
+  c.proxy_ip = "10.0.0.5";
+  c.proxy_port = 50000;
+  c.socket_ip = "10.0.0.1";
+  c.socket_port = 2587;
+  c.proxy_tlvs = {{0x01, "smtp"},
+                  {0x02, "mx.example.net"},
+                  {0x20, std::string("\x07\0\0\0\0", 5)},
+                  {0x21, "TLSv1.3"},
+                  {0x22, "ann"},
+                  {0xe0, "rack 4"}};
+}
+
 // The world of one case, and what it gives in it.
 class Run {
  public:
@@ -182,6 +198,7 @@ class Run {
     if (key == "element") AddElement(name, text);
     if (key == "session") FillSession(&session_);
     if (key == "header") AddField(Unescaped(value));
+    if (key == "session" && value == "proxied") FillProxy(&session_);
     if (key == "phase") phase_ = PhaseNamed(value);
     if (key == "read" && value == "configuration") reading_ = expand::Reading::kConfiguration;
     if (key == "acl") AddAcl(name, text);

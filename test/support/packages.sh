@@ -52,9 +52,9 @@ fuzz  clang-14              compiler with libFuzzer
 TABLE
 }
 
-# What is unpacked, not installed: a directory, Redis, Dovecot, four upstreams, and what Exim needs to
-# know a user that this machine has not.
-peers="slapd exim4-daemon-heavy libnss-wrapper redis-server dovecot-core dovecot-lmtpd postfix libuid-wrapper opensmtpd"
+# What is unpacked, not installed: a directory, Redis, Dovecot, HAProxy, four upstreams, and what
+# Exim needs to know a user that this machine has not.
+peers="slapd exim4-daemon-heavy libnss-wrapper redis-server dovecot-core dovecot-lmtpd postfix libuid-wrapper opensmtpd haproxy"
 
 installed() {
   [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
@@ -150,7 +150,8 @@ peers)
   for file in "$root"/.download/*.deb; do dpkg-deb -x "$file" "$root"; done
   rm -rf "$root/.download"
   chmod u-s "$root/usr/sbin/exim4"  # runs as whoever runs the tests
-  for program in usr/sbin/slapd usr/sbin/exim4 usr/bin/redis-server usr/sbin/dovecot; do
+  for program in usr/sbin/slapd usr/sbin/exim4 usr/bin/redis-server usr/sbin/dovecot \
+    usr/sbin/haproxy; do
     [ -x "$root/$program" ] || { echo "signet: $program is not among the unpacked peers" >&2; exit 1; }
   done
   echo "$peers" > "$root/.complete"

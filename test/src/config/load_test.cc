@@ -560,6 +560,9 @@ TEST(ConfigConsistency, RuleC5WhatIsWeakerThanByDefaultIsListed) {
             "1:1: warning: smtp_enforce_sync is off: clients that speak before their turn are let "
             "in (weakens rule S8)");
   Good("smtp_enforce_sync\n");
+  EXPECT_EQ(Said("hosts_xclient_login = 10.0.0.7\n"),
+            "1:23: warning: hosts_xclient_login: whoever has such an address is whom it says it is "
+            "(weakens rule I13)");
 }
 
 TEST(ConfigConsistency, PerHostLimitNeedsALimit) {

@@ -25,6 +25,21 @@ TEST(Connections, RuleR3EachSourceIsLimitedAlone) {
   EXPECT_EQ(connections.Enter("a", 100, 2), Admission::kYes);
 }
 
+TEST(Connections, RuleR3WhoAProxyHasToldAboutIsCountedInItsPlace) {
+  Connections connections;
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(connections.Enter("proxy", 100, 0), Admission::kYes);
+  EXPECT_TRUE(connections.Move("proxy", "a", 1));
+  EXPECT_FALSE(connections.Move("proxy", "a", 1));
+  EXPECT_TRUE(connections.Move("proxy", "b", 1));
+  EXPECT_EQ(connections.total(), 3u);
+  connections.Leave("a");
+  EXPECT_TRUE(connections.Move("proxy", "a", 1));
+  EXPECT_TRUE(connections.Move("a", "a", 1));
+  connections.Leave("a");
+  connections.Leave("b");
+  EXPECT_EQ(connections.total(), 0u);
+}
+
 TEST(Connections, ARefusedOneIsNotCounted) {
   Connections connections;
   connections.Enter("a", 1, 0);
