@@ -132,6 +132,9 @@ constexpr Row<Router> kRouter[] = {
 };
 
 constexpr Row<Transport> kTransport[] = {
+  {"auth_mechanism",   &Transport::auth_mechanism,   "",    "mechanisms to authenticate by at the upstream, the best first: cram-md5, external, login, plain", {}, {}, "smtp"},
+  {"auth_password",    &Transport::auth_password,    "",    "our password there", Phase::kDelivery, {}, "smtp"},
+  {"auth_user",        &Transport::auth_user,        "",    "our name there", Phase::kDelivery, {}, "smtp"},
   {"authenticated_sender", &Transport::authenticated_sender, "", "what MAIL's AUTH= tells the upstream of an authenticated client; of others, that there is none", Phase::kDelivery, {}, "smtp"},
   {"authenticated_sender_force", &Transport::authenticated_sender_force, "no", "send AUTH= also where the upstream does not offer AUTH", {}, {}, "smtp"},
   {"command_timeout",  &Transport::command_timeout,  "5m",  "wait for the upstream's reply to a command", {}, {}, "smtp"},
@@ -142,6 +145,7 @@ constexpr Row<Transport> kTransport[] = {
   {"final_timeout",    &Transport::final_timeout,    "10m", "wait for the upstream's reply to the end of the message", {}, {}, "smtp"},
   {"helo_data",        &Transport::helo_data,        "$primary_hostname", "name to say in EHLO", Phase::kDelivery, {}, "smtp"},
   {"hosts",            &Transport::hosts,            "",    "hosts to send to where the router gives none", Phase::kDelivery, {}, "smtp"},
+  {"hosts_avoid_pipelining", &Transport::hosts_avoid_pipelining, "", "upstream addresses that get one command at a time", Phase::kDelivery, ListKind::kHost, "smtp"},
   {"hosts_require_tls", &Transport::hosts_require_tls, "<; ! 127.0.0.0/8 ; ! ::1 ; *", "upstream addresses that get mail over TLS only", Phase::kDelivery, ListKind::kHost, "smtp"},
   {"hosts_try_tls",    &Transport::hosts_try_tls,    "",    "upstream addresses where TLS is used if it is offered", Phase::kDelivery, ListKind::kHost, "smtp"},
   {"maildir_format",   &Transport::maildir_format,   "no",  "deliver in Maildir format; the only one there is", {}, {}, "appendfile"},
@@ -287,7 +291,7 @@ constexpr std::string_view kForeignTransport[] = {
   "force_command", "freeze_exec_fail", "freeze_signal", "from", "gethostbyname",
   "gnutls_compat_mode", "group", "headers", "headers_add", "headers_only", "headers_remove",
   "headers_rewrite", "home_directory", "host_name_extract", "hosts_avoid_esmtp",
-  "hosts_avoid_pipelining", "hosts_avoid_tls", "hosts_max_try", "hosts_max_try_hardlimit",
+  "hosts_avoid_tls", "hosts_max_try", "hosts_max_try_hardlimit",
   "hosts_nopass_tls", "hosts_noproxy_tls", "hosts_override", "hosts_pipe_connect",
   "hosts_randomize", "hosts_request_ocsp", "hosts_require_alpn", "hosts_require_auth",
   "hosts_require_dane", "hosts_require_helo", "hosts_require_ocsp",

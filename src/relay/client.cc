@@ -14,9 +14,11 @@ constexpr std::size_t kFlushBytes = 16 * 1024;  // one TLS record
 constexpr std::size_t kCommandBytes = 2000;     // RFC 5321 says 512, parameters add to it
 constexpr std::chrono::seconds kFarewell{5};    // for the answer to QUIT
 
-bool IsCommand(std::string_view line) {
-  return !line.empty() && line.size() <= kCommandBytes &&
-         std::all_of(line.begin(), line.end(), [](char c) { return c >= ' ' && c < '\x7f'; });
+bool IsCommand(std::string_view line, bool utf8) {
+  if (line.empty() || line.size() > kCommandBytes) return false;
+  const auto is_high = [](char c) { return (c & 0x80) != 0; };
+  if (std::any_of(line.begin(), line.end(), is_high) && !(utf8 && IsValidUtf8(line))) return false;
+  return std::none_of(line.begin(), line.end(), IsControl);
 }
 
 }  // namespace
@@ -54,18 +56,34 @@ SmtpClient::Answer SmtpClient::NoteOffered(Answer reply) {
 }
 
 SmtpClient::Answer SmtpClient::Command(std::string_view line) {
-  if (!Send({std::string(line)})) return Err{problem_};
+  if (!SendAll(std::span(&line, 1))) return Err{problem_};
   return Receive();
 }
 
 bool SmtpClient::Send(const std::vector<std::string>& lines) {
+  return SendAll(std::vector<std::string_view>(lines.begin(), lines.end()));
+}
+
+SmtpClient::Answer SmtpClient::Secret(const SecretText& line) {
+  secret_ = true;
+  Answer answer = Command(line.Reveal());
+  secret_ = false;
+  return answer;
+}
+
+bool SmtpClient::SendAll(std::span<const std::string_view> lines) {
   if (broken()) return false;
-  for (const std::string& line : lines)
-    if (!IsCommand(line)) return (void)Fail("a command that cannot be sent"), false;
+  for (std::string_view line : lines)
+    if (!IsCommand(line, offered_.smtputf8))
+      return (void)Fail("a command that cannot be sent"), false;
   if (awaited_ > 0 || !InStep())
     return (void)Fail("the upstream spoke out of turn or is gone"), false;
   awaited_by_ = Deadline::After(times_.command);
-  for (const std::string& line : lines) out_ += line + "\r\n";
+  if (secret_) out_.reserve(kCommandBytes + 2);  // no copies are left where it grew
+  for (std::string_view line : lines) {
+    out_ += line;
+    out_ += "\r\n";
+  }
   awaited_ = lines.size();
   return Flush(awaited_by_);
 }
@@ -186,6 +204,7 @@ bool SmtpClient::FeedWaiting(ReplyParser* parser) {
 bool SmtpClient::Flush(Deadline deadline) {
   std::string octets = std::exchange(out_, {});
   engine::IoResult written = stream_->Write(octets, deadline);
+  if (secret_) explicit_bzero(octets.data(), octets.size());
   if (!written.ok()) (void)Fail(engine::Describe(written));
   return written.ok();
 }

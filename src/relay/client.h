@@ -3,11 +3,14 @@
 
 #include <chrono>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "src/base/clock.h"
 #include "src/base/result.h"
+#include "src/base/secret.h"
 #include "src/relay/offered.h"
 #include "src/relay/reply.h"
 #include "src/tls/tls.h"
@@ -47,6 +50,8 @@ class SmtpClient {
   // One command and its reply. `line` has no line end; one that holds control octets or
   // is too long is refused unsent (rule U2).
   Answer Command(std::string_view line);
+  // The same, and no copy of the line is left in memory.
+  Answer Secret(const SecretText& line);
   // Several in one write (RFC 2920); their replies are then to be fetched one by one, in
   // the same order. False: nothing was sent, or not all of it.
   bool Send(const std::vector<std::string>& lines);
@@ -63,6 +68,8 @@ class SmtpClient {
   // to be fetched with Receive(). False: the dot was not sent.
   bool FinishData(std::size_t replies);
 
+  // Nothing is under way, and nothing has come unasked: the next command may be said.
+  bool IsReady() { return !broken() && !in_data_ && awaited_ == 0 && InStep(); }
   bool broken() const { return !problem_.empty(); }
   const std::string& problem() const { return problem_; }
 
@@ -73,6 +80,7 @@ class SmtpClient {
 
  private:
   Answer ReadReply(Deadline deadline);
+  bool SendAll(std::span<const std::string_view> lines);
   Answer NoteOffered(Answer reply);
   bool FeedWaiting(ReplyParser* parser);
   bool Flush(Deadline deadline);
@@ -87,6 +95,7 @@ class SmtpClient {
   std::size_t awaited_ = 0;  // replies
   Deadline awaited_by_ = Deadline::Never();
   bool in_data_ = false;
+  bool secret_ = false;
   std::string problem_;
 };
 

@@ -5,7 +5,9 @@
 #include "src/base/text.h"
 #include "src/config/words.h"
 #include "src/relay/address.h"
+#include "src/relay/authenticate.h"
 #include "src/relay/route.h"
+#include "src/relay/terms.h"
 #include "src/tls/tls.h"
 
 namespace signet::relay {
@@ -46,6 +48,9 @@ class Compiler {
         !path.empty() && (!path.starts_with('/') || !SocketAddress(path).ok()))
       Error(transport.socket.span, "absolute path of a socket expected, found " + Quoted(path));
     Tls(transport);
+    Auth(transport);
+    config::CheckList(transport.hosts_avoid_pipelining, config::ListKind::kHost, config_,
+                      diagnostics_);
     if (!transport.port) return;
     const std::string* port = transport.port.program->constant();
     if (port != nullptr && !ParseHost("h:" + *port, 25))
@@ -84,6 +89,25 @@ class Compiler {
     const std::string wrong = tls::ComplaintAbout(options);
     if (!wrong.empty())
       Error(transport.name_span, "transport " + Quoted(transport.name) + ": " + wrong);
+  }
+
+  void Auth(const config::Transport& transport) {
+    const auto mechanisms = MechanismsOf(transport);
+    const bool external_only = mechanisms == std::vector<std::string>{"EXTERNAL"};
+    for (const std::string& mechanism : mechanisms)
+      if (std::find(kMechanisms.begin(), kMechanisms.end(), mechanism) == kMechanisms.end())
+        Error(transport.auth_mechanism.span, "unknown mechanism " + Quoted(mechanism),
+              "there are cram-md5, external, login and plain");
+    if (mechanisms.empty() && (transport.auth_user || transport.auth_password))
+      Error(transport.name_span,
+            "transport " + Quoted(transport.name) + " has credentials and no \"auth_mechanism\"");
+    if (!mechanisms.empty() && !external_only && (!transport.auth_user || !transport.auth_password))
+      Error(transport.auth_mechanism.span,
+            "\"auth_user\" and \"auth_password\" are needed with it");
+    const bool introduces = transport.xclient.text == "login" || transport.xclient.text == "full";
+    if (!mechanisms.empty() && introduces)
+      Error(transport.auth_mechanism.span, "\"xclient\" and \"auth_mechanism\" exclude each other",
+            "XCLIENT LOGIN says that the client has authenticated; our own AUTH would replace it");
   }
 
   void Router(const config::Router& router) {

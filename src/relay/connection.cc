@@ -6,6 +6,8 @@
 #include <utility>
 
 #include "src/base/log.h"
+#include "src/base/text.h"
+#include "src/relay/authenticate.h"
 #include "src/relay/replies.h"
 
 namespace signet::relay {
@@ -26,6 +28,7 @@ Result<std::unique_ptr<Connection>, Reply> Connection::Open(Terms terms, const A
   if (step.ok()) step = connection->Hello();
   if (step.ok()) step = connection->Starttls();
   if (step.ok()) step = connection->Introduce();
+  if (step.ok()) step = connection->LogIn();
   if (step.ok()) return connection;
   if (connection->client_ != nullptr) connection->client_->Leave();
   return Err{step.error()};
@@ -94,6 +97,18 @@ Connection::Step Connection::Introduce() {
   if (answer.value().digit() != 2) return Unfit(line.value(), answer.value().ForLog());
   client_->ForgetOffered();
   return Hello();
+}
+
+// A mistake in our own credentials is no fault of the client's.
+Connection::Step Connection::LogIn() {
+  if (terms_.credentials.mechanisms.empty()) return true;
+  if (!may_identify())
+    return Unfit("EHLO", "AUTH is only said over loopback or verified TLS (rule U8)");
+  const auto mechanism = Authenticate(terms_.credentials, client_.get());
+  if (!mechanism.ok()) return Unfit("EHLO", mechanism.error());
+  authenticator_ = Lower(mechanism.value());
+  if (!terms_.credentials.user.empty()) authenticator_ += ':' + terms_.credentials.user;
+  return true;
 }
 
 Err<Reply> Connection::Unfit(std::string_view after, std::string_view what) const {

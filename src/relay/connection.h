@@ -23,6 +23,8 @@ class Connection {
   SmtpClient& client() { return *client_; }
   const Terms& terms() const { return terms_; }
   const facts::Upstream& upstream() const { return upstream_; }
+  // "plain:gateway", where we have authenticated.
+  const std::string& authenticator() const { return authenticator_; }
   // Over loopback or verified TLS: who sends may be said here (rule U8).
   bool may_identify() const { return local_ || upstream_.tls.verified; }
 
@@ -38,12 +40,14 @@ class Connection {
   Step Hello();
   Step Starttls();
   Step Introduce();
+  Step LogIn();
   Err<Reply> Unfit(std::string_view after, std::string_view what) const;
 
   Terms terms_;
   bool local_;
   facts::Upstream upstream_;
   std::string host_field_;
+  std::string authenticator_;
   std::unique_ptr<SmtpClient> client_;
 };
 

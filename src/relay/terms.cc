@@ -1,5 +1,6 @@
 #include "src/relay/terms.h"
 
+#include "src/base/text.h"
 #include "src/relay/replies.h"
 
 namespace signet::relay {
@@ -8,6 +9,13 @@ Protocol ProtocolOf(const config::Transport& transport) {
   if (transport.protocol.text == "smtps") return Protocol::kSmtps;
   if (transport.protocol.text == "lmtp") return Protocol::kLmtp;
   return Protocol::kSmtp;
+}
+
+std::vector<std::string> MechanismsOf(const config::Transport& transport) {
+  std::vector<std::string> mechanisms;
+  for (const std::string& word : SplitAdministratorList(transport.auth_mechanism.text))
+    mechanisms.push_back(Upper(word));
+  return mechanisms;
 }
 
 namespace {
@@ -83,6 +91,12 @@ Result<Terms, Reply> MakeTerms(const Place& place, const Host& host, const std::
   Expander expand(place, context);
   terms.tls_use = UseOfTls(terms, transport, &expand);
   if (terms.tls_use != TlsUse::kNever) terms.tls = OptionsOfTls(terms, transport, &expand);
+  terms.pipelining = !expand.Has(transport.hosts_avoid_pipelining, ip, false);
+  terms.credentials.mechanisms = MechanismsOf(transport);
+  if (!terms.credentials.mechanisms.empty()) {
+    terms.credentials.user = expand.Text(transport.auth_user, "auth_user");
+    terms.credentials.password = SecretText(expand.Text(transport.auth_password, "auth_password"));
+  }
   if (expand.problem()) return Err{*expand.problem()};
   return terms;
 }

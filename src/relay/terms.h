@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "src/base/secret.h"
 #include "src/relay/identity.h"
 #include "src/relay/route.h"
 #include "src/tls/tls.h"
@@ -15,6 +16,17 @@ enum class TlsUse : std::uint8_t { kNever, kWhereOffered, kRequired, kImplicit }
 enum class Protocol : std::uint8_t { kSmtp, kSmtps, kLmtp };
 Protocol ProtocolOf(const config::Transport& transport);
 
+// What we say to an upstream that wants AUTH of us.
+struct Credentials {
+  std::vector<std::string> mechanisms;  // in the order of preference, in capitals
+  std::string user;
+  SecretText password;
+  bool operator==(const Credentials& other) const {
+    return mechanisms == other.mechanisms && user == other.user &&
+           password.Reveal() == other.password.Reveal();
+  }
+};
+
 // All that the configuration says about a connection, for one session and one address of
 // an upstream. Two messages may share a connection where it is equal, and only there.
 struct Terms {
@@ -24,9 +36,14 @@ struct Terms {
   std::string helo;
   TlsUse tls_use = TlsUse::kNever;
   tls::ClientOptions tls;
+  bool pipelining = true;  // where it is offered
+  Credentials credentials;
   std::vector<Attribute> xclient;  // what is to be said before MAIL; empty: nothing
   bool operator==(const Terms&) const = default;
 };
+
+// The words of auth_mechanism, in capitals.
+std::vector<std::string> MechanismsOf(const config::Transport& transport);
 
 // Expands the options of place.transport. Requires that context.session.upstream names the
 // host and address that is meant.

@@ -2,9 +2,9 @@
 #include <utility>
 
 #include "src/base/log.h"
+#include "src/relay/commands.h"
 #include "src/relay/connection.h"
 #include "src/relay/maildir.h"
-#include "src/relay/path.h"
 #include "src/relay/relay.h"
 #include "src/relay/replies.h"
 #include "src/relay/route.h"
@@ -72,15 +72,17 @@ class RelayTransaction : public Transaction {
     const config::Router* router;
   };
 
-  Reply AddAtUpstream(const Place& place, const std::string& path, config::MatchContext& context);
-  Reply TryHosts(const Place& place, const std::string& path, config::MatchContext& context);
-  Reply TryHost(const Place& place, const Host& host, const std::string& path,
+  Reply AddAtUpstream(const Place& place, const facts::Recipient& recipient,
+                      config::MatchContext& context);
+  Reply TryHosts(const Place& place, const facts::Recipient& recipient,
+                 config::MatchContext& context);
+  Reply TryHost(const Place& place, const Host& host, const facts::Recipient& recipient,
                 config::MatchContext& context);
   Reply TryAddress(const Place& place, const Host& host, const Address& address,
                    config::MatchContext& context);
   bool StillFits(const Place& place, config::MatchContext& context);
-  Reply Begin(const Place& place, const std::string& path, config::MatchContext& context);
-  Result<std::string, Reply> MailCommand(const Place& place, config::MatchContext& context);
+  Reply Begin(const Place& place, const facts::Recipient& recipient, config::MatchContext& context);
+  Result<std::string, Reply> MailLine(const Place& place, config::MatchContext& context);
   Reply Judge(const SmtpClient::Answer& answer, std::string_view after);
   bool IsFull(const Place& place);
   Reply FinishUpstream();
@@ -104,15 +106,16 @@ class RelayTransaction : public Transaction {
   WallTime began_;  // to connect, or to write a file
   std::unique_ptr<Connection> connection_;
   std::unique_ptr<MaildirFile> file_;
-  bool needs_eight_bit_ = false;  // declared, found, and not offered
+  ContentCheck check_;
+  bool pipelining_ = false;  // commands went in one write
 };
 
 Reply RelayTransaction::AddRecipient(const facts::Recipient& recipient,
                                      config::MatchContext& context) {
   if (state_ != State::kRecipients) return Unclear("recipient after the message");
-  auto path = EncodePath(recipient.local_part, recipient.domain);
-  if (!path || *path == "<>")
-    return {553, "5.1.3", "Address cannot be passed on", "recipient address cannot be encoded"};
+  // What cannot be said anywhere needs no connection.
+  const auto said = RcptCommand(recipient, session_.envelope, {.smtputf8 = true});
+  if (!said.ok()) return said.error();
   auto found = routes_->Find(context);
   if (!found.ok()) return found.error();
   const Place& place = found.value();
@@ -122,7 +125,7 @@ Reply RelayTransaction::AddRecipient(const facts::Recipient& recipient,
   bool upstream = place.transport->driver == config::TransportDriver::kSmtp;
   Reply reply = {250, "2.1.5", "Accepted", ""};
   if (upstream)
-    reply = AddAtUpstream(place, *path, context);
+    reply = AddAtUpstream(place, recipient, context);
   else
     place_ = place;
   if (reply.positive()) accepted_.push_back({recipient, place.router});
@@ -137,15 +140,16 @@ bool RelayTransaction::IsFull(const Place& place) {
   return offered > 0 && count >= offered;
 }
 
-Reply RelayTransaction::AddAtUpstream(const Place& place, const std::string& path,
+Reply RelayTransaction::AddAtUpstream(const Place& place, const facts::Recipient& recipient,
                                       config::MatchContext& context) {
   if (connection_ != nullptr && !(place.SameAs(*place_) && StillFits(place, context))) {
     if (!accepted_.empty()) return Elsewhere();
     LeaveUpstream();
   }
-  if (connection_ == nullptr) return TryHosts(place, path, context);
-  const std::string line = "RCPT TO:" + path;
-  Reply reply = Judge(client().Command(line), line);
+  if (connection_ == nullptr) return TryHosts(place, recipient, context);
+  const auto line = RcptCommand(recipient, session_.envelope, client().offered());
+  if (!line.ok()) return line.error();
+  Reply reply = Judge(client().Command(line.value()), line.value());
   // A connection that broke took the recipients that it had with it.
   if (client().broken() && accepted_.empty()) LeaveUpstream();
   return reply;
@@ -159,12 +163,12 @@ bool RelayTransaction::StillFits(const Place& place, config::MatchContext& conte
 }
 
 // In the order of the configuration, until one has an opinion that is not "later".
-Reply RelayTransaction::TryHosts(const Place& place, const std::string& path,
+Reply RelayTransaction::TryHosts(const Place& place, const facts::Recipient& recipient,
                                  config::MatchContext& context) {
   Reply reply = Unavailable("no upstream to try");
   std::string log_text;
   for (const Host& host : place.hosts) {
-    reply = TryHost(place, host, path, context);
+    reply = TryHost(place, host, recipient, context);
     bool decided = reply.code / 100 != 4;
     if (decided && connection_ != nullptr && !client().broken()) {
       place_ = place;
@@ -179,15 +183,15 @@ Reply RelayTransaction::TryHosts(const Place& place, const std::string& path,
 }
 
 // Its addresses in turn, until one lets us in: that one decides.
-Reply RelayTransaction::TryHost(const Place& place, const Host& host, const std::string& path,
-                                config::MatchContext& context) {
+Reply RelayTransaction::TryHost(const Place& place, const Host& host,
+                                const facts::Recipient& recipient, config::MatchContext& context) {
   auto addresses = host.is_socket() ? OneAddress(host) : Resolve(host);
   if (!addresses.ok()) return Unavailable("H=" + host.name + ": " + addresses.error());
   Reply reply;
   for (const Address& address : addresses.value()) {
     reply = TryAddress(place, host, address, context);
     if (!reply.positive()) continue;
-    return Begin(place, path, context);
+    return Begin(place, recipient, context);
   }
   return reply;
 }
@@ -205,47 +209,42 @@ Reply RelayTransaction::TryAddress(const Place& place, const Host& host, const A
   return {250, "", "", ""};
 }
 
-// MAIL and the first RCPT.
-Reply RelayTransaction::Begin(const Place& place, const std::string& path,
+// MAIL and the first RCPT, in one write where the upstream takes that (RFC 2920).
+Reply RelayTransaction::Begin(const Place& place, const facts::Recipient& recipient,
                               config::MatchContext& context) {
-  const auto mail = MailCommand(place, context);
-  if (!mail.ok()) {
+  auto mail = MailLine(place, context);
+  auto rcpt = RcptCommand(recipient, session_.envelope, client().offered());
+  if (!mail.ok() || !rcpt.ok()) {
     LeaveUpstream();
-    return mail.error();
+    return mail.ok() ? rcpt.error() : mail.error();
   }
-  Reply reply = Judge(client().Command(mail.value()), mail.value());
+  check_ = ContentCheck(session_.envelope, options_, client().offered());
+  pipelining_ = client().offered().pipelining && connection_->terms().pipelining;
+  std::vector<std::string> lines = {mail.value()};
+  if (pipelining_) lines.push_back(rcpt.value());
+  Reply reply = client().Send(lines) ? Judge(client().Receive(), mail.value())
+                                     : Unclear(LogText(mail.value(), client().problem()));
   if (!reply.positive()) {
     // There is no transaction upstream: the next recipient begins anew.
+    if (pipelining_) (void)client().Receive();
     LeaveUpstream();
     return reply;
   }
-  const std::string line = "RCPT TO:" + path;
-  return Judge(client().Command(line), line);
+  return Judge(pipelining_ ? client().Receive() : client().Command(rcpt.value()), rcpt.value());
 }
 
-Result<std::string, Reply> RelayTransaction::MailCommand(const Place& place,
-                                                         config::MatchContext& context) {
-  const facts::Envelope& envelope = session_.envelope;
-  auto path = EncodePath(envelope.sender_local_part, envelope.sender_domain);
-  if (!path || (*path == "<>") != envelope.sender.empty())
-    return Err{Reply{553, "5.1.7", "Sender address cannot be passed on",
-                     "sender address cannot be encoded"}};
-  std::string line = "MAIL FROM:" + *path;
+Result<std::string, Reply> RelayTransaction::MailLine(const Place& place,
+                                                      config::MatchContext& context) {
   const Offered& offered = client().offered();
-  if (offered.size && options_.declared_size > 0)
-    line += " SIZE=" + std::to_string(options_.declared_size);
-  if (offered.eight_bit_mime && options_.body_8bitmime) line += " BODY=8BITMIME";
+  auto line = MailCommand(session_.envelope, options_, offered);
   const bool takes_auth = offered.auth || place.transport->authenticated_sender_force;
-  if (place.transport->authenticated_sender && takes_auth) {
-    if (!connection_->may_identify())
-      return Err{Unavailable(
-          LogText("EHLO", "AUTH= is only said over loopback or verified TLS (rule U8)"))};
-    auto sender = AuthenticatedSender(place, context);
-    if (!sender.ok()) return Err{sender.error()};
-    line += " AUTH=" + sender.value();
-  }
-  needs_eight_bit_ = false;
-  return line;
+  if (!line.ok() || !place.transport->authenticated_sender || !takes_auth) return line;
+  if (!connection_->may_identify())
+    return Err{
+        Unavailable(LogText("EHLO", "AUTH= is only said over loopback or verified TLS (rule U8)"))};
+  auto sender = AuthenticatedSender(place, context);
+  if (!sender.ok()) return Err{sender.error()};
+  return line.value() + " AUTH=" + sender.value();
 }
 
 Reply RelayTransaction::Judge(const SmtpClient::Answer& answer, std::string_view after) {
@@ -278,14 +277,9 @@ Reply RelayTransaction::StartData() {
 }
 
 bool RelayTransaction::WriteLine(std::string_view line) {
-  if (state_ != State::kData || needs_eight_bit_) return false;
+  if (state_ != State::kData) return false;
   if (file_ != nullptr) return file_->WriteLine(line);
-  bool must_not = options_.body_8bitmime && !client().offered().eight_bit_mime;
-  if (must_not && std::any_of(line.begin(), line.end(), [](char c) { return (c & 0x80) != 0; })) {
-    needs_eight_bit_ = true;
-    return false;
-  }
-  return client().WriteLine(line);
+  return check_.Allows(line) && client().WriteLine(line);
 }
 
 Reply RelayTransaction::Finish() {
@@ -295,9 +289,11 @@ Reply RelayTransaction::Finish() {
 }
 
 Reply RelayTransaction::FinishUpstream() {
-  if (needs_eight_bit_)
-    return {554, "5.6.3", "Message has 8-bit content, which the next server does not take",
-            LogText("MAIL", "8BITMIME is not offered")};
+  if (check_.failed()) {
+    Reply reply = check_.problem();
+    reply.log_text = LogText("MAIL", reply.log_text);
+    return reply;
+  }
   if (connection_->terms().protocol == Protocol::kLmtp) return FinishLmtp();
   auto answer = client().FinishData();
   if (!answer.ok()) return Unclear(LogText("end of data", answer.error()));
@@ -329,6 +325,9 @@ Delivered RelayTransaction::MakeDelivered(const Accepted& accepted,
   Delivered delivered{accepted.recipient, accepted.router->name, place_->transport->name, upstream};
   delivered.time = std::chrono::duration_cast<std::chrono::milliseconds>(
       std::chrono::system_clock::now() - began_);
+  if (connection_ == nullptr) return delivered;
+  delivered.authenticator = connection_->authenticator();
+  delivered.pipelining = pipelining_;
   return delivered;
 }
 

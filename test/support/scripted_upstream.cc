@@ -153,6 +153,7 @@ bool ScriptedUpstream::EndReplies(int fd) {
 
 bool ScriptedUpstream::Say(int fd, const std::string& text) {
   if (text == kClose) return false;
+  if (text == kNothing) return true;
   if (text == kHang) {
     WaitForEnd(fd);
     return false;

@@ -18,6 +18,8 @@ class ScriptedUpstream {
   static inline const std::string kClose = "(close)";  // hangs up instead of replying
   static inline const std::string kHang = "(hang)";    // says nothing until we hang up
 
+  static inline const std::string kNothing = "(nothing)";  // goes on without a reply
+
   struct Script {
     std::string greeting = "220 up ESMTP\r\n";
     std::string ehlo = "250-up\r\n250-SIZE 1000000\r\n250 8BITMIME\r\n";

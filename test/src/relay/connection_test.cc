@@ -38,6 +38,9 @@ class ConnectionTest : public ::testing::Test {
         EXPECT_FALSE(opened.value()->may_identify());
       else
         result = Err{opened.error()};
+      if (opened.ok()) opened.value()->client().Leave();
+      for (int i = 0; i < 200 && engine::Loop::Current()->coroutines() > 1; ++i)
+        (void)engine::SleepUntil(Deadline::After(std::chrono::milliseconds(5)));
     });
     return result;
   }
@@ -57,6 +60,18 @@ TEST_F(ConnectionTest, RuleU8NoIdentityGoesInClearOverTheNetwork) {
   EXPECT_NE(refused.error().log_text.find("only said over loopback or verified TLS"),
             std::string::npos);
   EXPECT_FALSE(up.Heard("XCLIENT LOGIN=alice"));
+}
+
+TEST_F(ConnectionTest, RuleU8NoPasswordGoesInClearOverTheNetwork) {
+  Script script;
+  script.ehlo = "250-up\r\n250 AUTH PLAIN\r\n";
+  ScriptedUpstream up(script);
+  Terms terms;
+  terms.credentials = {{"PLAIN"}, "tim", SecretText("secret")};
+  const auto refused = OpenAbroad(up, terms);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_NE(refused.error().log_text.find("AUTH is only said over"), std::string::npos);
+  EXPECT_EQ(up.commands(), (std::vector<std::string>{"EHLO gateway.example", "QUIT"}));
 }
 
 }  // namespace
