@@ -45,7 +45,10 @@ void AddFields(const std::vector<facts::AddedHeader>& added, Header* header) {
 Result<std::vector<std::string>, std::string> TraceField(Dialogue& dialogue) {
   facts::Session& session = dialogue.session();
   const config::Expanded& option = dialogue.config.main.received_header_text;
-  if (!option) return ReceivedHeader(session, session.envelope.received);
+  const bool shows_port = dialogue.selector.Has(Selector::kIncomingPort);
+  if (!option)
+    return ReceivedHeader(session, session.envelope.received,
+                          shows_port ? ClientPort::kShown : ClientPort::kHidden);
   session.phase = Phase::kData;
   BorrowedBudget budget(dialogue.services);
   expand::Outcome text =
@@ -135,6 +138,7 @@ Read Receiver::ReadMessage() {
 }
 
 Read Receiver::ReadChunk(std::uint64_t octets) {
+  if (whole_.Passed()) return Read::kTimeout;
   RenewLineDeadline();
   while (octets > 0) {
     const std::string_view waiting = dialogue_.input.waiting();

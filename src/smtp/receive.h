@@ -34,6 +34,8 @@ class Receiver {
   // is waited for. End() tells that it was the last one.
   Read ReadChunk(std::uint64_t octets);
   void End();
+  // By then the message must have come, however it does.
+  Deadline whole() const { return whole_; }
   // Of all chunks so far.
   std::uint64_t chunk_bytes() const { return chunk_bytes_; }
 

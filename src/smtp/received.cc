@@ -12,8 +12,9 @@ namespace signet::smtp {
 namespace {
 
 // "from [192.0.2.1] (helo=name)", "from name ([192.0.2.1] helo=other)"
-std::string FromClause(const facts::Session& session) {
-  const std::string ip = "[" + session.connection.client_ip + "]";
+std::string FromClause(const facts::Session& session, ClientPort port) {
+  std::string ip = "[" + session.connection.client_ip + "]";
+  if (port == ClientPort::kShown) ip += ':' + std::to_string(session.connection.client_port);
   const std::string helo = CommentText(session.helo);
   const bool named = !session.host_name.empty();
   const bool show_helo = !helo.empty() && session.helo != session.host_name;
@@ -64,9 +65,10 @@ std::string MailDate(WallTime when) {
   return text;
 }
 
-std::vector<std::string> ReceivedHeader(const facts::Session& session, WallTime now) {
+std::vector<std::string> ReceivedHeader(const facts::Session& session, WallTime now,
+                                        ClientPort port) {
   std::vector<std::string> lines;
-  lines.push_back("Received: from " + FromClause(session));
+  lines.push_back("Received: from " + FromClause(session, port));
   lines.push_back("\tby " + CommentText(session.primary_hostname) + " with " + WithClause(session));
   lines.push_back("\t(Signet)");
   lines.push_back("\t(envelope-from <" + CommentText(session.envelope.sender) + ">)");

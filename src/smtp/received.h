@@ -14,7 +14,9 @@ namespace signet::smtp {
 // Our Received: field, one line per element, continuation lines beginning with a tab.
 // Whatever the client has said stands in it through an encoder that cannot produce a
 // line break, the end of a comment or a new field (rule S10).
-std::vector<std::string> ReceivedHeader(const facts::Session& session, WallTime now);
+enum class ClientPort : bool { kHidden, kShown };
+std::vector<std::string> ReceivedHeader(const facts::Session& session, WallTime now,
+                                        ClientPort port = ClientPort::kHidden);
 
 // The field that `text` makes, received_header_text having been expanded, with the date behind
 // it. Of outsiders' octets no line break, comment or new field can come.

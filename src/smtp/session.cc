@@ -276,7 +276,9 @@ Input::Line Dialogue::ReadLine(std::size_t max_bytes) {
 Deadline Dialogue::CommandDeadline() const {
   if (certificate_refusal) return Deadline::After(limits::kTlsHandshake).Sooner(without_mail);
   const auto wait = config.main.smtp_receive_timeout;
-  return wait.count() > 0 ? Deadline::After(wait).Sooner(without_mail) : without_mail;
+  // Between its chunks a message goes on to come.
+  const Deadline total = receiver != nullptr ? receiver->whole() : without_mail;
+  return wait.count() > 0 ? Deadline::After(wait).Sooner(total) : total;
 }
 
 // No command came. Says so where somebody may still listen.

@@ -32,6 +32,13 @@ TEST(ReceivedHeader, NamesClientServerProtocolIdAndRecipient) {
   EXPECT_EQ(lines[5], "\tfor bob@example.org;");
 }
 
+TEST(ReceivedHeader, ShowsTheClientsPortWhereLogsDo) {
+  facts::Session session = MakeSession();
+  session.connection.client_port = 40000;
+  EXPECT_EQ(ReceivedHeader(session, WallTime{}, ClientPort::kShown)[0],
+            "Received: from [192.0.2.1]:40000 (helo=printer)");
+}
+
 TEST(ReceivedHeader, NamesTheTlsLayer) {
   facts::Session session = MakeSession();
   session.tls.active = true;
