@@ -85,7 +85,10 @@ std::string HelloLine(const Dialogue& dialogue) {
   return session.active_hostname + " Hello " + name + " [" + session.connection.client_ip + "]";
 }
 
+// Chunks begin without a moment in which the predata ACL could be asked; what it forbids must
+// not become possible by another command.
 bool OffersChunking(Dialogue& dialogue) {
+  if (dialogue.config.main.acl[static_cast<std::size_t>(AclWhen::kPredata)]) return false;
   const Result<bool, Failure> matched =
       dialogue.ClientIn(dialogue.config.main.chunking_advertise_hosts);
   if (matched) return matched.value();
