@@ -14,6 +14,18 @@ void Append(Words* words, const Words& more) {
   words->insert(words->end(), more.begin(), more.end());
 }
 
+Words Recipients(const Submission& s) {
+  Words all = {s.recipient};
+  Append(&all, s.more_recipients);
+  return all;
+}
+
+std::string Joined(const Words& words, const char* separator) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : separator) + word;
+  return text;
+}
+
 Finished Swaks(const Submission& s) {
   Words words = {"swaks",
                  "--server",
@@ -23,7 +35,7 @@ Finished Swaks(const Submission& s) {
                  "--from",
                  s.sender,
                  "--to",
-                 s.recipient,
+                 Joined(Recipients(s), ","),
                  "--ehlo",
                  "client.example.org",
                  s.tls_on_connect ? "--tlsc" : "--tls",
@@ -31,6 +43,7 @@ Finished Swaks(const Submission& s) {
                  std::string(s.version) == "1.2" ? "tlsv1_2" : "tlsv1_3",
                  "--data",
                  "-"};
+  if (s.quiet) words.push_back("--hide-all");
   if (!s.mechanism.empty()) {
     words.push_back("--auth");
     if (s.mechanism != "ANY") words.push_back(s.mechanism);
@@ -47,7 +60,7 @@ Finished Curl(const Submission& s) {
   Words words = {"curl",
                  "--silent",
                  "--show-error",
-                 "--verbose",
+                 s.quiet ? "--show-error" : "--verbose",
                  "--url",
                  (s.tls_on_connect ? "smtps://127.0.0.1:" : "smtp://127.0.0.1:") +
                      std::to_string(s.port) + "/client.example.org",
@@ -59,16 +72,15 @@ Finished Curl(const Submission& s) {
                  s.version,
                  "--mail-from",
                  s.sender,
-                 "--mail-rcpt",
-                 s.recipient,
                  "--upload-file",
                  "-"};
+  for (const std::string& recipient : Recipients(s)) Append(&words, {"--mail-rcpt", recipient});
   if (!s.certificate.empty()) Append(&words, {"--cert", s.certificate, "--key", s.key});
   if (!s.mechanism.empty()) {
     Append(&words, {"--user", s.user + ":" + s.password});
     if (s.mechanism != "ANY") Append(&words, {"--login-options", "AUTH=" + s.mechanism});
   }
-  return Run(words, {.input = s.content});
+  return Run(words, {.environment = {"LC_ALL=C.UTF-8"}, .input = s.content});
 }
 
 std::string GnutlsPriority(const Submission& s) {
@@ -91,14 +103,15 @@ Finished Msmtp(const Submission& s) {
                  "--domain=client.example.org",
                  "--tls-priorities=" + GnutlsPriority(s),
                  "--from=" + s.sender,
-                 "--debug",
                  "--timeout=20"};
+  if (!s.quiet) words.push_back("--debug");
+  if (s.dsn) Append(&words, {"--dsn-notify=success", "--dsn-return=headers"});
   if (!s.certificate.empty()) {
     Append(&words, {"--tls-cert-file=" + s.certificate, "--tls-key-file=" + s.key});
   }
   if (!s.user.empty()) words.push_back("--user=" + s.user);
   if (!s.password.empty()) words.push_back("--passwordeval=printenv MSMTP_PASSWORD");
-  words.push_back(s.recipient);
+  Append(&words, Recipients(s));
   return Run(words, {.environment = {"MSMTP_PASSWORD=" + s.password},
                      .input = Replace(s.content, "\r\n", "\n")});
 }
@@ -106,7 +119,13 @@ Finished Msmtp(const Submission& s) {
 // A program as people write it with Python's own library.
 constexpr char kPythonProgram[] = R"(
 import smtplib, ssl, sys
-port, on_connect, version, ca, cert, key, mechanism, user, password, sender, to = sys.argv[1:]
+(port, on_connect, version, ca, cert, key, mechanism, user, password, sender,
+ quiet, utf8, dsn, envid, *to) = sys.argv[1:]
+of_mail = ['SMTPUTF8', 'BODY=8BITMIME'] if utf8 else []
+of_rcpt = []
+if dsn:
+    of_mail += ['RET=HDRS'] + (['ENVID=' + envid] if envid else [])
+    of_rcpt = ['NOTIFY=SUCCESS,FAILURE', 'ORCPT=rfc822;first+2Bname@example.net']
 tls = ssl.create_default_context(cafile=ca)
 tls.minimum_version = tls.maximum_version = getattr(ssl.TLSVersion, version)
 if cert: tls.load_cert_chain(cert, key)
@@ -114,23 +133,39 @@ kind = smtplib.SMTP_SSL if on_connect else smtplib.SMTP
 options = {'context': tls} if on_connect else {}
 try:
     with kind('127.0.0.1', int(port), 'client.example.org', timeout=20, **options) as smtp:
-        smtp.set_debuglevel(1)
+        if not quiet: smtp.set_debuglevel(1)
         if not on_connect: smtp.starttls(context=tls)
         if mechanism == 'EXTERNAL':
             smtp.ehlo_or_helo_if_needed()
             smtp.auth('EXTERNAL', lambda challenge=None: user)
         elif mechanism: smtp.login(user, password)
-        smtp.sendmail(sender, [to], sys.stdin.buffer.read())
+        refused = smtp.sendmail(sender, to, sys.stdin.buffer.read(), of_mail, of_rcpt)
+        if refused: print('REFUSED', refused)
 except smtplib.SMTPException as e:
     sys.exit(repr(e))
 )";
 
 Finished Python(const Submission& s) {
   // Debian's own, whatever other versions stand before it.
-  return Run({"/usr/bin/python3", "-c", kPythonProgram, std::to_string(s.port),
-              s.tls_on_connect ? "1" : "", std::string(s.version) == "1.2" ? "TLSv1_2" : "TLSv1_3",
-              s.ca, s.certificate, s.key, s.mechanism, s.user, s.password, s.sender, s.recipient},
-             {.input = s.content});
+  Words words = {"/usr/bin/python3",
+                 "-c",
+                 kPythonProgram,
+                 std::to_string(s.port),
+                 s.tls_on_connect ? "1" : "",
+                 std::string(s.version) == "1.2" ? "TLSv1_2" : "TLSv1_3",
+                 s.ca,
+                 s.certificate,
+                 s.key,
+                 s.mechanism,
+                 s.user,
+                 s.password,
+                 s.sender,
+                 s.quiet ? "1" : "",
+                 s.smtputf8 ? "1" : "",
+                 s.dsn ? "1" : "",
+                 s.envid};
+  Append(&words, Recipients(s));
+  return Run(words, {.environment = {"LC_ALL=C.UTF-8"}, .input = s.content});
 }
 
 // What somebody types who knows the protocol.

@@ -2,6 +2,7 @@
 #define SIGNET_TEST_SUPPORT_CLIENTS_H_
 
 #include <string>
+#include <vector>
 
 #include "test/support/process.h"
 
@@ -19,7 +20,14 @@ struct Submission {
   std::string ca;                // that vouches for the server
   std::string ca_chain;          // the same and its intermediate
   std::string sender = "alice@example.org", recipient = "someone@example.net";
+  std::vector<std::string> more_recipients;
   std::string content;  // lines with CRLF
+  // Of msmtp and Python alone: asks for a notification of success, headers only. Python gives
+  // an ENVID too.
+  bool dsn = false;
+  std::string envid;
+  bool smtputf8 = false;  // Python has to be told
+  bool quiet = false;     // the conversation is not printed where that can be helped
   // What the client does with AUTH: "" leaves it alone, else EXTERNAL, PLAIN, LOGIN,
   // CRAM-MD5, or ANY for what the program itself chooses. With EXTERNAL, `user` is the
   // identity that it asks for ("": its own).

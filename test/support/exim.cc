@@ -98,25 +98,32 @@ void EximProgram::CopyProgram() {
 
 EximPeer::EximPeer(const std::string& config) {
   GiveToEximUser(directory_.path());
+  const std::string text =
+      Replace(config.empty() ? kStoringServer : config, "@MAIN@", "tls_advertise_hosts =");
+  StartWith(Replace(text, "@TRANSPORT@", ""));
+}
+
+EximPeer::EximPeer(const Believing& options) {
+  GiveToEximUser(directory_.path());
+  std::string main = std::string(kBelieving) + "tls_advertise_hosts =";
+  if (!options.certificate.empty()) {
+    WriteFile(directory_ / "server.pem", ReadFile(options.certificate));
+    WriteFile(directory_ / "server.key", ReadFile(options.key));
+    main += " *\ntls_certificate = @DIRECTORY@/server.pem\ntls_privatekey = @DIRECTORY@/server.key";
+  }
+  std::string text = Replace(kStoringServer, "@MAIN@", main);
+  text = Replace(text, "begin routers", kOfferAuth);
+  StartWith(Replace(text, "@TRANSPORT@",
+                    "  headers_add = X-Authenticated-Sender: [$authenticated_sender]"));
+}
+
+void EximPeer::StartWith(std::string config) {
   std::filesystem::create_symlink(program_.directory() / "program", directory_ / "program");
-  std::string text = config.empty() ? kStoringServer : config;
-  text = Replace(text, "@MAIN@", "tls_advertise_hosts =");
-  text = Replace(Replace(text, "@TRANSPORT@", ""), "@DIRECTORY@", directory_.path());
-  WriteFile(directory_ / "exim.conf", Replace(text, "@PORT@", std::to_string(port_)));
+  config = Replace(config, "@DIRECTORY@", directory_.path());
+  WriteFile(directory_ / "exim.conf", Replace(config, "@PORT@", std::to_string(port_)));
   Process::Options options;
   options.environment = program_.environment();
   Start({program_.path(), "-C", directory_ / "exim.conf", "-bdf"}, options);
-}
-
-std::string EximPeer::BelievingServer(const std::string& certificate, const std::string& key) {
-  std::string main = kBelieving;
-  main += certificate.empty() ? "tls_advertise_hosts =\n"
-                              : "tls_advertise_hosts = *\ntls_certificate = " + certificate +
-                                    "\ntls_privatekey = " + key + "\n";
-  std::string text = Replace(kStoringServer, "@MAIN@", main);
-  text = Replace(text, "begin routers", kOfferAuth);
-  return Replace(text, "@TRANSPORT@",
-                 "  headers_add = X-Authenticated-Sender: [$authenticated_sender]");
 }
 
 std::string EximPeer::FirstMessage() const {

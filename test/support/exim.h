@@ -33,12 +33,16 @@ class EximPeer : public MailPeer {
   // A storing server that offers AUTH, believes AUTH= of MAIL, and writes a line
   // "X-Authenticated-Sender:" with what it has made of it. With a certificate and key (PEM
   // files) it offers STARTTLS.
-  static std::string BelievingServer(const std::string& certificate = "",
-                                     const std::string& key = "");
+  struct Believing {
+    std::string certificate, key;
+  };
+  explicit EximPeer(const Believing& options);
   // The first message in its Maildir, "" while there is none.
   std::string FirstMessage() const;
 
  private:
+  void StartWith(std::string config);
+
   EximProgram program_;
 };
 

@@ -18,6 +18,7 @@ mynetworks = 127.0.0.0/8
 inet_interfaces = 127.0.0.1
 inet_protocols = ipv4
 disable_dns_lookups = yes
+local_header_rewrite_clients =
 smtpd_peername_lookup = no
 queue_directory = @DIRECTORY@/queue
 data_directory = @DIRECTORY@/data

@@ -84,11 +84,11 @@ void WriteFile(const std::string& path, std::string_view text) {
 }
 
 std::string Replace(std::string text, std::string_view from, std::string_view to) {
-  for (std::size_t at = text.find(from); at != std::string::npos;
-       at = text.find(from, at + to.size())) {
-    text.replace(at, from.size(), to);
-  }
-  return text;
+  std::string replaced;
+  std::size_t done = 0;
+  for (std::size_t at; (at = text.find(from, done)) != std::string::npos; done = at + from.size())
+    replaced.append(text, done, at - done).append(to);
+  return replaced.append(text, done);
 }
 
 bool WaitUntil(const std::function<bool()>& condition, milliseconds limit) {

@@ -597,9 +597,11 @@ void FightAndJudge(Behind behind, int share_percent) {
   if (kills >= 300) battle.ExpectEveryStep();
 }
 
-TEST(Kills, LoseNothingThatAnUpstreamGot) { FightAndJudge(Behind::kSmtp, 60); }
+TEST(Kills, LoseNothingThatAnUpstreamGot) { FightAndJudge(Behind::kSmtp, 40); }
 
-TEST(Kills, LoseNothingThatWentToAMaildir) { FightAndJudge(Behind::kMaildir, 40); }
+TEST(Kills, LoseNothingThatAnLmtpServerGot) { FightAndJudge(Behind::kLmtp, 30); }
+
+TEST(Kills, LoseNothingThatWentToAMaildir) { FightAndJudge(Behind::kMaildir, 30); }
 
 }  // namespace
 }  // namespace signet::test
