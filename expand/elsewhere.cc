@@ -117,7 +117,6 @@ constexpr ElsewhereRow kVariableNames[] = {
   {"sending_ip_address", kLater},
   {"sending_port", kLater},
   {"smtp_count_at_connection_start", kLater},
-  {"smtp_notquit_reason", kLater},
   {"spam_bar", kNeedsMessage},
   {"spam_report", kNeedsMessage},
   {"spam_score", kNeedsMessage},

@@ -55,6 +55,7 @@ const std::string& SmtpCommandArgument(const Session& s) { return s.smtp_command
 const std::string& SenderRate(const Session& s) { return s.sender_rate; }
 const std::string& SenderRateLimit(const Session& s) { return s.sender_rate_limit; }
 const std::string& SenderRatePeriod(const Session& s) { return s.sender_rate_period; }
+const std::string& NotquitReason(const Session& s) { return s.notquit_reason; }
 const std::string& AclVerifyMessage(const Session& s) { return s.acl_verify_message; }
 
 bool GetAuthenticator(Evaluation& e, const Node&, Datum* out) {
@@ -523,6 +524,7 @@ constexpr VariableRow kVariables[] = {
   {"smtp_active_hostname",        kText,        Phase::kConnect, kFromAdministrator, &GetText<&ActiveHostname>, "the name that was given to the client"},
   {"smtp_command",                kText,        Phase::kHelo,    kFromClient,        &GetText<&SmtpCommand>, "the command line at hand"},
   {"smtp_command_argument",       kText,        Phase::kHelo,    kFromClient,        &GetText<&SmtpCommandArgument>, "what stands behind the command"},
+  {"smtp_notquit_reason",         kText,        Phase::kQuit,    kFromAdministrator, &GetText<&NotquitReason>, "why the session ends without QUIT, for acl_smtp_notquit"},
   {"tls_bits",                    kNumber,      Phase::kConnect, kFromAdministrator, &GetNumber<&TlsBits>, "old name of $tls_in_bits"},
   {"tls_certificate_verified",    kNumber,      Phase::kConnect, kFromAdministrator, &GetNumber<&TlsVerified>, "old name of $tls_in_certificate_verified"},
   {"tls_cipher",                  kText,        Phase::kConnect, kFromAdministrator, &GetText<&TlsCipher>, "old name of $tls_in_cipher"},

@@ -104,17 +104,17 @@ class NoServices : public expand::Services {
                                                     "no lookups while counting connections"};
 };
 
-// Whether a PROXY header comes first: then the peer is not the source of what it brings,
-// and there is no sense in counting it as one. What cannot be told here is counted.
-bool IsProxy(const config::Config& config, const facts::Connection& connection) {
-  if (!config.main.hosts_proxy) return false;
+// Whether the peer is in a list, as far as that can be told here.
+bool IsIn(const config::Expanded& hosts, const config::Config& config,
+          const facts::Connection& connection) {
+  if (!hosts) return false;
   facts::Session session;
   session.connection = connection;
   NoServices services;
   expand::Budget budget;
   config::MatchContext match{config, session, services, budget};
-  const auto matched = config::MatchList(config.main.hosts_proxy, config::ListKind::kHost,
-                                         connection.client_ip, match);
+  const auto matched =
+      config::MatchList(hosts, config::ListKind::kHost, connection.client_ip, match);
   return matched && matched.value();
 }
 
@@ -295,7 +295,14 @@ void Worker::Admit(int fd, const Listener& listener) {
   if (main.smtp_accept_max > 0) {
     total_max = std::min(total_max, static_cast<std::size_t>(main.smtp_accept_max));
   }
-  const bool proxy = IsProxy(*current_->site->config, *connection);
+  const config::Config& config = *current_->site->config;
+  const auto reserve =
+      static_cast<std::size_t>(std::max<std::int64_t>(0, main.smtp_accept_reserve));
+  if (reserve > 0 && !IsIn(main.smtp_reserve_hosts, config, *connection))
+    total_max -= std::min(total_max, reserve);
+  // Where a PROXY header comes first, the peer is not the source of what it brings, and
+  // there is no sense in counting it as one. What cannot be told here is counted.
+  const bool proxy = IsIn(main.hosts_proxy, config, *connection);
   const Admission admission = workers_.connections_.Enter(
       connection->client_ip, total_max, proxy ? 0 : MaxPerHost(main, *connection));
   if (admission != Admission::kYes) {

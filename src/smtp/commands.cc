@@ -17,12 +17,23 @@ Answer Protocol(int code, std::string_view enhanced, std::string text) {
 
 // --- checks: may it come now? ------------------------------------------------------------
 
+// What helo_accept_junk_hosts may let through.
+bool IsHarmless(std::string_view argument) {
+  return std::all_of(argument.begin(), argument.end(), [](char c) { return c >= ' ' && c < 0x7f; });
+}
+
+Answer BadHello(const Command& command) {
+  return {MakeReply(501, "", "Syntactically invalid " + command.verb + " argument(s)"),
+          Fault::kSyntax};
+}
+
 std::optional<Answer> Always(const Dialogue&, const Command&) { return std::nullopt; }
 
-std::optional<Answer> CheckHello(const Dialogue&, const Command& command) {
-  if (IsHeloName(command.argument)) return std::nullopt;
-  return Answer{MakeReply(501, "", "Syntactically invalid " + command.verb + " argument(s)"),
-                Fault::kSyntax};
+std::optional<Answer> CheckHello(const Dialogue& dialogue, const Command& command) {
+  if (IsHeloName(command.argument, dialogue.config.main.helo_allow_chars)) return std::nullopt;
+  if (!command.argument.empty() && IsHarmless(command.argument))
+    return std::nullopt;  // see RunHello
+  return BadHello(command);
 }
 
 std::optional<Answer> CheckStarttls(const Dialogue& dialogue, const Command&) {
@@ -88,28 +99,36 @@ std::string HelloLine(const Dialogue& dialogue) {
 // Chunks begin without a moment in which the predata ACL could be asked; what it forbids must
 // not become possible by another command.
 bool OffersChunking(Dialogue& dialogue) {
-  if (dialogue.config.main.acl[static_cast<std::size_t>(AclWhen::kPredata)]) return false;
-  const Result<bool, Failure> matched =
-      dialogue.ClientIn(dialogue.config.main.chunking_advertise_hosts);
-  if (matched) return matched.value();
-  dialogue.context.log->Panic("cannot evaluate chunking_advertise_hosts: " + matched.error().text);
-  return false;
+  const config::Main& main = dialogue.config.main;
+  return !main.acl[static_cast<std::size_t>(AclWhen::kPredata)] &&
+         dialogue.Offers(main.chunking_advertise_hosts, "chunking_advertise_hosts");
 }
 
 bool OffersStarttls(Dialogue& dialogue) {
-  if (dialogue.session().tls.active || !dialogue.config.main.tls_certificate) return false;
-  const Result<bool, Failure> matched = dialogue.ClientIn(dialogue.config.main.tls_advertise_hosts);
-  if (matched) return matched.value();
-  dialogue.context.log->Panic("cannot evaluate tls_advertise_hosts: " + matched.error().text);
-  return false;
+  const config::Main& main = dialogue.config.main;
+  return !dialogue.session().tls.active && main.tls_certificate &&
+         dialogue.Offers(main.tls_advertise_hosts, "tls_advertise_hosts");
+}
+
+// RFC 9422: what a client may as well know before it comes to it.
+std::string LimitsLine(const Dialogue& dialogue) {
+  std::string line;
+  if (dialogue.messages_max > 0) line += " MAILMAX=" + std::to_string(dialogue.messages_max);
+  if (dialogue.recipients_max > 0) line += " RCPTMAX=" + std::to_string(dialogue.recipients_max);
+  return line.empty() ? line : "LIMITS" + line;
 }
 
 void AddExtensions(Dialogue& dialogue, std::vector<std::string>* lines) {
   lines->push_back(dialogue.message_size_limit == 0
                        ? "SIZE"
                        : "SIZE " + std::to_string(dialogue.message_size_limit));
+  const config::Main& main = dialogue.config.main;
+  const std::string limits = LimitsLine(dialogue);
+  if (!limits.empty() && dialogue.Offers(main.limits_advertise_hosts, "limits_advertise_hosts"))
+    lines->push_back(limits);
   lines->emplace_back("8BITMIME");
-  lines->emplace_back("PIPELINING");
+  if (dialogue.dsn_offered) lines->emplace_back("DSN");
+  if (dialogue.pipelining_offered) lines->emplace_back("PIPELINING");
   std::string mechanisms;
   for (const std::string& name : dialogue.session().auth_offered) mechanisms += ' ' + name;
   if (!mechanisms.empty()) lines->push_back("AUTH" + mechanisms);
@@ -119,14 +138,20 @@ void AddExtensions(Dialogue& dialogue, std::vector<std::string>* lines) {
   if (dialogue.xclient_offered)
     lines->push_back("XCLIENT NAME ADDR PORT PROTO HELO" +
                      std::string(MayXclientLogin(dialogue) ? " LOGIN" : "") + " DESTADDR DESTPORT");
+  if (dialogue.smtputf8_offered) lines->emplace_back("SMTPUTF8");
   lines->emplace_back("HELP");
 }
 
 Answer RunHello(Dialogue& dialogue, const Command& command) {
   facts::Session& session = dialogue.session();
+  const config::Main& main = dialogue.config.main;
+  if (!IsHeloName(command.argument, main.helo_allow_chars) &&
+      !dialogue.Offers(main.helo_accept_junk_hosts, "helo_accept_junk_hosts"))
+    return BadHello(command);
   dialogue.ResetEnvelope();
   dialogue.starttls_offered = dialogue.pipelining_offered = dialogue.xclient_offered = false;
   dialogue.chunking_offered = false;
+  dialogue.dsn_offered = dialogue.smtputf8_offered = false;
   session.auth_offered.clear();
   session.helo = command.argument;
   session.esmtp = command.verb == "EHLO";
@@ -141,7 +166,12 @@ Answer RunHello(Dialogue& dialogue, const Command& command) {
   Reply reply = dialogue.Accepted(verdict, MakeReply(250, "", HelloLine(dialogue)));
   reply.lines.resize(1);
   if (session.esmtp) {
-    dialogue.pipelining_offered = true;
+    dialogue.pipelining_offered =
+        !session.controls.no_pipelining &&
+        dialogue.Offers(main.pipelining_advertise_hosts, "pipelining_advertise_hosts");
+    dialogue.dsn_offered = dialogue.Offers(main.dsn_advertise_hosts, "dsn_advertise_hosts");
+    dialogue.smtputf8_offered =
+        dialogue.Offers(main.smtputf8_advertise_hosts, "smtputf8_advertise_hosts");
     dialogue.chunking_offered = OffersChunking(dialogue);
     dialogue.starttls_offered = OffersStarttls(dialogue);
     dialogue.xclient_offered = MayXclient(dialogue);
@@ -178,7 +208,14 @@ Answer RunHelp(Dialogue& dialogue, const Command&) {
 // What is said about an account is the same for all of them (rule S13): the ACL sees the
 // connection, and an accepted VRFY promises no more than a refused one.
 Answer RunVrfy(Dialogue& dialogue, const Command& command) {
-  const facts::Verdict verdict = dialogue.Ask(AclWhen::kVrfy, Phase::kHelo);
+  // RFC 6531 section 3.7.4.2.
+  const bool eight_bit = std::any_of(command.argument.begin(), command.argument.end(),
+                                     [](char c) { return static_cast<unsigned char>(c) >= 0x80; });
+  const bool asked = EndsWithIgnoreCase(command.argument, " SMTPUTF8");
+  if (eight_bit && !(asked && dialogue.smtputf8_offered && IsValidUtf8(command.argument)))
+    return {MakeReply(553, "5.6.7", "address with octets above 127 without SMTPUTF8"),
+            Fault::kSyntax};
+  const facts::Verdict verdict = dialogue.Ask(AclWhen::kVrfy, Phase::kRcpt);
   const Reply prohibited = MakeReply(252, "2.5.0", "Administrative prohibition");
   if (verdict.kind == facts::VerdictKind::kDeny && verdict.user_message.empty()) return prohibited;
   if (auto refusal = dialogue.Refusal(verdict, MakeReply(550, "5.7.1", prohibited.text()),
@@ -189,6 +226,10 @@ Answer RunVrfy(Dialogue& dialogue, const Command& command) {
 
 Answer RunExpn(Dialogue&, const Command&) {
   return MakeReply(550, "5.7.1", "Administrative prohibition");
+}
+
+Answer RunEtrn(Dialogue&, const Command&) {
+  return MakeReply(458, "4.7.1", "Administrative prohibition");
 }
 
 Answer RunQuit(Dialogue& dialogue, const Command&) {
@@ -211,6 +252,7 @@ constexpr CommandRow kCommands[] = {
   {"BDAT",       Argument::kParsed,   Idle::kNot,     Group::kBeforeData, &Always,           &RunBdat,      "takes a chunk of the message; the last one is answered when the upstream has it"},
   {"DATA",       Argument::kNone,     Idle::kNot,     Group::kLast,     &CheckData,          &RunData,      "takes the message; answered when the upstream has it"},
   {"EHLO",       Argument::kParsed,   Idle::kCounted, Group::kLast,     &CheckHello,         &RunHello,     "greets, lists extensions, drops a transaction"},
+  {"ETRN",       Argument::kOptional, Idle::kCounted, Group::kLast,     &Always,             &RunEtrn,      "always refused: there is no queue"},
   {"EXPN",       Argument::kOptional, Idle::kCounted, Group::kLast,     &Always,             &RunExpn,      "always refused"},
   {"HELO",       Argument::kParsed,   Idle::kCounted, Group::kLast,     &CheckHello,         &RunHello,     "greets without extensions"},
   {"HELP",       Argument::kOptional, Idle::kCounted, Group::kAnywhere, &Always,             &RunHelp,      "lists the commands"},
@@ -236,6 +278,7 @@ static_assert(std::is_sorted(std::begin(kCommands), std::end(kCommands),
 
 // After refused RCPTs the reply repeats why, where it was the same for all of them.
 std::optional<Answer> CheckRecipients(const Dialogue& dialogue, std::string_view command) {
+  if (dialogue.recipients_over) return Answer{MakeReply(554, "5.5.3", "Too many recipients")};
   if (dialogue.state() == State::kRcpt) return std::nullopt;
   const std::string text = "alid RCPT command must precede " + std::string(command);
   Answer answer = Protocol(503, "5.5.1", 'v' + text);

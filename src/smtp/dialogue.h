@@ -78,6 +78,12 @@ class Dialogue final : public acl::Effects {
   // A positive answer, with the accepting statement's text in place of the standard one.
   Reply Accepted(const facts::Verdict& verdict, const Reply& standard);
 
+  // The last words to a client that does not quit: the text of acl_smtp_notquit takes the
+  // place of `standard`'s. Once per connection.
+  Reply Farewell(std::string_view reason, Reply standard);
+
+  // Whether hosts of a list option are offered something; a list that fails offers nothing.
+  bool Offers(const config::Expanded& hosts, std::string_view option);
   // A list option, matched against the client's address. Unset matches nobody.
   Result<bool, Failure> ClientIn(const config::Expanded& hosts);
   Result<bool, Failure> HostIn(const config::Expanded& hosts, std::string_view ip);
@@ -123,6 +129,13 @@ class Dialogue final : public acl::Effects {
   bool starttls_offered = false;                                // in the last EHLO
   bool pipelining_offered = false;
   bool chunking_offered = false;
+  bool dsn_offered = false;
+  bool smtputf8_offered = false;
+  bool helo_required = true;                          // MAIL wants EHLO or HELO first
+  bool idle_counted = true;                           // against smtp_accept_max_nonmail
+  std::uint64_t messages_max = limits::kMessagesMax;  // of the connection; 0: any number
+  std::uint64_t messages = 0;                         // that MAIL began
+  bool recipients_over = false;   // recipients_max was reached, and recipients_max_reject is set
   bool behind_proxy = false;      // the connection began with a PROXY header
   bool xclient_offered = false;   // in the last EHLO
   std::size_t xclients = 0;       // XCLIENT commands that were taken
@@ -155,6 +168,14 @@ class Dialogue final : public acl::Effects {
 
  private:
   std::string FindLimits();
+  std::string FindHostname();
+  std::string FindLists();
+  bool RejectedHost();
+  facts::Verdict AskNotquit();
+  std::size_t LineMaxBytes() const;
+  bool EnforcesSync() const {
+    return session_.controls.enforce_sync.value_or(config.main.smtp_enforce_sync);
+  }
   bool ReadLimits();
   bool GreetingAllowed();
   bool Greet();
@@ -190,6 +211,8 @@ class Dialogue final : public acl::Effects {
   bool mail_seen_ = false;
   bool pipelining_used_ = false;
   bool password_may_follow_ = false;
+  bool notquit_asked_ = false;
+  bool nolog_ = false;  // hosts_connection_nolog
   std::uint32_t mistakes_ = 0;
   std::uint32_t unknown_commands_ = 0;
   std::uint32_t idle_commands_ = 0;

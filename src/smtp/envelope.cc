@@ -48,6 +48,9 @@ void SetSender(facts::Envelope& envelope, const MailArguments& mail) {
   envelope.sender_domain = mail.sender.domain;
   envelope.declared_size = mail.size_bytes;
   envelope.body_8bitmime = mail.body_8bitmime;
+  envelope.smtputf8 = mail.smtputf8;
+  envelope.dsn_ret = mail.ret;
+  envelope.dsn_envid = mail.envid;
 }
 
 Answer RefuseSize(Dialogue& dialogue, const MailArguments& mail) {
@@ -60,13 +63,52 @@ Answer RefuseSize(Dialogue& dialogue, const MailArguments& mail) {
   return MakeReply(552, "5.3.4", "Message size exceeds maximum permitted");
 }
 
-facts::Recipient MakeRecipient(Dialogue& dialogue, const Address& address) {
-  Address qualified = address;
-  if (qualified.domain.empty()) {  // only <postmaster> gets here without one
-    const std::string& domain = dialogue.config.main.qualify_domain;
-    qualified.domain = domain.empty() ? dialogue.session().primary_hostname : domain;
+const std::string& QualifyDomain(Dialogue& dialogue) {
+  const std::string& domain = dialogue.config.main.qualify_domain;
+  return domain.empty() ? dialogue.session().primary_hostname : domain;
+}
+
+facts::Recipient MakeRecipient(Dialogue& dialogue, const RcptArguments& rcpt) {
+  Address qualified = rcpt.recipient;
+  if (qualified.domain.empty()) {
+    const config::Main& main = dialogue.config.main;
+    qualified.domain = main.qualify_recipient.empty() ? QualifyDomain(dialogue)  //
+                                                      : main.qualify_recipient;
   }
-  return {qualified.Text(), qualified.local_part, qualified.domain};
+  return {qualified.Text(), qualified.local_part, qualified.domain, rcpt.notify, rcpt.orcpt};
+}
+
+// What parameters and addresses this client may send, as it was told.
+Parameters Allowed(Dialogue& dialogue, const config::Expanded& unqualified,
+                   std::string_view option) {
+  Parameters allowed;
+  allowed.extended = dialogue.session().esmtp;
+  allowed.dsn = dialogue.dsn_offered;
+  allowed.smtputf8 = dialogue.smtputf8_offered;
+  allowed.unqualified = unqualified && dialogue.Offers(unqualified, option);
+  allowed.literals = dialogue.config.main.allow_domain_literals;
+  return allowed;
+}
+
+Parameters AllowedSender(Dialogue& dialogue) {
+  return Allowed(dialogue, dialogue.config.main.sender_unqualified_hosts,
+                 "sender_unqualified_hosts");
+}
+
+Parameters AllowedRecipient(Dialogue& dialogue) {
+  Parameters allowed = Allowed(dialogue, dialogue.config.main.recipient_unqualified_hosts,
+                               "recipient_unqualified_hosts");
+  allowed.smtputf8 = dialogue.session().envelope.smtputf8;
+  return allowed;
+}
+
+// More than smtp_accept_max_per_connection (RFC 9422, MAILMAX). 421 says that the connection
+// ends, and so it does.
+Answer RefuseMessages(Dialogue& dialogue, const MailArguments& mail) {
+  dialogue.LogRejection(Refusal::kTemporary, "MAIL " + mail.path,
+                        "too many messages in one connection");
+  dialogue.ending = "closed: too many messages";
+  return MakeClosingReply(421, "4.7.0", "too many messages in this connection");
 }
 
 // Remembers that a recipient was refused, and why while it is the same for all: DATA
@@ -91,7 +133,10 @@ Answer RefuseMore(Dialogue& dialogue) {
                 "too many recipients: excess temporarily rejected: sender=<" +
                     dialogue.session().envelope.sender + "> ",
                 dialogue.session(), dialogue.selector, ""));
-  return MakeReply(452, "4.5.3", "too many recipients");
+  if (!dialogue.config.main.recipients_max_reject)
+    return MakeReply(452, "4.5.3", "too many recipients");
+  dialogue.recipients_over = true;
+  return MakeReply(552, "5.5.3", "too many recipients");
 }
 
 // The upstream's answer to the recipient.
@@ -140,10 +185,13 @@ Answer DecideRecipient(Dialogue& dialogue, const std::string& typed) {
 Answer RunMail(Dialogue& dialogue, const Command& command) {
   facts::Session& session = dialogue.session();
   dialogue.mail_refused = true;  // until the end of this function
-  Result<MailArguments, Reply> parsed =
-      ParseMail(command.argument, session.esmtp ? Parameters::kExtended : Parameters::kNone);
+  Result<MailArguments, Reply> parsed = ParseMail(command.argument, AllowedSender(dialogue));
   if (!parsed) return {std::move(parsed).error(), Fault::kSyntax};
-  const MailArguments& mail = parsed.value();
+  MailArguments& mail = parsed.value();
+  if (!mail.sender.null_path && mail.sender.domain.empty())
+    mail.sender.domain = QualifyDomain(dialogue);
+  if (dialogue.messages_max > 0 && dialogue.messages >= dialogue.messages_max)
+    return RefuseMessages(dialogue, mail);
   const bool too_big =
       dialogue.message_size_limit > 0 && mail.size_bytes > dialogue.message_size_limit;
   if (too_big) return RefuseSize(dialogue, mail);
@@ -169,6 +217,7 @@ Answer RunMail(Dialogue& dialogue, const Command& command) {
   }
   dialogue.transaction_options = {mail.body_8bitmime, mail.size_bytes};
   dialogue.mail_refused = false;
+  ++dialogue.messages;
   dialogue.free_hello = dialogue.free_rset = dialogue.free_starttls = true;
   return dialogue.Accepted(verdict, MakeReply(250, "2.1.0", "OK"));
 }
@@ -176,7 +225,7 @@ Answer RunMail(Dialogue& dialogue, const Command& command) {
 Answer RunRcpt(Dialogue& dialogue, const Command& command) {
   facts::Session& session = dialogue.session();
   ++session.envelope.recipients_asked;
-  Result<RcptArguments, Reply> parsed = ParseRcpt(command.argument);
+  Result<RcptArguments, Reply> parsed = ParseRcpt(command.argument, AllowedRecipient(dialogue));
   if (!parsed) return RememberRefusal(dialogue, {std::move(parsed).error(), Fault::kSyntax});
   const std::size_t count = session.envelope.recipients.size() + dialogue.recipients_discarded;
   if (dialogue.recipients_max > 0 && count >= dialogue.recipients_max) return RefuseMore(dialogue);
@@ -184,7 +233,7 @@ Answer RunRcpt(Dialogue& dialogue, const Command& command) {
     ++dialogue.recipients_discarded;
     return MakeReply(250, "2.1.5", "Accepted");
   }
-  session.envelope.current = MakeRecipient(dialogue, parsed.value().recipient);
+  session.envelope.current = MakeRecipient(dialogue, parsed.value());
   Answer answer = DecideRecipient(dialogue, parsed.value().path);
   session.envelope.current = {};
   return answer;

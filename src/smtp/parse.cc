@@ -4,8 +4,12 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
+#include "expand/alabel.h"
+#include "src/base/charset.h"
 #include "src/base/codec.h"
+#include "src/base/limits.h"
 #include "src/base/text.h"
 
 namespace signet::smtp {
@@ -27,6 +31,33 @@ bool IsLocalOctet(char c) {
 bool IsDomainOctet(char c) { return IsAlnum(c) || c == '-' || c == '_' || c == '.'; }
 bool IsEightBit(char c) { return static_cast<unsigned char>(c) >= 0x80; }
 
+bool HasEightBit(std::string_view text) {
+  return std::any_of(text.begin(), text.end(), IsEightBit);
+}
+
+// Of UTF-8, what no address has: the controls behind ASCII, and what others take for the end
+// of a line.
+bool IsUnicodeControl(char32_t c) { return (c >= 0x80 && c < 0xa0) || c == 0x2028 || c == 0x2029; }
+
+// How many octets of valid UTF-8 above ASCII stand in front; 0: none that may.
+std::size_t Utf8Octets(std::string_view text) {
+  if (text.empty() || !IsEightBit(text.front())) return 0;
+  const std::size_t size = Utf8SequenceLength(text);
+  if (size < 2) return 0;
+  char32_t c = static_cast<unsigned char>(text[0]) & (0xffU >> (size + 1));
+  for (std::size_t i = 1; i < size; ++i) c = c << 6 | (static_cast<unsigned char>(text[i]) & 0x3fU);
+  return IsUnicodeControl(c) ? 0 : size;
+}
+
+// A name in letters of the world is one that has a form in ASCII (RFC 5890). Other dots than
+// ours would make other labels of it for others.
+bool IsUtf8Domain(std::string_view domain) {
+  for (std::string_view dot : {"\u3002", "\uff0e", "\uff61"})
+    if (domain.find(dot) != std::string_view::npos) return false;
+  const Result<std::string, std::string> ascii = expand::DomainToAlabel(domain);
+  return ascii && !HasEightBit(ascii.value());
+}
+
 bool IsDomain(std::string_view domain) {
   if (domain.empty() || domain.size() > kDomainMaxBytes) return false;
   std::size_t label = 0;
@@ -39,10 +70,21 @@ bool IsDomain(std::string_view domain) {
   return label > 0;
 }
 
+// RFC 5321 section 4.1.3; an IPv6 address without its tag is common and clear.
+bool IsAddressLiteral(std::string_view inner) {
+  unsigned char octets[16];
+  if (inner.find('\0') != std::string_view::npos) return false;
+  if (StartsWithIgnoreCase(inner, "IPv6:"))
+    return inet_pton(AF_INET6, std::string(inner.substr(5)).c_str(), octets) == 1;
+  const std::string address(inner);
+  return inet_pton(AF_INET, address.c_str(), octets) == 1 ||
+         inet_pton(AF_INET6, address.c_str(), octets) == 1;
+}
+
 // PathParser reads one address from the front of a text. One instance per address.
 class PathParser {
  public:
-  explicit PathParser(std::string_view text) : text_(text) {}
+  PathParser(std::string_view text, Literals literals) : text_(text), literals_(literals) {}
 
   Result<Address, AddressError> Parse(std::string_view* rest) {
     SkipBlanks();
@@ -89,14 +131,30 @@ class PathParser {
   }
 
   bool ParseAtoms() {
-    while (at_ < text_.size() && IsLocalOctet(text_[at_])) address_.local_part += text_[at_++];
+    while (TakeUtf8(&address_.local_part) || TakeLocalOctet()) {
+    }
     if (!address_.local_part.empty()) return true;
     return IsEightBit(Peek()) ? Unexpected() : Wrong("missing or malformed local part");
+  }
+
+  bool TakeLocalOctet() {
+    if (at_ == text_.size() || !IsLocalOctet(text_[at_])) return false;
+    address_.local_part += text_[at_++];
+    return true;
+  }
+
+  bool TakeUtf8(std::string* out) {
+    const std::size_t size = Utf8Octets(text_.substr(at_));
+    out->append(text_.substr(at_, size));
+    at_ += size;
+    address_.utf8 = address_.utf8 || size > 0;
+    return size > 0;
   }
 
   bool ParseQuoted() {
     ++at_;
     while (at_ < text_.size() && text_[at_] != '"') {
+      if (TakeUtf8(&address_.local_part)) continue;
       if (text_[at_] == '\\') ++at_;
       if (at_ == text_.size()) break;
       if (IsEightBit(text_[at_]) || IsControl(text_[at_])) return Unexpected();
@@ -107,10 +165,25 @@ class PathParser {
   }
 
   bool ParseDomain() {
-    if (Peek() == '[') return Wrong("domain literals not allowed");
-    address_.domain = TakeDomain();
+    if (Peek() == '[') return ParseLiteral();
+    std::string& domain = address_.domain;
+    do {
+      domain += TakeDomain();
+    } while (TakeUtf8(&domain));
     if (IsEightBit(Peek())) return Unexpected();
-    return IsDomain(address_.domain) || Wrong("domain missing or malformed");
+    if (!HasEightBit(domain)) return IsDomain(domain) || Wrong("domain missing or malformed");
+    return (domain.size() <= kDomainMaxBytes && IsUtf8Domain(domain)) ||
+           Wrong("domain missing or malformed");
+  }
+
+  bool ParseLiteral() {
+    if (literals_ == Literals::kNo) return Wrong("domain literals not allowed");
+    const std::size_t end = text_.find(']', at_);
+    if (end == std::string_view::npos || !IsAddressLiteral(text_.substr(at_ + 1, end - at_ - 1)))
+      return Wrong("domain missing or malformed");
+    address_.domain = text_.substr(at_, end + 1 - at_);
+    at_ = end + 1;
+    return true;
   }
 
   std::string_view TakeDomain() {
@@ -122,7 +195,7 @@ class PathParser {
   bool Unexpected() {
     if (IsEightBit(Peek())) {
       error_.not_ascii = true;
-      return Wrong("address with octets above 127");
+      return Wrong("address with octets that are no UTF-8, or control characters");
     }
     if (IsControl(Peek())) return Wrong("control character in address");
     return Wrong("\"@\" or \".\" expected after \"" + address_.local_part + "\"");
@@ -143,18 +216,21 @@ class PathParser {
   }
 
   std::string_view text_;
+  Literals literals_;
   std::size_t at_ = 0;
   bool bracketed_ = false;
   Address address_;
   AddressError error_;
 };
 
+const char kWantsSmtputf8[] = "address with octets above 127 without SMTPUTF8";
+
 enum class Side : std::uint8_t { kSender, kRecipient };
 
 // `501 5.1.7 <a b>: what is wrong`
 Reply AddressReply(Side side, std::string_view argument, const AddressError& error) {
   std::string text = Echo(argument) + ": " + Echo(error.wrong);
-  if (error.not_ascii) return MakeReply(501, "5.6.7", text + " (SMTPUTF8 is not offered)");
+  if (error.not_ascii) return MakeReply(553, "5.6.7", std::move(text));
   return MakeReply(501, side == Side::kSender ? "5.1.7" : "5.1.3", std::move(text));
 }
 
@@ -194,48 +270,172 @@ std::string_view TakeWord(std::string_view* rest) {
   return word;
 }
 
-// One NAME=VALUE of MAIL. nullopt: understood.
-std::optional<Reply> ReadMailParameter(std::string_view word, std::string_view argument,
-                                       MailArguments* mail, bool* has_body) {
-  const std::size_t equals = word.find('=');
-  const std::string name = Upper(word.substr(0, equals));
-  const std::string_view value =
-      equals == std::string_view::npos ? std::string_view() : word.substr(equals + 1);
-  if (name == "SIZE") {
-    if (mail->has_size) return RepeatedParameter(name);
-    const std::optional<std::uint64_t> size = ParseSize(value);
-    if (!size) return BadParameter(name);
-    mail->has_size = true;
-    mail->size_bytes = *size;
-    return std::nullopt;
+// NAME or NAME=VALUE.
+struct Parameter {
+  explicit Parameter(std::string_view w) : word(w) {
+    const std::size_t equals = word.find('=');
+    name = Upper(word.substr(0, equals));
+    has_value = equals != std::string_view::npos;
+    if (has_value) value = word.substr(equals + 1);
   }
-  if (name == "BODY") {
-    if (*has_body) return RepeatedParameter(name);
-    mail->body_8bitmime = EqualsIgnoreCase(value, "8BITMIME");
-    *has_body = true;
-    if (!mail->body_8bitmime && !EqualsIgnoreCase(value, "7BIT")) return BadParameter(name);
-    return std::nullopt;
-  }
-  if (name == "AUTH") {
-    if (mail->has_auth) return RepeatedParameter(name);
-    const std::optional<std::string> decoded = DecodeXtext(value);
-    if (!decoded || value.empty()) return BadParameter(name);
-    mail->has_auth = true;
-    mail->auth_typed = value;
-    mail->auth = *decoded == "<>" ? std::string() : *decoded;
-    return std::nullopt;
-  }
-  return UnknownParameter(argument, mail->path, word);
+  std::string_view word;
+  std::string name;  // in upper case
+  std::string_view value;
+  bool has_value = false;
+};
+
+// RFC 3461 section 4.4 and 4.2: what is encoded is printable.
+bool IsPrintableXtext(std::string_view text) {
+  const std::optional<std::string> decoded = DecodeXtext(text);
+  return decoded && !decoded->empty() &&
+         std::all_of(decoded->begin(), decoded->end(), [](char c) { return c >= ' ' && c < 0x7f; });
 }
 
-bool IsAddressLiteral(std::string_view inner) {
-  unsigned char octets[16];
-  if (inner.find('\0') != std::string_view::npos) return false;
-  if (StartsWithIgnoreCase(inner, "IPv6:"))
-    return inet_pton(AF_INET6, std::string(inner.substr(5)).c_str(), octets) == 1;
-  const std::string address(inner);
-  return inet_pton(AF_INET, address.c_str(), octets) == 1 ||
-         inet_pton(AF_INET6, address.c_str(), octets) == 1;
+// "\x{…}" of RFC 6533 section 3, in its shortest form and not for a control character.
+bool TakeEmbedded(std::string_view* text) {
+  if (!text->starts_with("\\x{")) return false;
+  const std::size_t end = text->find('}');
+  const std::string_view digits = text->substr(3, std::min(end, text->size()) - 3);
+  if (end == std::string_view::npos || digits.size() < 2 || digits.size() > 6) return false;
+  char32_t c = 0;
+  for (char d : digits) {
+    const char lower = ToLower(d);
+    if (!IsDigit(d) && (lower < 'a' || lower > 'f')) return false;
+    c = c * 16 + static_cast<char32_t>(IsDigit(d) ? d - '0' : lower - 'a' + 10);
+  }
+  if ((digits.size() > 2 && digits.front() == '0') || c > 0x10ffff) return false;
+  if (c < ' ' || c == 0x7f || IsUnicodeControl(c) || (c >= 0xd800 && c < 0xe000)) return false;
+  text->remove_prefix(end + 1);
+  return true;
+}
+
+// utf-8-addr-xtext, or utf-8-addr-unitext, which is for SMTPUTF8 only.
+bool IsUtf8Address(std::string_view text, bool smtputf8) {
+  if (text.empty()) return false;
+  while (!text.empty()) {
+    const std::size_t octets = smtputf8 ? Utf8Octets(text) : 0;
+    if (octets > 0) {
+      text.remove_prefix(octets);
+      continue;
+    }
+    if (TakeEmbedded(&text)) continue;
+    const char c = text.front();
+    if (c <= ' ' || c >= 0x7f || c == '+' || c == '=' || c == '\\') return false;
+    text.remove_prefix(1);
+  }
+  return true;
+}
+
+// "rfc822;xtext"
+bool IsOriginalRecipient(std::string_view value, bool smtputf8) {
+  const std::size_t semicolon = value.find(';');
+  if (semicolon == std::string_view::npos || value.size() > limits::kOrcptMaxBytes) return false;
+  const std::string_view type = value.substr(0, semicolon), address = value.substr(semicolon + 1);
+  if (type.empty() ||
+      !std::all_of(type.begin(), type.end(), [](char c) { return IsAlnum(c) || c == '-'; }))
+    return false;
+  if (EqualsIgnoreCase(type, "utf-8")) return IsUtf8Address(address, smtputf8);
+  return IsPrintableXtext(address);
+}
+
+// "NEVER", or each of the others once at most.
+bool IsNotify(std::string_view value) {
+  if (value == "NEVER") return true;
+  static constexpr std::string_view kOn[] = {"SUCCESS", "FAILURE", "DELAY"};
+  bool seen[std::size(kOn)] = {};
+  while (true) {
+    const std::size_t comma = std::min(value.find(','), value.size());
+    const auto* on = std::find(std::begin(kOn), std::end(kOn), value.substr(0, comma));
+    if (on == std::end(kOn) || std::exchange(seen[on - std::begin(kOn)], true)) return false;
+    if (comma == value.size()) return true;
+    value.remove_prefix(comma + 1);
+  }
+}
+
+// One parameter of MAIL or RCPT: whether the name is known here, and then whether it came
+// before and whether its value is good.
+enum class Taken : std::uint8_t { kYes, kUnknown, kRepeated, kBad };
+
+Taken TakeSize(const Parameter& p, MailArguments* mail) {
+  if (mail->has_size) return Taken::kRepeated;
+  const std::optional<std::uint64_t> size = ParseSize(p.value);
+  if (!size) return Taken::kBad;
+  mail->has_size = true;
+  mail->size_bytes = *size;
+  return Taken::kYes;
+}
+
+Taken TakeBody(const Parameter& p, MailArguments* mail) {
+  if (std::exchange(mail->has_body, true)) return Taken::kRepeated;
+  mail->body_8bitmime = EqualsIgnoreCase(p.value, "8BITMIME");
+  return mail->body_8bitmime || EqualsIgnoreCase(p.value, "7BIT") ? Taken::kYes : Taken::kBad;
+}
+
+Taken TakeAuth(const Parameter& p, MailArguments* mail) {
+  if (mail->has_auth) return Taken::kRepeated;
+  const std::optional<std::string> decoded = DecodeXtext(p.value);
+  if (!decoded || p.value.empty()) return Taken::kBad;
+  mail->has_auth = true;
+  mail->auth_typed = p.value;
+  mail->auth = *decoded == "<>" ? std::string() : *decoded;
+  return Taken::kYes;
+}
+
+// The value goes to `out`, which is empty where there was none yet.
+Taken TakeText(std::string value, bool good, std::string* out) {
+  if (!out->empty()) return Taken::kRepeated;
+  if (!good || value.empty()) return Taken::kBad;
+  *out = std::move(value);
+  return Taken::kYes;
+}
+
+Taken TakeMailParameter(const Parameter& p, Parameters may, MailArguments* mail) {
+  if (p.name == "SIZE") return TakeSize(p, mail);
+  if (p.name == "BODY") return TakeBody(p, mail);
+  if (p.name == "AUTH") return TakeAuth(p, mail);
+  if (p.name == "SMTPUTF8" && may.smtputf8) {
+    if (p.has_value) return Taken::kBad;
+    return std::exchange(mail->smtputf8, true) ? Taken::kRepeated : Taken::kYes;
+  }
+  if (p.name == "RET" && may.dsn) {
+    std::string value = Upper(p.value);
+    const bool good = value == "FULL" || value == "HDRS";
+    return TakeText(std::move(value), good, &mail->ret);
+  }
+  if (p.name == "ENVID" && may.dsn)
+    return TakeText(std::string(p.value),
+                    p.value.size() <= limits::kEnvidMaxBytes && IsPrintableXtext(p.value),
+                    &mail->envid);
+  return Taken::kUnknown;
+}
+
+Taken TakeRcptParameter(const Parameter& p, Parameters may, RcptArguments* rcpt) {
+  if (p.name == "NOTIFY" && may.dsn) {
+    std::string value = Upper(p.value);
+    const bool good = IsNotify(value);
+    return TakeText(std::move(value), good, &rcpt->notify);
+  }
+  if (p.name == "ORCPT" && may.dsn)
+    return TakeText(std::string(p.value), IsOriginalRecipient(p.value, may.smtputf8), &rcpt->orcpt);
+  return Taken::kUnknown;
+}
+
+// The reply to a parameter that was not taken. nullopt: it was.
+std::optional<Reply> Complain(Taken taken, const Parameter& p, std::string_view argument,
+                              std::string_view path) {
+  switch (taken) {
+    case Taken::kYes:
+      return std::nullopt;
+    case Taken::kRepeated:
+      return RepeatedParameter(p.name);
+    case Taken::kBad:
+      return BadParameter(p.name);
+    default:
+      break;
+  }
+  if (p.name == "SMTPUTF8" && !p.has_value)
+    return MakeReply(501, "5.5.4", "SMTPUTF8 used when not advertised");
+  return UnknownParameter(argument, path, p.word);
 }
 
 // Octets that cannot be anywhere in an address or parameter, the tab included.
@@ -244,14 +444,15 @@ bool HasControl(std::string_view text) {
 }
 
 template <typename Arguments>
-Result<Address, Reply> ParseFirst(std::string_view argument, Side side, Arguments* arguments,
-                                  std::string_view* rest) {
+Result<Address, Reply> ParseFirst(std::string_view argument, Side side, Parameters parameters,
+                                  Arguments* arguments, std::string_view* rest) {
   const std::string_view command = side == Side::kSender ? "MAIL" : "RCPT";
   if (argument.empty())
     return Err{MakeReply(501, "5.5.4", std::string(command) + " must have an address operand")};
   if (HasControl(argument))
     return Err{AddressReply(side, argument, {"control character in address", false})};
-  Result<Address, AddressError> parsed = ParsePath(argument, rest);
+  Result<Address, AddressError> parsed =
+      ParsePath(argument, rest, parameters.literals ? Literals::kYes : Literals::kNo);
   if (!parsed) return Err{AddressReply(side, argument, parsed.error())};
   const auto typed = static_cast<std::size_t>(rest->data() - argument.data());
   arguments->path = TrimBlanks(argument.substr(0, rest->empty() ? argument.size() : typed));
@@ -277,7 +478,8 @@ Command ParseCommand(std::string_view line) {
 }
 
 std::string QuoteLocalPart(std::string_view local_part) {
-  if (!local_part.empty() && std::all_of(local_part.begin(), local_part.end(), IsLocalOctet))
+  const auto plain = [](char c) { return IsLocalOctet(c) || IsEightBit(c); };
+  if (!local_part.empty() && std::all_of(local_part.begin(), local_part.end(), plain))
     return std::string(local_part);
   std::string quoted = "\"";
   for (char c : local_part) {
@@ -294,51 +496,64 @@ std::string Address::Text() const {
   return text;
 }
 
-Result<Address, AddressError> ParsePath(std::string_view text, std::string_view* rest) {
-  return PathParser(text).Parse(rest);
+Result<Address, AddressError> ParsePath(std::string_view text, std::string_view* rest,
+                                        Literals literals) {
+  return PathParser(text, literals).Parse(rest);
 }
 
 Result<MailArguments, Reply> ParseMail(std::string_view argument, Parameters parameters) {
   MailArguments mail;
   std::string_view rest;
-  Result<Address, Reply> sender = ParseFirst(argument, Side::kSender, &mail, &rest);
+  Result<Address, Reply> sender = ParseFirst(argument, Side::kSender, parameters, &mail, &rest);
   if (!sender) return Err{std::move(sender).error()};
   mail.sender = std::move(sender).value();
-  bool has_body = false;
   while (!rest.empty()) {
-    const std::string_view word = TakeWord(&rest);
-    std::optional<Reply> wrong = parameters == Parameters::kNone
-                                     ? UnknownParameter(argument, mail.path, word)
-                                     : ReadMailParameter(word, argument, &mail, &has_body);
-    if (wrong) return Err{std::move(*wrong)};
+    const Parameter parameter(TakeWord(&rest));
+    const Taken taken =
+        parameters.extended ? TakeMailParameter(parameter, parameters, &mail) : Taken::kUnknown;
+    if (std::optional<Reply> wrong = Complain(taken, parameter, argument, mail.path))
+      return Err{std::move(*wrong)};
   }
-  if (!mail.sender.null_path && mail.sender.domain.empty())
+  if (mail.sender.utf8 && !mail.smtputf8)
+    return Err{AddressReply(Side::kSender, mail.path, {kWantsSmtputf8, true})};
+  if (!mail.sender.null_path && mail.sender.domain.empty() && !parameters.unqualified)
     return Err{MakeReply(501, "5.1.7", Echo(mail.path) + ": sender address must contain a domain")};
   return mail;
 }
 
-Result<RcptArguments, Reply> ParseRcpt(std::string_view argument) {
+Result<RcptArguments, Reply> ParseRcpt(std::string_view argument, Parameters parameters) {
   RcptArguments rcpt;
   std::string_view rest;
-  Result<Address, Reply> recipient = ParseFirst(argument, Side::kRecipient, &rcpt, &rest);
+  Result<Address, Reply> recipient =
+      ParseFirst(argument, Side::kRecipient, parameters, &rcpt, &rest);
   if (!recipient) return Err{std::move(recipient).error()};
   rcpt.recipient = std::move(recipient).value();
-  if (!rest.empty()) return Err{UnknownParameter(argument, rcpt.path, TakeWord(&rest))};
+  while (!rest.empty()) {
+    const Parameter parameter(TakeWord(&rest));
+    const Taken taken =
+        parameters.extended ? TakeRcptParameter(parameter, parameters, &rcpt) : Taken::kUnknown;
+    if (std::optional<Reply> wrong = Complain(taken, parameter, argument, rcpt.path))
+      return Err{std::move(*wrong)};
+  }
+  if (rcpt.recipient.utf8 && !parameters.smtputf8)
+    return Err{AddressReply(Side::kRecipient, rcpt.path, {kWantsSmtputf8, true})};
   if (rcpt.recipient.null_path)
     return Err{
         AddressReply(Side::kRecipient, argument, {"missing or malformed local part", false})};
-  if (rcpt.recipient.domain.empty() && !EqualsIgnoreCase(rcpt.recipient.local_part, "postmaster"))
+  if (rcpt.recipient.domain.empty() && !parameters.unqualified &&
+      !EqualsIgnoreCase(rcpt.recipient.local_part, "postmaster"))
     return Err{
         MakeReply(501, "5.1.3", Echo(rcpt.path) + ": recipient address must contain a domain")};
   return rcpt;
 }
 
-bool IsHeloName(std::string_view argument) {
+bool IsHeloName(std::string_view argument, std::string_view more) {
   if (argument.size() >= 2 && argument.front() == '[' && argument.back() == ']')
     return IsAddressLiteral(argument.substr(1, argument.size() - 2));
   return !argument.empty() && argument.size() <= kDomainMaxBytes &&
-         std::all_of(argument.begin(), argument.end(),
-                     [](char c) { return IsAlnum(c) || c == '.' || c == '-'; });
+         std::all_of(argument.begin(), argument.end(), [more](char c) {
+           return IsAlnum(c) || c == '.' || c == '-' || more.find(c) != std::string_view::npos;
+         });
 }
 
 }  // namespace signet::smtp

@@ -321,15 +321,18 @@ Answer Abandon(Dialogue& dialogue, Read how, bool in_header) {
     log.Main(ClientEvent("timeout", "SMTP data timeout (message abandoned) on connection from ",
                          session, dialogue.selector,
                          " F=<" + session.envelope.sender + ">" + duration));
-    return MakeClosingReply(421, "4.4.2",
-                            name + " SMTP incoming data timeout - closing connection.");
+    return dialogue.Farewell(
+        "data-timeout",
+        MakeClosingReply(421, "4.4.2", name + " SMTP incoming data timeout - closing connection."));
   }
   dialogue.ending = how == Read::kCancelled ? "closed after SIGTERM" : "lost";
   log.Main(ClientEvent("lost", "SMTP connection from ", session, dialogue.selector,
                        std::string(" lost while reading message data (") +
                            (in_header ? "header" : "after header") + ")"));
   if (how == Read::kCancelled)
-    return MakeClosingReply(421, "4.3.2", name + ": Service not available - closing connection");
+    return dialogue.Farewell(
+        "signal-exit",
+        MakeClosingReply(421, "4.3.2", name + ": Service not available - closing connection"));
   return MakeClosingReply(421, "4.4.2", name + " lost input connection");
 }
 

@@ -77,6 +77,18 @@ std::string MechanismOf(const Command& command) {
   return Echo(command.argument.substr(0, command.argument.find(' ')), 40);
 }
 
+// $smtp_notquit_reason where nothing else has set it.
+std::string_view ReasonOf(std::string_view ending) {
+  if (ending == "lost") return "connection-lost";
+  if (ending == "closed after bad commands") return "bad-commands";
+  if (ending.starts_with("closed by ")) return "acl-drop";
+  if (ending.starts_with("closed after TLS") || ending.starts_with("closed: TLS") ||
+      ending.starts_with("closed: client certificate"))
+    return "tls-failed";
+  if (ending == "closed: input behind STARTTLS") return "synchronization-error";
+  return "other";
+}
+
 // A command as a log shows it.
 std::string Shown(const Command& command) {
   if (command.verb != "AUTH") return Echo(command.line, 100);
@@ -106,7 +118,8 @@ Dialogue::~Dialogue() { transaction.reset(); }
 
 void Dialogue::Run() {
   const bool known = ReadProxyHeader(*this);
-  if (selector.Has(Selector::kSmtpConnection))
+  nolog_ = Offers(config.main.hosts_connection_nolog, "hosts_connection_nolog");
+  if (selector.Has(Selector::kSmtpConnection) && !nolog_)
     context.log->Main(ConnectionLine(session_, selector, context.connections));
   if (known && Connect())
     while (Step()) {
@@ -119,6 +132,10 @@ void Dialogue::Run() {
 bool Dialogue::Connect() {
   if (!ReadLimits()) return false;
   const bool quiet = session_.connection.tls_on_connect;
+  if (RejectedHost()) {
+    if (!quiet) Send(MakeClosingReply(554, "", "SMTP service not available"));
+    return false;
+  }
   if (!quiet && !GreetingAllowed()) return false;
   const facts::Verdict verdict = Ask(AclWhen::kConnect, Phase::kConnect);
   if (verdict.kind != VerdictKind::kAccept) return Refuse(verdict);
@@ -152,9 +169,55 @@ std::string Dialogue::FindLimits() {
   Result<std::uint64_t, std::string> recipients =
       Number(config.main.recipients_max, limits::kRecipientsMax);
   if (!recipients) return "recipients_max: " + recipients.error();
+  Result<std::uint64_t, std::string> messages =
+      Number(config.main.smtp_accept_max_per_connection, limits::kMessagesMax);
+  if (!messages) return "smtp_accept_max_per_connection: " + messages.error();
   message_size_limit = size.value();
   recipients_max = recipients.value();
+  messages_max = messages.value();
+  const std::string wrong = FindHostname();
+  return wrong.empty() ? FindLists() : wrong;
+}
+
+// "" , or what is wrong. A forced failure and nothing leave the name as it is.
+std::string Dialogue::FindHostname() {
+  session_.active_hostname = session_.primary_hostname;
+  if (!config.main.smtp_active_hostname) return "";
+  BorrowedBudget budget(services);
+  const expand::Outcome name =
+      expand::Evaluate(*config.main.smtp_active_hostname.program, session_, services, budget.get());
+  if (!name)
+    return name.error().kind == FailureKind::kForced ? ""
+                                                     : "smtp_active_hostname: " + name.error().text;
+  if (!name.value().text.empty()) session_.active_hostname = name.value().text;
   return "";
+}
+
+// What lists of hosts say about the client. One that cannot be evaluated is a local problem:
+// each of them lets something through or keeps it out.
+std::string Dialogue::FindLists() {
+  const auto find = [this](const config::Expanded& hosts, const char* option, bool* out) {
+    const Result<bool, Failure> matched = ClientIn(hosts);
+    if (!matched) return option + (": " + matched.error().text);
+    *out = matched.value();
+    return std::string();
+  };
+  std::string wrong = find(config.main.hosts_require_helo, "hosts_require_helo", &helo_required);
+  if (!wrong.empty()) return wrong;
+  return find(config.main.smtp_accept_max_nonmail_hosts, "smtp_accept_max_nonmail_hosts",
+              &idle_counted);
+}
+
+bool Dialogue::RejectedHost() {
+  const Result<bool, Failure> matched = ClientIn(config.main.host_reject_connection);
+  if (matched && !matched.value()) return false;
+  if (!matched)
+    context.log->Panic("cannot evaluate host_reject_connection: " + matched.error().text);
+  if (selector.Has(Selector::kConnectionReject))
+    context.log->MainAndReject(HostEvent("connection_refused", "refused connection from ", session_,
+                                         selector, " (host_reject_connection)"));
+  ending = "closed by host_reject_connection";
+  return true;
 }
 
 bool Dialogue::ReadLimits() {
@@ -181,14 +244,14 @@ Result<std::uint64_t, std::string> Dialogue::Number(const config::Expanded& opti
 
 // A client that talks before it is greeted follows a script, not the protocol (rule S8).
 bool Dialogue::GreetingAllowed() {
-  if (!config.main.smtp_enforce_sync || !InputWaiting()) return true;
+  if (!EnforcesSync() || !InputWaiting()) return true;
   context.log->MainAndReject(HostEvent(
       "synchronization_error",
       "SMTP protocol synchronization error (input sent without waiting for greeting): rejected "
       "connection from ",
       session_, selector, " input=" + Waiting(input.waiting())));
-  Send(MakeClosingReply(554, "", "SMTP synchronization error"));
   ending = "closed after synchronization error";
+  Send(Farewell("synchronization-error", MakeClosingReply(554, "", "SMTP synchronization error")));
   return false;
 }
 
@@ -229,8 +292,7 @@ bool Dialogue::Step() {
   if (Shutting() && input.empty()) return InputTrouble({Input::Status::kCancelled, "", true});
   // Where AUTH is offered, a command may hold a password: it is longer, and wiped (A6).
   const bool auth_offered = !session_.auth_offered.empty();
-  Input::Line line =
-      ReadLine(auth_offered ? limits::kAuthLineMaxBytes : limits::kCommandLineMaxBytes);
+  Input::Line line = ReadLine(auth_offered ? limits::kAuthLineMaxBytes : LineMaxBytes());
   const bool trouble = line.status >= Input::Status::kTimeout;
   if (trouble) return InputTrouble(line);
   Command command = ParseCommand(line.text);
@@ -239,8 +301,7 @@ bool Dialogue::Step() {
   if (certificate_refusal && !quits) return RefuseCertificate();
   const bool auth = command.verb == "AUTH";
   const bool stray = IsStrayPassword(command);
-  if (!auth && line.status == Input::Status::kLine &&
-      line.text.size() > limits::kCommandLineMaxBytes)
+  if (!auth && line.status == Input::Status::kLine && line.text.size() > LineMaxBytes())
     line.status = Input::Status::kTooLong;
   session_.smtp_command = auth || stray ? ShownHere(command) : command.line;
   session_.smtp_command_argument = auth ? MechanismOf(command) : stray ? "" : command.argument;
@@ -268,6 +329,10 @@ bool Dialogue::RefuseCertificate() {
   return false;
 }
 
+std::size_t Dialogue::LineMaxBytes() const {
+  return smtputf8_offered ? limits::kUtf8CommandLineMaxBytes : limits::kCommandLineMaxBytes;
+}
+
 Input::Line Dialogue::ReadLine(std::size_t max_bytes) {
   engine::IdleScope idle;
   return input.ReadLine(*stream, max_bytes, CommandDeadline());
@@ -291,13 +356,17 @@ bool Dialogue::InputTrouble(const Input::Line& line) {
                                       ? "SMTP command timeout on TLS connection from "
                                       : "SMTP command timeout on connection from ",
                                   session_, selector, duration));
-    Send(MakeReply(421, "4.4.2",
-                   session_.active_hostname + ": SMTP command timeout - closing connection"));
     ending = "closed after timeout";
+    Send(Farewell("command-timeout",
+                  MakeClosingReply(
+                      421, "4.4.2",
+                      session_.active_hostname + ": SMTP command timeout - closing connection")));
   } else if (line.status == Input::Status::kCancelled) {
-    Send(MakeReply(421, "4.3.2",
-                   session_.active_hostname + ": Service not available - closing connection"));
     ending = "closed after SIGTERM";
+    Send(Farewell("signal-exit",
+                  MakeClosingReply(
+                      421, "4.3.2",
+                      session_.active_hostname + ": Service not available - closing connection")));
   } else {
     LogIncomplete("connection lost");
     // Clients and health checks that just go are many; what matters is who goes in the
@@ -363,7 +432,8 @@ Answer Dialogue::UnknownCommand(const Command& command) {
     context.log->MainAndReject(
         DroppedLine(session_, selector, why + " (last was \"" + shown + "\")"));
     ending = "closed after bad commands";
-    return MakeClosingReply(500, "5.5.1", "Too many unrecognized commands");
+    return Farewell("bad-commands",
+                    MakeClosingReply(500, "5.5.1", "Too many unrecognized commands"));
   }
   if (auto answer = TooIdle(command)) return *answer;
   if (selector.Has(Selector::kSmtpSyntaxError))
@@ -378,8 +448,7 @@ std::optional<Answer> Dialogue::OutOfSync(const Command& command) {
   if (row->group == Group::kBeforeData) return std::nullopt;
   const bool must_be_last = row->group == Group::kLast || !pipelining_offered;
   const bool always = command.verb == "STARTTLS";
-  if (!must_be_last || (!always && !config.main.smtp_enforce_sync) || !InputWaiting())
-    return std::nullopt;
+  if (!must_be_last || (!always && !EnforcesSync()) || !InputWaiting()) return std::nullopt;
   LogIncomplete("sync failure");
   context.log->MainAndReject(HostEvent(
       "synchronization_error",
@@ -388,7 +457,8 @@ std::optional<Answer> Dialogue::OutOfSync(const Command& command) {
       session_, selector,
       " next input=" + (command.verb == "AUTH" ? "not shown" : Waiting(input.waiting()))));
   ending = "closed after synchronization error";
-  return Answer{MakeClosingReply(554, "5.5.0", "SMTP synchronization error")};
+  return Answer{Farewell("synchronization-error",
+                         MakeClosingReply(554, "5.5.0", "SMTP synchronization error"))};
 }
 
 bool Dialogue::IsFree(const Command& command) {
@@ -400,14 +470,15 @@ bool Dialogue::IsFree(const Command& command) {
 }
 
 std::optional<Answer> Dialogue::TooIdle(const Command& command) {
-  if (IsFree(command)) return std::nullopt;
+  if (!idle_counted || IsFree(command)) return std::nullopt;
   if (++idle_commands_ <= static_cast<std::uint32_t>(config.main.smtp_accept_max_nonmail))
     return std::nullopt;
   LogIncomplete("too many non-mail commands");
   context.log->MainAndReject(DroppedLine(
       session_, selector, "too many nonmail commands (last was \"" + ShownHere(command) + "\")"));
   ending = "closed after bad commands";
-  return Answer{MakeClosingReply(554, "5.5.0", "Too many nonmail commands")};
+  return Answer{
+      Farewell("bad-commands", MakeClosingReply(554, "5.5.0", "Too many nonmail commands"))};
 }
 
 void Dialogue::CountMistake(const Command& command, Answer* answer) {
@@ -422,6 +493,7 @@ void Dialogue::CountMistake(const Command& command, Answer* answer) {
                       '"' + (commands_.empty() ? "" : ", " + CommandsField()) + ')'));
   answer->reply->lines.emplace_back("Too many syntax or protocol errors");
   answer->ends = true;
+  session_.notquit_reason = "bad-command-synprot";
   ending = "closed after bad commands";
 }
 
@@ -465,12 +537,31 @@ void Dialogue::LogNoMail() {
   context.log->Main(NoMailLine(session_, selector, std::chrono::system_clock::now(), commands_));
 }
 
+Reply Dialogue::Farewell(std::string_view reason, Reply standard) {
+  if (notquit_asked_) return standard;
+  session_.notquit_reason = reason;
+  const facts::Verdict verdict = AskNotquit();
+  if (verdict.user_message.empty()) return standard;
+  VerdictReply worded = ReplyWithText(standard, verdict.user_message);
+  if (!worded.problem.empty()) context.log->Panic(worded.problem);
+  worded.reply.closes = true;
+  return std::move(worded.reply);
+}
+
+facts::Verdict Dialogue::AskNotquit() {
+  notquit_asked_ = true;
+  if (!config.main.acl[static_cast<std::size_t>(AclWhen::kNotquit)]) return {};
+  return Ask(AclWhen::kNotquit, Phase::kQuit);
+}
+
 void Dialogue::Close() {
   transaction.reset();
   const bool said_goodbye = ending == "closed by QUIT";
   if (said_goodbye) LogIncomplete("QUIT");
-  if (!said_goodbye && config.main.acl[static_cast<std::size_t>(AclWhen::kNotquit)])
-    (void)Ask(AclWhen::kNotquit, Phase::kQuit);
+  if (!said_goodbye && !notquit_asked_) {
+    if (session_.notquit_reason.empty()) session_.notquit_reason = ReasonOf(ending);
+    (void)AskNotquit();
+  }
   if (stream != nullptr) {
     (void)Flush();
     // Closing with unread input resets the connection, and the client may lose our
@@ -481,7 +572,7 @@ void Dialogue::Close() {
       if (!stream->Read(rest.data(), rest.size(), until).ok()) break;
   }
   LogNoMail();
-  if (selector.Has(Selector::kSmtpConnection))
+  if (selector.Has(Selector::kSmtpConnection) && !nolog_)
     context.log->Main(EndLine(session_, selector, std::chrono::system_clock::now(),
                               ending.empty() ? "closed" : ending));
   stream.reset();
@@ -515,7 +606,7 @@ bool Dialogue::InputWaiting() {
 
 State Dialogue::state() const {
   const facts::Envelope& envelope = session_.envelope;
-  if (session_.helo.empty()) return State::kGreeted;
+  if (session_.helo.empty() && helo_required) return State::kGreeted;
   if (!envelope.has_sender) return State::kHello;
   return envelope.recipients.empty() && recipients_discarded == 0 ? State::kMail : State::kRcpt;
 }
@@ -528,7 +619,7 @@ void Dialogue::ResetEnvelope() {
   session_.upstream = {};
   session_.acl_m.clear();
   recipients_discarded = 0;
-  discard_all = mail_refused = rcpt_refused = false;
+  discard_all = mail_refused = rcpt_refused = recipients_over = false;
   rcpt_refusal.reset();
 }
 
@@ -542,7 +633,8 @@ void Dialogue::ForgetSession() {
   session_.auth_offered.clear();
   session_.authentication_failed = false;
   starttls_offered = pipelining_offered = xclient_offered = false;
-  auth_used = pipelining_used_ = false;
+  dsn_offered = smtputf8_offered = auth_used = pipelining_used_ = false;
+  helo_required = true;  // rule T2, whatever hosts_require_helo says
   free_hello = free_rset = free_starttls = free_auth = true;
 }
 
@@ -555,12 +647,14 @@ Answer Dialogue::BeginAgain() {
   session_.acl_c.clear();
   starttls_offered = pipelining_offered = xclient_offered = auth_used = false;
   chunking_offered = false;
+  dsn_offered = smtputf8_offered = false;
   free_hello = free_rset = free_starttls = free_auth = true;
   if (const std::string wrong = FindLimits(); !wrong.empty()) {
     context.log->Panic("connection from " + Host() + " refused: " + wrong);
     ending = "closed after a local problem";
     return MakeClosingReply(421, "4.3.0", "Temporary local problem - please try later");
   }
+  if (RejectedHost()) return MakeClosingReply(554, "5.3.2", "SMTP service not available");
   const facts::Verdict verdict = Ask(AclWhen::kConnect, Phase::kConnect);
   if (auto refusal = Refusal(verdict, MakeReply(550, "5.7.1", "Administrative prohibition"),
                              "connection in \"connect\" ACL")) {
@@ -601,6 +695,7 @@ std::optional<Answer> Dialogue::Refusal(const facts::Verdict& verdict, const Rep
         verdict.user_message);
     if (!worded.problem.empty()) context.log->Panic(worded.problem);
     reply = worded.reply;
+    if (session_.controls.no_multiline_responses) reply.lines.resize(1);
     const bool same = verdict.log_message.empty() || verdict.log_message == verdict.user_message;
     LogRejection(permanent ? smtp::Refusal::kPermanent : smtp::Refusal::kTemporary, what,
                  same ? worded.text : verdict.log_message);
@@ -625,7 +720,15 @@ Answer Dialogue::RefusedUpstream(const relay::Reply& reply, std::string_view wha
 Reply Dialogue::Accepted(const facts::Verdict& verdict, const Reply& standard) {
   VerdictReply worded = ReplyWithText(standard, verdict.user_message);
   if (!worded.problem.empty()) context.log->Panic(worded.problem);
+  if (session_.controls.no_multiline_responses) worded.reply.lines.resize(1);
   return std::move(worded.reply);
+}
+
+bool Dialogue::Offers(const config::Expanded& hosts, std::string_view option) {
+  const Result<bool, Failure> matched = ClientIn(hosts);
+  if (matched) return matched.value();
+  context.log->Panic("cannot evaluate " + std::string(option) + ": " + matched.error().text);
+  return false;
 }
 
 Result<bool, Failure> Dialogue::ClientIn(const config::Expanded& hosts) {

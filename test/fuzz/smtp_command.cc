@@ -34,7 +34,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto mail = signet::smtp::ParseMail(command.argument, parameters);
     if (!mail) CheckReply(mail.error());
   }
-  const auto rcpt = signet::smtp::ParseRcpt(command.argument);
+  const auto rcpt = signet::smtp::ParseRcpt(command.argument, {true, true, true});
   if (!rcpt) CheckReply(rcpt.error());
   return 0;
 }

@@ -47,10 +47,10 @@ std::string Unescaped(std::string_view text) {
 
 facts::Phase PhaseNamed(std::string_view name) {
   constexpr std::pair<std::string_view, facts::Phase> kPhases[] = {
-      {"load", facts::Phase::kLoad},        {"connect", facts::Phase::kConnect},
-      {"helo", facts::Phase::kHelo},        {"auth", facts::Phase::kAuth},
-      {"mail", facts::Phase::kMail},        {"rcpt", facts::Phase::kRcpt},
-      {"delivery", facts::Phase::kDelivery}};
+      {"load", facts::Phase::kLoad},         {"connect", facts::Phase::kConnect},
+      {"helo", facts::Phase::kHelo},         {"auth", facts::Phase::kAuth},
+      {"mail", facts::Phase::kMail},         {"rcpt", facts::Phase::kRcpt},
+      {"delivery", facts::Phase::kDelivery}, {"quit", facts::Phase::kQuit}};
   for (const auto& [n, phase] : kPhases)
     if (n == name) return phase;
   return facts::Phase::kData;
@@ -125,6 +125,7 @@ void FillSession(facts::Session* s) {
 // The same behind a load balancer that says who its client is.
 void FillProxy(facts::Session* s) {
   facts::Connection& c = s->connection;
+  s->notquit_reason = "command-timeout";
   c.proxied = true;
   c.proxy_ip = "10.0.0.5";
   c.proxy_port = 50000;
