@@ -158,11 +158,9 @@ bool SmtpClient::FinishData(std::size_t replies) {
 void SmtpClient::Leave() {
   if (stream_ == nullptr) return;
   engine::Loop* loop = engine::Loop::Current();
-  if (broken() || in_data_ || loop == nullptr) {
-    stream_.reset();
-    return;
-  }
-  problem_ = "left";
+  const bool in_step = !broken() && !in_data_;
+  if (in_step) problem_ = "left";
+  if (!in_step || loop == nullptr) return stream_.reset();
   loop->Spawn([stream = std::shared_ptr<tls::Stream>(std::move(stream_))] {
     Deadline deadline = Deadline::After(kFarewell);
     std::array<char, 512> ignored;

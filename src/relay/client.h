@@ -19,6 +19,7 @@ namespace signet::relay {
 
 struct ClientTimes {
   std::chrono::milliseconds command, data, final;
+  bool operator==(const ClientTimes&) const = default;
 };
 
 // SmtpClient is our side of one SMTP connection to an upstream, on any stream. It is in

@@ -39,6 +39,7 @@ class Compiler {
       return;
     }
     Hosts(transport.hosts);
+    Hosts(transport.fallback_hosts);
     if (transport.socket && transport.hosts)
       Error(transport.socket.span,
             "transport " + Quoted(transport.name) + " has both \"socket\" and \"hosts\"");
@@ -114,6 +115,7 @@ class Compiler {
     config::CheckList(router.domains, config::ListKind::kDomain, config_, diagnostics_);
     config::CheckList(router.local_parts, config::ListKind::kLocalPart, config_, diagnostics_);
     config::CheckList(router.senders, config::ListKind::kAddress, config_, diagnostics_);
+    Hosts(router.fallback_hosts);
     Routes::Step step{.router = &router};
     if (router.transport.set()) {
       step.transport = FindTransport(router.transport.text, router.transport.span);
@@ -162,6 +164,10 @@ class Compiler {
     }
     for (std::size_t i = 2; i < words.size(); ++i) {
       if (words[i].view() == "byname") continue;
+      if (words[i].view() == "randomize" || words[i].view() == "no_randomize") {
+        rule.randomize = words[i].view() == "randomize";
+        continue;
+      }
       rule.transport = FindTransport(words[i].view(), words[i]);
     }
     const config::Transport* transport = rule.transport ? rule.transport : step->transport;

@@ -22,6 +22,8 @@ Connection::Connection(Terms terms, const Address& address)
 Result<std::unique_ptr<Connection>, Reply> Connection::Open(Terms terms, const Address& address,
                                                             const config::Transport& transport) {
   std::unique_ptr<Connection> connection(new Connection(std::move(terms), address));
+  connection->messages_max_ = transport.connection_max_messages;
+  connection->idle_time_ = transport.connection_idle_timeout;
   Step step = connection->Dial(address, transport);
   if (step.ok()) step = connection->ImplicitTls();
   if (step.ok()) step = connection->Greet();
@@ -40,9 +42,8 @@ Connection::Step Connection::Dial(const Address& address, const config::Transpor
   if (!socket.ok()) return Err{Unavailable(host_field_ + ": " + engine::Describe(socket.error()))};
   const int on = 1;
   setsockopt(socket.value().fd(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  const ClientTimes times{transport.command_timeout, transport.data_timeout,
-                          transport.final_timeout};
-  client_ = std::make_unique<SmtpClient>(tls::MakeClearStream(std::move(socket).value()), times);
+  client_ =
+      std::make_unique<SmtpClient>(tls::MakeClearStream(std::move(socket).value()), terms_.times);
   return true;
 }
 
@@ -109,6 +110,13 @@ Connection::Step Connection::LogIn() {
   authenticator_ = Lower(mechanism.value());
   if (!terms_.credentials.user.empty()) authenticator_ += ':' + terms_.credentials.user;
   return true;
+}
+
+bool Connection::MayServeAgain() {
+  if (idle_time_.count() <= 0 || !client_->IsReady() || end_.Passed()) return false;
+  if (messages_max_ > 0 && messages_ >= messages_max_) return false;
+  const std::uint64_t most = client_->offered().mail_max;
+  return most == 0 || static_cast<std::uint64_t>(messages_) < most;
 }
 
 Err<Reply> Connection::Unfit(std::string_view after, std::string_view what) const {

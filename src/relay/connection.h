@@ -11,6 +11,10 @@
 
 namespace signet::relay {
 
+// A connection is not used for longer, however busy it is: what was verified when it began
+// may have changed.
+inline constexpr std::chrono::minutes kConnectionAge{5};
+
 // Connection is an upstream that has greeted us, knows who we are and, where it is to, who
 // sends, and waits for MAIL.
 class Connection {
@@ -27,6 +31,13 @@ class Connection {
   const std::string& authenticator() const { return authenticator_; }
   // Over loopback or verified TLS: who sends may be said here (rule U8).
   bool may_identify() const { return local_ || upstream_.tls.verified; }
+
+  // A message has been handed over, or was to be.
+  void CountMessage() { ++messages_; }
+  // Whether another may follow: it is in step, within connection_max_messages and what the
+  // upstream allows (RFC 9422), and not too old.
+  bool MayServeAgain();
+  Deadline idle_until() const { return Deadline::After(idle_time_).Sooner(end_); }
 
   // What went wrong with it and behind which command of ours, for the log.
   std::string LogText(std::string_view after, std::string_view what) const;
@@ -49,6 +60,9 @@ class Connection {
   std::string host_field_;
   std::string authenticator_;
   std::unique_ptr<SmtpClient> client_;
+  std::int64_t messages_ = 0, messages_max_ = 1;
+  std::chrono::milliseconds idle_time_{0};
+  Deadline end_ = Deadline::After(kConnectionAge);
 };
 
 }  // namespace signet::relay

@@ -179,7 +179,9 @@ Routes::Found Routes::ByRules(const Step& step, config::MatchContext& context) c
     if (!matched.ok()) return Temporary(*step.router, matched.error());
     if (!matched.value()) continue;
     const config::Transport* transport = rule.transport ? rule.transport : step.transport;
-    return ToPlace(step, transport, rule.hosts ? &rule.hosts : nullptr, context);
+    Found found = ToPlace(step, transport, rule.hosts ? &rule.hosts : nullptr, context);
+    if (rule.randomize && found.ok() && found.value()) found.value()->randomize = *rule.randomize;
+    return found;
   }
   return std::optional<Place>();
 }
@@ -221,23 +223,41 @@ Routes::Found Routes::ToPlace(const Step& step, const config::Transport* transpo
 
   if (hosts == nullptr) hosts = &transport->hosts;
   if (!*hosts) return Temporary(router, *transport, "no hosts");
+  auto found = Hosts(*hosts, *port, router, context);
+  if (!found.ok()) return Err{found.error()};
+  place.hosts = std::move(found).value();
+  if (place.hosts.empty()) return std::optional<Place>();
+  place.randomize = router.hosts_randomize || transport->hosts_randomize;
+  const config::Expanded& fallback =
+      router.fallback_hosts ? router.fallback_hosts : transport->fallback_hosts;
+  if (fallback) {
+    auto others = Hosts(fallback, *port, router, context);
+    if (!others.ok()) return Err{others.error()};
+    place.fallback = std::move(others).value();
+  }
+  return std::optional(std::move(place));
+}
+
+Result<std::vector<Host>, Reply> Routes::Hosts(const config::Expanded& list, int port,
+                                               const config::Router& router,
+                                               config::MatchContext& context) {
+  std::vector<Host> hosts;
   expand::Outcome outcome =
-      expand::Evaluate(*hosts->program, context.session, context.services, context.budget);
+      expand::Evaluate(*list.program, context.session, context.services, context.budget);
   if (!outcome.ok()) {
     // A route that forces failure declines.
-    if (outcome.error().kind == FailureKind::kForced) return std::optional<Place>();
+    if (outcome.error().kind == FailureKind::kForced) return hosts;
     return Temporary(router, outcome.error());
   }
   if (outcome.value().origins() & kNoHosts)
     return Temporary("R=" + router.name +
                      ": text from outside in the hosts: " + Quoted(outcome.value().text));
   for (const expand::ListElement& element : expand::SplitList(outcome.value())) {
-    auto host = ParseHost(element.text, *port);
+    auto host = ParseHost(element.text, port);
     if (!host) return Temporary("R=" + router.name + ": bad host " + Quoted(element.text));
-    place.hosts.push_back(std::move(*host));
+    hosts.push_back(std::move(*host));
   }
-  if (place.hosts.empty()) return std::optional<Place>();
-  return std::optional(std::move(place));
+  return hosts;
 }
 
 }  // namespace signet::relay

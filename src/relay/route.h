@@ -29,12 +29,14 @@ std::optional<Host> ParseHost(std::string_view item, int port);
 struct Place {
   const config::Router* router = nullptr;
   const config::Transport* transport = nullptr;
-  std::vector<Host> hosts;  // smtp, in the order to try
-  std::string helo;         // smtp
-  std::string directory;    // appendfile
+  std::vector<Host> hosts;     // smtp, in the order to try
+  bool randomize = false;      // or in any
+  std::vector<Host> fallback;  // and then these
+  std::string helo;            // smtp
+  std::string directory;       // appendfile
   bool SameAs(const Place& other) const {
-    return transport == other.transport && hosts == other.hosts && helo == other.helo &&
-           directory == other.directory;
+    return transport == other.transport && hosts == other.hosts && fallback == other.fallback &&
+           helo == other.helo && directory == other.directory;
   }
 };
 
@@ -50,6 +52,7 @@ class Routes {
   struct Rule {
     config::Expanded pattern, hosts;
     const config::Transport* transport = nullptr;  // an option's, or nullptr
+    std::optional<bool> randomize;                 // an option's
   };
   struct Step {
     const config::Router* router = nullptr;
@@ -61,6 +64,10 @@ class Routes {
   Result<bool, Reply> Applies(const Step& step, config::MatchContext& context) const;
   Found Run(const Step& step, config::MatchContext& context) const;
   Found ByRules(const Step& step, config::MatchContext& context) const;
+  // The hosts of a list. Empty where it forces failure, or is.
+  static Result<std::vector<Host>, Reply> Hosts(const config::Expanded& list, int port,
+                                                const config::Router& router,
+                                                config::MatchContext& context);
   Found ToPlace(const Step& step, const config::Transport* transport, const config::Expanded* hosts,
                 config::MatchContext& context) const;
 

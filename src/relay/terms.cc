@@ -84,6 +84,7 @@ Result<Terms, Reply> MakeTerms(const Place& place, const Host& host, const std::
                                config::MatchContext& context) {
   const config::Transport& transport = *place.transport;
   Terms terms{.host = host, .ip = ip, .protocol = ProtocolOf(transport), .helo = place.helo};
+  terms.times = {transport.command_timeout, transport.data_timeout, transport.final_timeout};
   Xclient which = Xclient::kNo;
   if (transport.xclient.text == "login") which = Xclient::kLogin;
   if (transport.xclient.text == "full") which = Xclient::kFull;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "src/base/secret.h"
+#include "src/relay/client.h"
 #include "src/relay/identity.h"
 #include "src/relay/route.h"
 #include "src/tls/tls.h"
@@ -36,6 +37,7 @@ struct Terms {
   std::string helo;
   TlsUse tls_use = TlsUse::kNever;
   tls::ClientOptions tls;
+  ClientTimes times{};
   bool pipelining = true;  // where it is offered
   Credentials credentials;
   std::vector<Attribute> xclient;  // what is to be said before MAIL; empty: nothing

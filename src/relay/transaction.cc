@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <random>
 #include <utility>
 
 #include "src/base/log.h"
@@ -8,6 +9,7 @@
 #include "src/relay/relay.h"
 #include "src/relay/replies.h"
 #include "src/relay/route.h"
+#include "src/relay/worker.h"
 
 namespace signet::relay {
 namespace {
@@ -48,6 +50,29 @@ std::string BeginningOf(const std::string& names) {
   return names.size() > kMost ? shown + "..." : shown;
 }
 
+// A host or one of its addresses, in what a worker remembers.
+std::string NameOf(const Host& host, const std::string& ip = "") {
+  return host.name + ' ' + std::to_string(host.port) + ' ' + ip;
+}
+
+template <typename T, typename Name>
+void FreshFirst(std::vector<T>* list, Name name) {
+  std::stable_partition(list->begin(), list->end(), [&](const T& element) {
+    return !ThisWorker().failing.Contains(name(element));
+  });
+}
+
+std::vector<Host> InOrder(const Place& place) {
+  // Spreads work and nothing else: it need not be hard to guess.
+  static thread_local std::minstd_rand random(static_cast<std::minstd_rand::result_type>(
+      std::chrono::steady_clock::now().time_since_epoch().count()));
+  std::vector<Host> hosts = place.hosts;
+  if (place.randomize) std::shuffle(hosts.begin(), hosts.end(), random);
+  hosts.insert(hosts.end(), place.fallback.begin(), place.fallback.end());
+  FreshFirst(&hosts, [](const Host& host) { return NameOf(host); });
+  return hosts;
+}
+
 // --- the transaction --------------------------------------------------------------------------
 
 class RelayTransaction : public Transaction {
@@ -78,7 +103,8 @@ class RelayTransaction : public Transaction {
                  config::MatchContext& context);
   Reply TryHost(const Place& place, const Host& host, const facts::Recipient& recipient,
                 config::MatchContext& context);
-  Reply TryAddress(const Place& place, const Host& host, const Address& address,
+  enum class Reuse : bool { kNo, kYes };
+  Reply TryAddress(const Place& place, const Host& host, const Address& address, Reuse reuse,
                    config::MatchContext& context);
   bool StillFits(const Place& place, config::MatchContext& context);
   Reply Begin(const Place& place, const facts::Recipient& recipient, config::MatchContext& context);
@@ -107,6 +133,8 @@ class RelayTransaction : public Transaction {
   std::unique_ptr<Connection> connection_;
   std::unique_ptr<MaildirFile> file_;
   ContentCheck check_;
+  bool reused_ = false;      // the connection has been there before
+  bool gone_ = false;        // it closed, or the last reply was 421
   bool pipelining_ = false;  // commands went in one write
 };
 
@@ -162,12 +190,13 @@ bool RelayTransaction::StillFits(const Place& place, config::MatchContext& conte
   return now.ok() && now.value() == terms;
 }
 
-// In the order of the configuration, until one has an opinion that is not "later".
+// In the order of the configuration, those that failed lately last, until one has an opinion
+// that is not "later".
 Reply RelayTransaction::TryHosts(const Place& place, const facts::Recipient& recipient,
                                  config::MatchContext& context) {
   Reply reply = Unavailable("no upstream to try");
   std::string log_text;
-  for (const Host& host : place.hosts) {
+  for (const Host& host : InOrder(place)) {
     reply = TryHost(place, host, recipient, context);
     bool decided = reply.code / 100 != 4;
     if (decided && connection_ != nullptr && !client().broken()) {
@@ -186,25 +215,48 @@ Reply RelayTransaction::TryHosts(const Place& place, const facts::Recipient& rec
 Reply RelayTransaction::TryHost(const Place& place, const Host& host,
                                 const facts::Recipient& recipient, config::MatchContext& context) {
   auto addresses = host.is_socket() ? OneAddress(host) : Resolve(host);
-  if (!addresses.ok()) return Unavailable("H=" + host.name + ": " + addresses.error());
+  if (!addresses.ok()) {
+    ThisWorker().failing.Note(NameOf(host));
+    return Unavailable("H=" + host.name + ": " + addresses.error());
+  }
+  FreshFirst(&addresses.value(), [&](const Address& a) { return NameOf(host, a.ip); });
   Reply reply;
   for (const Address& address : addresses.value()) {
-    reply = TryAddress(place, host, address, context);
+    reply = TryAddress(place, host, address, Reuse::kYes, context);
     if (!reply.positive()) continue;
-    return Begin(place, recipient, context);
+    reply = Begin(place, recipient, context);
+    // The upstream had closed it, and that only shows now: nothing is lost by a second try.
+    if (reused_ && gone_) {
+      connection_.reset();
+      reply = TryAddress(place, host, address, Reuse::kNo, context);
+      if (!reply.positive()) continue;
+      reply = Begin(place, recipient, context);
+    }
+    ThisWorker().failing.Forget(NameOf(host));
+    return reply;
   }
+  ThisWorker().failing.Note(NameOf(host));
   return reply;
 }
 
 Reply RelayTransaction::TryAddress(const Place& place, const Host& host, const Address& address,
-                                   config::MatchContext& context) {
+                                   Reuse reuse, config::MatchContext& context) {
   session_.upstream = {host.name, address.ip, host.port, {}};
   began_ = std::chrono::system_clock::now();
+  gone_ = false;
   auto terms = MakeTerms(place, host, address.ip, context);
   if (!terms.ok()) return terms.error();
-  auto opened = Connection::Open(std::move(terms).value(), address, *place.transport);
-  if (!opened.ok()) return opened.error();
-  connection_ = std::move(opened).value();
+  if (reuse == Reuse::kYes) connection_ = ThisWorker().idle.Take(terms.value());
+  reused_ = connection_ != nullptr;
+  if (!reused_) {
+    auto opened = Connection::Open(std::move(terms).value(), address, *place.transport);
+    if (!opened.ok()) {
+      ThisWorker().failing.Note(NameOf(host, address.ip));
+      return opened.error();
+    }
+    ThisWorker().failing.Forget(NameOf(host, address.ip));
+    connection_ = std::move(opened).value();
+  }
   session_.upstream = connection_->upstream();
   return {250, "", "", ""};
 }
@@ -222,8 +274,8 @@ Reply RelayTransaction::Begin(const Place& place, const facts::Recipient& recipi
   pipelining_ = client().offered().pipelining && connection_->terms().pipelining;
   std::vector<std::string> lines = {mail.value()};
   if (pipelining_) lines.push_back(rcpt.value());
-  Reply reply = client().Send(lines) ? Judge(client().Receive(), mail.value())
-                                     : Unclear(LogText(mail.value(), client().problem()));
+  (void)client().Send(lines);
+  Reply reply = Judge(client().Receive(), mail.value());
   if (!reply.positive()) {
     // There is no transaction upstream: the next recipient begins anew.
     if (pipelining_) (void)client().Receive();
@@ -248,6 +300,7 @@ Result<std::string, Reply> RelayTransaction::MailLine(const Place& place,
 }
 
 Reply RelayTransaction::Judge(const SmtpClient::Answer& answer, std::string_view after) {
+  gone_ = !answer.ok() || answer.value().code == 421;
   if (!answer.ok()) return Unclear(LogText(after, answer.error()));
   const UpstreamReply& reply = answer.value();
   if (reply.digit() == 2) return {250, "", "", ""};
@@ -260,6 +313,7 @@ Reply RelayTransaction::StartData() {
     return {503, "5.5.1", "Valid RCPT command must precede DATA", "no recipient accepted"};
   state_ = State::kEnded;
   if (connection_ != nullptr) {
+    connection_->CountMessage();
     auto answer = client().StartData();
     if (!answer.ok()) return WithPlace(*place_, Unclear(LogText("DATA", answer.error())));
     if (answer.value().code != 354)
@@ -367,8 +421,13 @@ Reply RelayTransaction::FinishLmtp() {
 }
 
 void RelayTransaction::LeaveUpstream() {
-  if (connection_ != nullptr) client().Leave();
-  connection_.reset();
+  if (connection_ == nullptr) return;
+  if (gone_) {
+    connection_->client().Leave();
+    connection_.reset();
+  } else {
+    ThisWorker().idle.Keep(std::move(connection_));
+  }
 }
 
 }  // namespace

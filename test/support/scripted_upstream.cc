@@ -118,6 +118,11 @@ void ScriptedUpstream::Talk(int fd) {
     if (line.starts_with("RCPT") && reply.starts_with('2')) taken_.push_back(line);
     if (!Say(fd, reply)) return;
     if (line == "QUIT") return;
+    if (line == "RSET" && !script_.after_reset.empty()) {
+      pollfd stop = {stop_[0], POLLIN, 0};
+      poll(&stop, 1, 20);
+      if (!Say(fd, script_.after_reset)) return;
+    }
     const bool starts_tls = line == "STARTTLS" && reply.starts_with("220");
     if (starts_tls && !Handshake(fd)) return;
     if (line == "DATA" && reply.starts_with("354") && !ReadMessage(fd)) return;

@@ -28,6 +28,8 @@ class ScriptedUpstream {
     std::function<std::string(const std::string& line)> reply;
     // Sent after the `n`th line of a message (from 1), unasked; "" sends nothing.
     std::function<std::string(int n)> during_data;
+    // Sent, or done, a moment after the reply to RSET.
+    std::string after_reset;
     // TLS behind a STARTTLS that was answered with 220, or at once. It asks for a client's
     // certificate and sends tickets.
     std::string certificate_pem, key_pem;

@@ -33,6 +33,7 @@ class ConnectionTest : public ::testing::Test {
       terms.host = {"mx.example", up.port()};
       terms.ip = address.ip = "192.0.2.1";
       terms.helo = "gateway.example";
+      terms.times = {std::chrono::seconds(5), std::chrono::seconds(5), std::chrono::seconds(5)};
       auto opened = Connection::Open(terms, address, transport_);
       if (opened.ok())
         EXPECT_FALSE(opened.value()->may_identify());

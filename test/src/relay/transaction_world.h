@@ -14,6 +14,7 @@
 #include "src/engine/engine.h"
 #include "src/relay/client.h"
 #include "src/relay/relay.h"
+#include "src/relay/worker.h"
 #include "test/support/policy.h"
 #include "test/support/scripted_upstream.h"
 
@@ -55,6 +56,8 @@ inline std::string DeadHost() {
 class TransactionTest : public ::testing::Test {
  protected:
   TransactionTest() {
+    ThisWorker().failing = {};
+    ThisWorker().probes = {};
     policy.session.envelope.has_sender = true;
     policy.session.envelope.sender = "alice@example.org";
     policy.session.envelope.sender_local_part = "alice";
@@ -69,6 +72,7 @@ class TransactionTest : public ::testing::Test {
     config::Transport& transport = policy.Transport("to_mta", TransportDriver::kSmtp);
     transport.command_timeout = command_timeout;
     transport.final_timeout = command_timeout;
+    transport.connection_idle_timeout = std::chrono::seconds(0);
     if (set) set(transport);
     policy.Router("upstream", RouterDriver::kManualroute, "to_mta").route_list =
         policy.Expanded("* \"" + hosts + '"');
@@ -104,6 +108,24 @@ class TransactionTest : public ::testing::Test {
       transaction.reset();
       Settle();
     });
+  }
+  // The same inside a coroutine, once for each of two messages and more.
+  Reply DeliverOne() {
+    Start();
+    Reply reply = Add("bob");
+    if (reply.positive()) reply = transaction->StartData();
+    if (reply.code == 354) {
+      EXPECT_TRUE(transaction->WriteLine("text"));
+      reply = transaction->Finish();
+    }
+    transaction.reset();
+    return reply;
+  }
+  // Until so many connections wait for another message.
+  static void WaitForIdle(std::size_t count) {
+    for (int i = 0; i < 1000 && ThisWorker().idle.size() != count; ++i)
+      (void)engine::SleepUntil(Deadline::After(5ms));
+    EXPECT_EQ(ThisWorker().idle.size(), count);
   }
   // Lets what Leave() has started say its goodbye.
   static void Settle() {
