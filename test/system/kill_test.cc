@@ -147,6 +147,7 @@ std::string Stuffed(const std::vector<std::string>& lines) {
 
 struct Plan {
   bool tls = false;
+  bool chunks = false;  // BDAT, not DATA
   int recipients = 1;
   bool strikes = false;  // at `step`, `victim` is killed after `delay_us`
   Victim victim = kClient;
@@ -181,9 +182,9 @@ class Client {
       if (!Good(client->Say("RCPT TO:<bob@example.net>"))) return;
       At(kRcpt);
     }
-    if (client->Say("DATA").substr(0, 3) != "354") return;
+    if (!plan_.chunks && client->Say("DATA").substr(0, 3) != "354") return;
     At(kData);
-    const std::string& reply = SendMessage(client.get());
+    const std::string& reply = plan_.chunks ? SendChunks(client.get()) : SendMessage(client.get());
     Tell(reply.empty() ? 0 : std::atoi(reply.c_str()));
     At(kReply);
     if (reply.empty()) return;
@@ -237,6 +238,32 @@ class Client {
     return client->ReadReply();
   }
 
+  // The same as chunks of a header's half, its other half, half of the body, and its rest.
+  // Where they end is no matter of lines. The last one says so, and has the reply that counts.
+  const std::string& SendChunks(SmtpClient* client) {
+    const std::string header = Joined(Messages::Header(id_), "\r\n") + "\r\n";
+    const std::string body = Joined(messages_.Body(id_), "\r\n");
+    const std::size_t part = body.size() * static_cast<std::size_t>(id_ % 97) / 97;
+    const auto chunk = [client](const std::string& octets) {
+      client->Send("BDAT " + std::to_string(octets.size()) + "\r\n" + octets);
+    };
+    chunk(header.substr(0, header.size() / 2));
+    At(kMidHeader);
+    chunk(header.substr(header.size() / 2));
+    chunk(body.substr(0, part));
+    At(kMidBody);
+    for (int i = 0; i < 3; ++i)
+      if (!Good(client->ReadReply())) return client->reply();
+    At(kBeforeDot);
+    const std::string last = body.substr(part);
+    client->Send("BDAT " + std::to_string(last.size()) + " LAST\r\n");
+    client->Send(last.substr(0, last.size() / 2));
+    At(kInDot);
+    client->Send(last.substr(last.size() / 2));
+    At(kAfterDot);
+    return client->ReadReply();
+  }
+
   void Tell(int code) const {
     const Report report{id_, code};
     if (write(reports_, &report, sizeof report) != sizeof report) _exit(2);
@@ -265,6 +292,10 @@ class Client {
 
 enum class Behind { kSmtp, kLmtp, kMaildir };
 
+// Where the DATA ACL adds to the header, which has to go before the body, messages are held
+// until their end; otherwise they go on while they come.
+bool Held(Behind behind) { return behind != Behind::kSmtp; }
+
 constexpr const char* kConfiguration = R"(
 primary_hostname = mx.example.org
 local_interfaces = 127.0.0.1
@@ -275,6 +306,10 @@ tls_verify_certificates = @ROOT@
 tls_try_verify_hosts = *
 smtp_accept_max_per_host = 1000
 acl_smtp_rcpt = accept
+@MAIN@
+begin acl
+hold:
+  accept add_header = X-Held: yes
 begin routers
 all:
 @ROUTER@
@@ -292,6 +327,7 @@ std::string Configuration(Behind behind, const Authority& authority, int port, i
   text = Replace(text, "@SERVER@", authority.pem("server"));
   text = Replace(text, "@KEY@", authority.key("server"));
   text = Replace(text, "@ROOT@", authority.root());
+  text = Replace(text, "@MAIN@", Held(behind) ? "acl_smtp_data = hold" : "");
   text = Replace(text, "@ROUTER@", behind == Behind::kMaildir ? "  driver = accept" : upstream);
   const char* transport = "  driver = smtp\n";
   if (behind == Behind::kLmtp) transport = "  driver = smtp\n  protocol = lmtp\n";
@@ -349,11 +385,11 @@ class Battle {
     const auto begun = std::chrono::steady_clock::now();
     if (with_sink()) StartSink();
     StartSignet();
-    while (shared_->Kills() < kills_ || !clients_.empty()) {
+    while (!Enough() || !clients_.empty()) {
       Collect();
       if (signet_ > 0 && shared_->running[kSignet] == 0 && SomebodyListens(port_))
         shared_->running[kSignet] = signet_;
-      while (clients_.size() < kAtOnce && shared_->Kills() < kills_) StartClient();
+      while (clients_.size() < kAtOnce && !Enough()) StartClient();
       if (random_() % 300 == 0) StrikeAtAnyTime();
       ReadReports(1);
     }
@@ -383,18 +419,9 @@ class Battle {
     for (const auto& [id, copies] : stored) unheard += replies_[id] != 250 && id != 0;
     Print(codes, good, lost, unheard);
     EXPECT_GT(good, kills_ / 10) << "too few messages got through to prove anything";
-    EXPECT_EQ(codes.count(550) + codes.count(554), 0u) << "our troubles are not the client's";
+    for (const auto& [code, count] : codes)
+      EXPECT_NE(code / 100, 5) << count << " clients heard " << code << " for what was not theirs";
     EXPECT_EQ(ReadFile(directory_ / "sink/violations"), "");
-  }
-
-  void ExpectEveryStep() const {
-    for (int victim = 0; victim < (with_sink() ? kVictims : kSink); ++victim)
-      for (int step = 0; step < kSteps; ++step)
-        EXPECT_GT(shared_->at_client_step[victim][step], 0)
-            << kVictimNames[victim] << " was never killed at " << kStepNames[step];
-    for (int step = 1; step < kSinkSteps && with_sink(); ++step)
-      EXPECT_GT(shared_->at_sink_step[kSignet][step] + shared_->at_sink_step[kSink][step], 0)
-          << "nobody was killed at the sink's step " << step;
   }
 
  private:
@@ -402,6 +429,20 @@ class Battle {
   static constexpr unsigned kPatienceSeconds = 25;
 
   bool with_sink() const { return behind_ != Behind::kMaildir; }
+
+  // So many kills, and each victim at each step, unless only a few are wanted.
+  bool Enough() const {
+    if (shared_->Kills() < kills_) return false;
+    if (kills_ < kVictims * kSteps) return true;
+    for (int victim = 0; victim < (with_sink() ? kVictims : kSink); ++victim)
+      if (shared_->at_client_step[victim][Rarest(shared_->at_client_step[victim])] == 0)
+        return false;
+    for (const Victim victim : {kSignet, kSink})
+      if (with_sink() &&
+          shared_->at_sink_step[victim][Rarest(shared_->at_sink_step[victim], 1)] == 0)
+        return false;
+    return true;
+  }
 
   template <typename Body>
   static pid_t Fork(Body body) {
@@ -459,6 +500,7 @@ class Battle {
   Plan MakePlan() {
     Plan plan;
     plan.tls = random_() % 4 == 0;
+    plan.chunks = random_() % 3 == 0;
     plan.recipients = 1 + static_cast<int>(random_() % 3 == 0);
     const std::size_t kind = random_() % 100;
     plan.strikes = kind < 24;
@@ -552,6 +594,7 @@ class Battle {
     EXPECT_TRUE(whole) << "message " << id << " is not whole: " << message.size() << " octets";
     for (const std::string& line : Messages::Header(id))
       EXPECT_NE(message.find(line + end), message.npos) << "message " << id << " lacks " << line;
+    if (Held(behind_)) EXPECT_NE(message.find("X-Held: yes"), message.npos);
     return whole ? id : 0;
   }
 
@@ -594,7 +637,6 @@ void FightAndJudge(Behind behind, int share_percent) {
   Battle battle(behind, kills);
   battle.Fight();
   battle.Judge();
-  if (kills >= 300) battle.ExpectEveryStep();
 }
 
 TEST(Kills, LoseNothingThatAnUpstreamGot) { FightAndJudge(Behind::kSmtp, 40); }
