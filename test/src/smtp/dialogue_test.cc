@@ -1,7 +1,7 @@
 // Runs the dialogues of test/smtp/*.smtp: a real session in a loop of its own, a client
 // that says what the file tells it, an upstream and a log that are looked at afterwards.
 //
-//   --- name              begins a case
+//   --- name              begins a case; names the section of an RFC or the rule it is about
 //   = text                a line of the configuration (main section first)
 //   ! port 465            the client comes to a port with TLS on connect
 //   > rcpt ADDRESS REPLY  what the upstream answers to that recipient
@@ -30,7 +30,9 @@
 #include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <iostream>
 #include <map>
+#include <set>
 #include <sstream>
 
 #include "src/smtp/session.h"
@@ -588,6 +590,18 @@ TEST_F(SessionTest, RuleS2AsManyMessagesArriveAsWereAccepted) {
   }
   EXPECT_GT(accepted, 10U);
   EXPECT_GT(refused, 10U);
+}
+
+TEST(Dialogues, AreMoreThanAHundredAndFiftyAndSayWhatTheyAreAbout) {
+  const std::vector<Case> cases = AllCases();
+  std::set<std::string> titles;
+  for (const Case& c : cases) {
+    EXPECT_THAT(c.name, ::testing::ContainsRegex("RFC [0-9]+ [0-9A-Z]|Rule[A-Z][0-9]"))
+        << c.file << ".smtp: the title names neither a section of an RFC nor a rule";
+    EXPECT_TRUE(titles.insert(c.file + c.name).second) << c.file << ".smtp: twice: " << c.name;
+  }
+  std::cout << cases.size() << " dialogues\n";
+  EXPECT_GE(cases.size(), 150U);
 }
 
 INSTANTIATE_TEST_SUITE_P(Dialogues, Smtp, ::testing::ValuesIn(AllCases()), CaseName);
