@@ -87,5 +87,17 @@ struct TransactionOptions {
 std::unique_ptr<Transaction> Begin(std::shared_ptr<const Routes> routes, facts::Session& session,
                                    const TransactionOptions& options);
 
+// Whether the recipient context.session.envelope.current has a route: 250, 550 or 451.
+// Nobody is asked.
+Reply FindRoute(const Routes& routes, config::MatchContext& context);
+
+// What the upstream says of that recipient, without a message: MAIL with the sender of
+// session.envelope, RCPT, and neither DATA nor a delivery. What it said for good is
+// remembered for kCallForwardMaxAge, per worker and per identity of the session. May wait.
+//
+//   Requires  context.session is `session`, a copy that is for this alone.
+Reply CallForward(std::shared_ptr<const Routes> routes, facts::Session& session,
+                  config::MatchContext& context);
+
 }  // namespace signet::relay
 #endif

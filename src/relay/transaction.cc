@@ -437,4 +437,24 @@ std::unique_ptr<Transaction> Begin(std::shared_ptr<const Routes> routes, facts::
   return std::make_unique<RelayTransaction>(std::move(routes), session, options);
 }
 
+Reply FindRoute(const Routes& routes, config::MatchContext& context) {
+  auto found = routes.Find(context);
+  return found.ok() ? Reply{250, "2.1.5", "Accepted", ""} : found.error();
+}
+
+Reply CallForward(std::shared_ptr<const Routes> routes, facts::Session& session,
+                  config::MatchContext& context) {
+  const facts::Envelope& envelope = session.envelope;
+  const bool authenticated = session.auth.result == facts::AuthResult::kAuthenticated;
+  std::string key = std::to_string(reinterpret_cast<std::uintptr_t>(routes.get()));
+  for (const std::string& part :
+       {envelope.current.address, envelope.sender, authenticated ? session.auth.id : ""})
+    key += '\0' + part;
+  if (const Reply* known = ThisWorker().probes.Find(key)) return *known;
+  auto transaction = Begin(std::move(routes), session, {});
+  Reply reply = transaction->AddRecipient(envelope.current, context);
+  if (reply.positive() || reply.code >= 500) ThisWorker().probes.Note(key, reply);
+  return reply;
+}
+
 }  // namespace signet::relay

@@ -765,10 +765,6 @@ void Dialogue::RemoveHeader(std::string pattern) {
   session_.envelope.removed_headers.push_back(std::move(pattern));
 }
 
-acl::VerifyAnswer Dialogue::VerifyAddress(const acl::VerifyRequest&) {
-  return {acl::VerifyAnswer::kLater, "", "addresses cannot be verified here yet"};
-}
-
 acl::RateAnswer Dialogue::UpdateRate(const acl::RateRequest& request) {
   const config::Text& store = config.main.ratelimit_store;
   if (store.set() && !store.text.empty()) return services.UpdateRate(store.text, request);
