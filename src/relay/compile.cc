@@ -6,6 +6,7 @@
 #include "src/config/words.h"
 #include "src/relay/address.h"
 #include "src/relay/authenticate.h"
+#include "src/relay/maildir.h"
 #include "src/relay/route.h"
 #include "src/relay/terms.h"
 #include "src/tls/tls.h"
@@ -36,6 +37,10 @@ class Compiler {
         Error(transport.name_span,
               "transport " + Quoted(transport.name) +
                   " needs \"maildir_format\": other formats are not supported");
+      for (const config::Text* mode : {&transport.mode, &transport.directory_mode})
+        if (mode->set() && !ReadMode(mode->text))
+          Error(mode->span, "three octal digits expected, found " + Quoted(mode->text),
+                "the owner must be able to read and write, as in 0640");
       return;
     }
     Hosts(transport.hosts);

@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <cstring>
@@ -20,8 +21,6 @@ namespace signet::relay {
 namespace {
 
 constexpr std::size_t kFlushBytes = 64 * 1024;
-constexpr mode_t kFileMode = 0600;
-constexpr mode_t kDirectoryMode = 0700;
 
 int OpenFile(const char* path, int flags, mode_t mode) { return ::open(path, flags, mode); }
 
@@ -40,6 +39,14 @@ std::string Parent(const std::string& path) {
 const FileCalls& FileCalls::System() {
   static const FileCalls calls = {&OpenFile, &::write, &::fsync, &::link, &::unlink, &::mkdir};
   return calls;
+}
+
+std::optional<mode_t> ReadMode(std::string_view text) {
+  unsigned mode = 0;
+  if (text.size() == 4 && text[0] == '0') text.remove_prefix(1);
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), mode, 8);
+  const bool good = text.size() == 3 && error == std::errc() && end == text.data() + text.size();
+  return good && (mode & 0600) == 0600 ? std::optional<mode_t>(mode) : std::nullopt;
 }
 
 std::string UniqueMaildirName(std::string_view host_name) {
@@ -66,8 +73,15 @@ std::string UniqueMaildirName(std::string_view host_name) {
   return name;
 }
 
+MaildirFile::MaildirFile(std::string directory, std::string host_name, const FileCalls& calls,
+                         Modes modes)
+    : directory_(std::move(directory)),
+      host_name_(std::move(host_name)),
+      calls_(calls),
+      modes_(modes) {}
+
 MaildirFile::MaildirFile(std::string directory, std::string host_name, const FileCalls& calls)
-    : directory_(std::move(directory)), host_name_(std::move(host_name)), calls_(calls) {}
+    : MaildirFile(std::move(directory), std::move(host_name), calls, Modes()) {}
 
 MaildirFile::~MaildirFile() {
   if (fd_ >= 0) ::close(fd_);
@@ -87,9 +101,11 @@ MaildirFile::Or<bool> MaildirFile::OpenNow(CreateDirectory create) {
   }
   name_ = UniqueMaildirName(host_name_);
   std::string path = directory_ + "/tmp/" + name_;
-  fd_ = calls_.open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, kFileMode);
+  fd_ =
+      calls_.open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, modes_.file);
   if (fd_ < 0) return Fail("create", path, errno);
   temporary_ = std::move(path);
+  if (::fchmod(fd_, modes_.file) != 0) return Fail("set the mode of", temporary_, errno);
   return true;
 }
 
@@ -141,11 +157,22 @@ MaildirFile::Or<bool> MaildirFile::FinishNow() {
   return true;
 }
 
+// As mkdir, but the umask takes nothing away. What somebody puts in its place meanwhile is
+// not followed.
+int MaildirFile::MakeDirectory(const std::string& path) {
+  if (calls_.mkdir(path.c_str(), modes_.directory) != 0) return -1;
+  const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0) return -1;
+  const int changed = ::fchmod(fd, modes_.directory);
+  ::close(fd);
+  return changed;
+}
+
 MaildirFile::Or<bool> MaildirFile::MakeDirectories() {
   // From the top, so that each new name is synced in its parent.
   for (std::size_t slash = directory_.find('/', 1);; slash = directory_.find('/', slash + 1)) {
     std::string path = directory_.substr(0, slash);
-    if (calls_.mkdir(path.c_str(), kDirectoryMode) == 0) {
+    if (MakeDirectory(path) == 0) {
       auto synced = SyncDirectory(Parent(path));
       if (!synced.ok()) return synced;
     } else if (errno != EEXIST) {
@@ -156,7 +183,7 @@ MaildirFile::Or<bool> MaildirFile::MakeDirectories() {
   bool made = false;
   for (const char* part : {"/tmp", "/new", "/cur"}) {
     std::string path = directory_ + part;
-    if (calls_.mkdir(path.c_str(), kDirectoryMode) == 0)
+    if (MakeDirectory(path) == 0)
       made = true;
     else if (errno != EEXIST)
       return Fail("make directory", path, errno);

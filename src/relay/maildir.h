@@ -1,6 +1,7 @@
 #ifndef SIGNET_SRC_RELAY_MAILDIR_H_
 #define SIGNET_SRC_RELAY_MAILDIR_H_
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -32,6 +33,10 @@ struct FileCalls {
 class MaildirFile {
  public:
   enum class CreateDirectory : bool { kNo, kYes };
+  // Permissions of what is made here, whatever the umask is.
+  struct Modes {
+    mode_t file = 0600, directory = 0700;
+  };
   struct Problem {
     std::string text;
     bool no_space = false;  // disk or quota
@@ -40,6 +45,7 @@ class MaildirFile {
   using Or = Result<T, Problem>;
 
   MaildirFile(std::string directory, std::string host_name, const FileCalls& calls);
+  MaildirFile(std::string directory, std::string host_name, const FileCalls& calls, Modes modes);
   ~MaildirFile();
   MaildirFile(const MaildirFile&) = delete;
   MaildirFile& operator=(const MaildirFile&) = delete;
@@ -55,6 +61,7 @@ class MaildirFile {
   Or<bool> OpenNow(CreateDirectory create);
   Or<bool> FinishNow();
   Or<bool> MakeDirectories();
+  int MakeDirectory(const std::string& path);
   Or<bool> SyncDirectory(const std::string& path);
   void Flush();
   Err<Problem> Fail(std::string_view what, const std::string& path, int error) const;
@@ -63,12 +70,17 @@ class MaildirFile {
   const std::string directory_;
   const std::string host_name_;
   const FileCalls& calls_;
+  const Modes modes_;
   std::string temporary_;  // in tmp/; empty where there is none
   std::string name_;
   int fd_ = -1;
   std::string out_;
   int write_error_ = 0;
 };
+
+// "0640": three octal digits, with a 0 in front or without; the owner can read and write.
+// nullopt: something else.
+std::optional<mode_t> ReadMode(std::string_view text);
 
 // "1732180000.M123456P4711Q1R0123456789abcdef.host": seconds, then what makes it unique,
 // then a host name without '/' and ':'.

@@ -50,6 +50,13 @@ std::string BeginningOf(const std::string& names) {
   return names.size() > kMost ? shown + "..." : shown;
 }
 
+MaildirFile::Modes ModesOf(const config::Transport& transport) {
+  MaildirFile::Modes modes;
+  modes.file = ReadMode(transport.mode.text).value_or(modes.file);
+  modes.directory = ReadMode(transport.directory_mode.text).value_or(modes.directory);
+  return modes;
+}
+
 // A host or one of its addresses, in what a worker remembers.
 std::string NameOf(const Host& host, const std::string& ip = "") {
   return host.name + ' ' + std::to_string(host.port) + ' ' + ip;
@@ -321,7 +328,7 @@ Reply RelayTransaction::StartData() {
   } else {
     began_ = std::chrono::system_clock::now();
     file_ = std::make_unique<MaildirFile>(place_->directory, session_.primary_hostname,
-                                          FileCalls::System());
+                                          FileCalls::System(), ModesOf(*place_->transport));
     auto create = MaildirFile::CreateDirectory(place_->transport->create_directory);
     auto opened = file_->Open(create);
     if (!opened.ok()) return WithPlace(*place_, LocalTrouble(opened.error()));

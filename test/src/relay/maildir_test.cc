@@ -128,5 +128,29 @@ TEST(UniqueMaildirNameTest, HasNoSlashAndNoColon) {
   EXPECT_EQ(name.find('/'), std::string::npos);
 }
 
+TEST_F(MaildirTest, PermissionsAreAsTheyAreSet) {
+  const mode_t old = umask(0077);
+  {
+    MaildirFile file(box_, "mx.example.org", FileCalls::System(), {0640, 0750});
+    EXPECT_TRUE(file.Open(MaildirFile::CreateDirectory::kYes).ok());
+    EXPECT_TRUE(file.WriteLine("text"));
+    EXPECT_TRUE(file.Finish().ok());
+  }
+  umask(old);
+  struct stat found {};
+  ASSERT_EQ(stat((box_ + "/new").c_str(), &found), 0);
+  EXPECT_EQ(found.st_mode & 07777, 0750u);
+  const auto files = std::filesystem::directory_iterator(box_ + "/new");
+  ASSERT_EQ(stat(files->path().c_str(), &found), 0);
+  EXPECT_EQ(found.st_mode & 07777, 0640u);
+}
+
+TEST(ReadModeTest, ThreeOctalDigits) {
+  EXPECT_EQ(ReadMode("0640"), 0640u);
+  EXPECT_EQ(ReadMode("600"), 0600u);
+  for (const char* bad : {"", "0", "64", "0440", "0680", "1777", "06400", "-600", "u=rw", "0x180"})
+    EXPECT_EQ(ReadMode(bad), std::nullopt) << bad;
+}
+
 }  // namespace
 }  // namespace signet::relay
