@@ -76,7 +76,10 @@ bool HasField(std::span<const facts::HeaderField> header, std::string_view varia
 bool RunDef(Evaluation& e, const Node& node, bool* holds) {
   Datum value;
   const bool read = e.budget.peer_certificate_read;  // asking whether there is one is no reading
-  if (!e.Child(node, 0, &value)) return false;
+  e.asks_for_definition = true;
+  const bool found = e.Child(node, 0, &value);
+  e.asks_for_definition = false;
+  if (!found) return false;
   e.budget.peer_certificate_read = read;
   // An empty field of the header is there all the same.
   const Node& variable = e.program.node(e.program.child(node, 0));

@@ -89,6 +89,9 @@ class Evaluation {
   // The n-th child of a node, as whatever it is or as octets.
   bool Child(const Node& node, std::size_t n, Datum* out);
 
+  // A condition asks whether a variable is set, not what it is.
+  bool asks_for_definition = false;
+
   // Fails at a node; always returns false.
   bool Fail(FailureKind kind, const Node& node, std::string text);
   bool FailPermanently(const Node& node, std::string text) {

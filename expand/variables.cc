@@ -337,15 +337,34 @@ const Value* Find(const std::map<std::string, Value, std::less<>>& values, std::
   return found == values.end() ? nullptr : &found->second;
 }
 
+// With strict_acl_vars, a variable that was never set is a failure; ${if def: may ask for it.
+bool MayBeUnset(Evaluation& e, const Node& node, const Value* value) {
+  if (value != nullptr || !e.session.strict_acl_vars || e.asks_for_definition) return true;
+  return e.FailPermanently(
+      node, "variable \"" + std::string(node.text) + "\" is not set (strict_acl_vars)");
+}
+
 bool GetAclConnection(Evaluation& e, const Node& node, Datum* out) {
   const Value* value = Find(e.session.acl_c, node.text);
+  if (!MayBeUnset(e, node, value)) return false;
   return *out = value != nullptr ? e.FromValue(*value) : Datum(), true;
 }
 
 bool GetAclMessage(Evaluation& e, const Node& node, Datum* out) {
   const Value* value = Find(e.session.acl_m, node.text);
+  if (!MayBeUnset(e, node, value)) return false;
   return *out = value != nullptr ? e.FromValue(*value) : Datum(), true;
 }
+
+template <const Value& (*kRead)(const Session&)>
+bool GetValueOf(Evaluation& e, const Node&, Datum* out) {
+  return *out = e.FromValue(kRead(e.session)), true;
+}
+const Value& DomainData(const Session& s) { return s.envelope.domain_data; }
+const Value& HostData(const Session& s) { return s.host_data; }
+const Value& LocalPartData(const Session& s) { return s.envelope.local_part_data; }
+const Value& RecipientData(const Session& s) { return s.envelope.recipient_data; }
+const Value& SenderData(const Session& s) { return s.envelope.sender_data; }
 
 // The digit at the end of $auth3, $acl_arg3, counted from 0.
 std::size_t LastDigit(const Node& node) { return static_cast<std::size_t>(node.text.back() - '1'); }
@@ -464,15 +483,18 @@ constexpr VariableRow kVariables[] = {
   {"body_linecount",              kNumber,      Phase::kData,    kFromAdministrator, &GetNumber<&Count<&facts::Envelope::body_lines>>, "how many lines the message's body has"},
   {"body_zerocount",              kNumber,      Phase::kData,    kFromAdministrator, &GetNumber<&Count<&facts::Envelope::body_zeros>>, "how many NULs the message's body has; none, because they are refused"},
   {"domain",                      kText,        Phase::kRcpt,    kFromClient,        &GetText<&Domain>, "the recipient's domain"},
+  {"domain_data",                  kText,        Phase::kRcpt, kFromAdministrator, &GetValueOf<&DomainData>, "what the item of the last `domains` list that held says"},
   {"headers_added",               kText,        Phase::kMail,    kFromClient,        &GetHeadersAdded, "the fields that ACLs have added to the header so far"},
   {"host",                        kText,        Phase::kRcpt,    kFromAdministrator, &GetText<&Host>, "the upstream that the message goes to, as it was configured"},
   {"host_address",                kText,        Phase::kRcpt,    kFromAdministrator, &GetText<&HostIp>, "the upstream's address"},
+  {"host_data",                    kText,        Phase::kConnect, kFromAdministrator, &GetValueOf<&HostData>, "the same of `hosts`"},
   {"host_port",                   kNumber,      Phase::kRcpt,    kFromAdministrator, &GetHostPort,    "the upstream's port"},
   {"interface_address",           kText,        Phase::kConnect, kFromAdministrator, &GetText<&LocalIp>, "old name of $received_ip_address"},
   {"interface_port",              kNumber,      Phase::kConnect, kFromAdministrator, &GetNumber<&LocalPort>, "old name of $received_port"},
   {"item",                        kText,        Phase::kLoad,    kFromAdministrator, &GetItem,        "the element at hand in map, filter, reduce, forany, forall"},
   {"ldap_dn",                     kText,        Phase::kLoad,    kFromDirectory,     &GetLdapDn,      "the name of the entry that the last directory lookup before it in the same text found"},
   {"local_part",                  kText,        Phase::kRcpt,    kFromClient,        &GetText<&LocalPart>, "the recipient's local part"},
+  {"local_part_data",              kText,        Phase::kRcpt, kFromAdministrator, &GetValueOf<&LocalPartData>, "the same of `local_parts`"},
   {"max_received_linelength",     kNumber,      Phase::kData,    kFromAdministrator, &GetNumber<&LongestLine>, "octets of the message's longest line"},
   {"message_body",                kText,        Phase::kData,    kFromClient,        &GetText<&BodyStart>, "the body's first octets: see message_body_visible"},
   {"message_body_end",            kText,        Phase::kData,    kFromClient,        &GetText<&BodyEnd>, "the body's last octets"},
@@ -505,6 +527,7 @@ constexpr VariableRow kVariables[] = {
   {"received_port",               kNumber,      Phase::kConnect, kFromAdministrator, &GetNumber<&LocalPort>, "the port that the client connected to"},
   {"received_protocol",           kText,        Phase::kConnect, kFromAdministrator, &GetReceivedProtocol, "smtp, esmtp, esmtps, esmtpsa"},
   {"received_time",               kText,        Phase::kData,    kFromAdministrator, &GetReceivedTime, "when the message began to come, in seconds since 1970"},
+  {"recipient_data",               kText,        Phase::kRcpt, kFromAdministrator, &GetValueOf<&RecipientData>, "the same of `recipients`"},
   {"recipients",                  kText,        Phase::kPredata, kFromClient,        &GetRecipients, "the accepted recipients, with commas between them"},
   {"recipients_count",            kNumber,      Phase::kMail,    kFromAdministrator, &GetNumber<&RecipientsCount>, "how many recipients were accepted"},
   {"reply_address",               kText,        Phase::kData,    kFromClient,        &GetReplyAddress, "the message's Reply-To, or its From where there is none"},
@@ -512,6 +535,7 @@ constexpr VariableRow kVariables[] = {
   {"sender_address",              kText,        Phase::kMail,    kFromClient,        &GetText<&Sender>, "the sender of MAIL; empty for <>"},
   {"sender_address_domain",       kText,        Phase::kMail,    kFromClient,        &GetText<&SenderDomain>, "the sender's domain"},
   {"sender_address_local_part",   kText,        Phase::kMail,    kFromClient,        &GetText<&SenderLocalPart>, "the sender's local part"},
+  {"sender_data",                  kText,        Phase::kMail, kFromAdministrator, &GetValueOf<&SenderData>, "the same of `senders` or `sender_domains`"},
   {"sender_fullhost",             kText,        Phase::kConnect, kFromClient,        &GetFullHost, "the client: name, (EHLO) and [address], as far as known"},
   {"sender_helo_name",            kText,        Phase::kHelo,    kFromClient,        &GetText<&HeloName>, "what the client said in EHLO"},
   {"sender_host_address",         kText,        Phase::kConnect, kFromAdministrator, &GetText<&ClientIp>, "the client's address"},

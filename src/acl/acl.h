@@ -50,6 +50,13 @@ struct VerifyAnswer {
   std::string log_text;
 };
 
+// What the resolver says of an address, or of a name. Its values are outsiders' text.
+struct HostAnswer {
+  enum Kind : std::uint8_t { kFound, kNone, kLater } kind = kNone;
+  std::vector<std::string> values;
+  std::string why;  // kNone, kLater: for the log
+};
+
 // What an ACL may do besides deciding; the session provides it.
 class Effects {
  public:
@@ -64,6 +71,10 @@ class Effects {
   virtual void Delay(std::chrono::milliseconds time) = 0;
   // verify = recipient, verify = sender.
   virtual VerifyAnswer VerifyAddress(const VerifyRequest& request) = 0;
+  // verify = reverse_host_lookup, verify = helo: the names of an address, the addresses of a
+  // name. What is not overridden asks the system's resolver. May wait.
+  virtual HostAnswer NameOfHost(const std::string& ip);
+  virtual HostAnswer AddressesOfHost(const std::string& name);
   // One step of a measurement that outlives the session: ratelimit, seen.
   virtual RateAnswer UpdateRate(const RateRequest&) {
     return {.available = false, .why = "no rates are kept here"};

@@ -3,6 +3,8 @@
 
 #include "src/acl/parse.h"
 #include "src/acl/rules.h"
+#include "src/base/file.h"
+#include "src/base/limits.h"
 #include "src/base/log.h"
 #include "src/base/text.h"
 #include "src/config/words.h"
@@ -89,9 +91,7 @@ class Compiler {
     }
     std::string_view text = Trim(*constant);
     if (text.empty()) return;
-    if (text.starts_with('/'))
-      return check_.Error(option.span, "an ACL in a file of its own is not supported yet",
-                          "use .include in the acl section");
+    if (text.starts_with('/')) return File(hook, option.span, std::string(text));
     // One word is a name; a verb that no ACL is named after is a whole ACL by itself.
     bool is_name = std::none_of(text.begin(), text.end(), IsSpace) &&
                    (rep_->by_name.find(text) != rep_->by_name.end() || !FindVerb(text));
@@ -112,16 +112,42 @@ class Compiler {
           std::make_unique<SourceText>(std::string(name), text, std::move(pieces)));
       span = rep_->texts.back()->whole();
     }
+    rep_->acls.push_back({std::string(name), span, {}});
+    ParseAcl(LinesOf(span), &rep_->acls.back(), diagnostics_);
+    return rep_->acls.size() - 1;
+  }
+
+  // An ACL in a file of its own: statements, blank lines and whole lines of comment.
+  void File(Hook& hook, SourceSpan span, const std::string& path) {
+    auto text = ReadRegularFile(path, limits::kAclFileMaxBytes);
+    if (!text)
+      return check_.Error(span, "cannot read the ACL in " + Quoted(path) + ": " + text.error());
+    rep_->texts.push_back(
+        std::make_unique<SourceText>(path, text.value(), std::vector<SourceText::Piece>()));
+    const SourceSpan whole = rep_->texts.back()->whole();
     std::vector<SourceSpan> lines;
-    std::string_view view = span.view();
+    for (SourceSpan line : LinesOf(whole)) {
+      const std::string_view shown = Trim(line.view());
+      if (shown.empty() || shown.starts_with('#')) continue;
+      if (shown.ends_with('\\'))
+        check_.Error(line, "a line of an ACL file cannot go on in the next one",
+                     "put the ACL into the acl section, with .include");
+      lines.push_back(line);
+    }
+    rep_->acls.push_back({path, whole, {}});
+    ParseAcl(lines, &rep_->acls.back(), diagnostics_);
+    hook = {Hook::kFixed, rep_->acls.size() - 1, nullptr};
+  }
+
+  static std::vector<SourceSpan> LinesOf(SourceSpan span) {
+    std::vector<SourceSpan> lines;
+    const std::string_view view = span.view();
     for (std::size_t from = 0; from <= view.size();) {
-      std::size_t end = std::min(view.find('\n', from), view.size());
+      const std::size_t end = std::min(view.find('\n', from), view.size());
       lines.push_back(span.Part(from, end));
       from = end + 1;
     }
-    rep_->acls.push_back({std::string(name), span, {}});
-    ParseAcl(lines, &rep_->acls.back(), diagnostics_);
-    return rep_->acls.size() - 1;
+    return lines;
   }
 
   std::optional<std::size_t> FindAcl(std::string_view name, SourceSpan span) {
@@ -336,6 +362,22 @@ std::unique_ptr<const Rules> CompileText(const config::Config& config, const Rul
                                          std::string text, Diagnostics* diagnostics) {
   return std::make_unique<const Rules>(
       Compiler(config, *config.names, diagnostics).RunText(named, text));
+}
+
+std::shared_ptr<const Rules> CompiledTexts::Find(const config::Config& config,
+                                                 const Rules::Rep& named, std::string_view text,
+                                                 std::string* wrong) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = known_.find(text); found != known_.end()) return found->second;
+  }
+  Diagnostics diagnostics;
+  std::shared_ptr<const Rules> made = CompileText(config, named, std::string(text), &diagnostics);
+  for (const Diagnostic& d : diagnostics)
+    if (d.severity == Severity::kError) return *wrong = d.message, nullptr;
+  const std::lock_guard lock(mutex_);
+  if (known_.size() >= limits::kAclTextsKept) known_.clear();
+  return known_.insert_or_assign(std::string(text), std::move(made)).first->second;
 }
 
 }  // namespace signet::acl

@@ -1,6 +1,7 @@
 #include "src/acl/ratelimit.h"
 #include "src/acl/rules.h"
 #include "src/acl/run.h"
+#include "src/acl/verify.h"
 #include "src/base/log.h"
 #include "src/base/text.h"
 
@@ -36,44 +37,30 @@ Answer Encrypted(const Item& item, const Value&, Run& run) {
 }
 
 Answer Hosts(const Item& item, const Value&, Run& run) {
-  return run.Match(item, run.session().connection.client_ip);
-}
-
-void CheckVerify(const Item& item, const CheckContext& context) {
-  std::string_view what = item.argument.span.view();
-  if (what == "certificate") return;
-  if (what.starts_with("certificate/")) {
-    context.Error(item.argument.span,
-                  "\"verify = certificate\" has no options, found \"" + Printable(what) + '"');
-    return;
-  }
-  context.Error(item.argument.span, "\"certificate\" expected behind \"verify\", found \"" +
-                                        Printable(what) + "\": nothing else can be verified here");
-}
-
-Answer Verify(const Item&, const Value&, Run& run) {
-  if (run.session().tls.active && run.session().tls.verified) return Truth(true);
-  return {.kind = Answer::kFalse,
-          .user_text = "no verified certificate",
-          .log_text = "no verified certificate"};
+  return run.Match(item, run.session().connection.client_ip, &run.effects.session().host_data);
 }
 
 // --- the envelope ------------------------------------------------------------------------
 
 Answer Senders(const Item& item, const Value&, Run& run) {
-  return run.Match(item, run.session().envelope.sender);
+  return run.Match(item, run.session().envelope.sender,
+                   &run.effects.session().envelope.sender_data);
 }
 Answer SenderDomains(const Item& item, const Value&, Run& run) {
-  return run.Match(item, run.session().envelope.sender_domain);
+  return run.Match(item, run.session().envelope.sender_domain,
+                   &run.effects.session().envelope.sender_data);
 }
 Answer Recipients(const Item& item, const Value&, Run& run) {
-  return run.Match(item, run.session().envelope.current.address);
+  return run.Match(item, run.session().envelope.current.address,
+                   &run.effects.session().envelope.recipient_data);
 }
 Answer Domains(const Item& item, const Value&, Run& run) {
-  return run.Match(item, run.session().envelope.current.domain);
+  return run.Match(item, run.session().envelope.current.domain,
+                   &run.effects.session().envelope.domain_data);
 }
 Answer LocalParts(const Item& item, const Value&, Run& run) {
-  return run.Match(item, run.session().envelope.current.local_part);
+  return run.Match(item, run.session().envelope.current.local_part,
+                   &run.effects.session().envelope.local_part_data);
 }
 
 // --- anything ----------------------------------------------------------------------------
@@ -178,6 +165,7 @@ constexpr ItemRow kConditions[] = {
   {"condition",      true, Argument::kText,  ListKind::kString,    kEverywhere,                       &CheckCondition, &Condition,     "the text expands to something true"},
   {"domains",        true, Argument::kList,  ListKind::kDomain,    kWithRecipient,                    nullptr,         &Domains,       "the recipient's domain is in the list"},
   {"encrypted",      true, Argument::kList,  ListKind::kString,    kEverywhere & ~At(AclWhen::kConnect), nullptr,      &Encrypted,     "the session is under TLS, with a cipher suite whose name is in the list"},
+  {"header_from",    true, Argument::kList,  ListKind::kAddress,   At(AclWhen::kData),                nullptr,         &RunHeaderFrom, "every author that the header names, in From and Sender, is in the list"},
   {"hosts",          true, Argument::kList,  ListKind::kHost,      kEverywhere,                       nullptr,         &Hosts,         "the client's address is in the list"},
   {"local_parts",    true, Argument::kList,  ListKind::kLocalPart, kWithRecipient,                    nullptr,         &LocalParts,    "the recipient's local part is in the list"},
   {"ratelimit",      true, Argument::kText,  ListKind::kString,    kEverywhere,                       &CheckRatelimit, &RunRatelimit,  "what the key stands for comes at a rate of so many in a period, or more", &RatelimitMisplaced},
@@ -185,7 +173,7 @@ constexpr ItemRow kConditions[] = {
   {"seen",           true, Argument::kText,  ListKind::kString,    kEverywhere,                       &CheckSeen,      &RunSeen,       "the key was seen within a time, or with \"-\" before it"},
   {"sender_domains", true, Argument::kList,  ListKind::kDomain,    kWithSender,                       nullptr,         &SenderDomains, "the sender's domain is in the list"},
   {"senders",        true, Argument::kList,  ListKind::kAddress,   kWithSender,                       nullptr,         &Senders,       "the sender is in the list"},
-  {"verify",         true, Argument::kWord,  ListKind::kString,    kEverywhere,                       &CheckVerify,    &Verify,        "verify = certificate: the client's certificate verified in this session"},
+  {"verify",         true, Argument::kText,  ListKind::kString,    kEverywhere,                       &CheckVerify,    &RunVerify,     "something about the client, an address or the header proves good", &VerifyMisplaced},
 };
 // clang-format on
 
@@ -193,8 +181,8 @@ constexpr ItemRow kConditions[] = {
 
 std::span<const ItemRow> Conditions() { return kConditions; }
 
-Answer Run::Match(const Item& item, std::string_view subject) {
-  auto matched = config::MatchList(item.argument, item.row->list, subject, context);
+Answer Run::Match(const Item& item, std::string_view subject, Value* data) {
+  auto matched = config::MatchList(item.argument, item.row->list, subject, context, data);
   if (matched.ok()) return Truth(matched.value());
   Answer answer = FromFailure(matched.error());
   answer.kind = Answer::kDefer;  // a list that cannot be matched now is never "no"

@@ -1,8 +1,10 @@
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "src/acl/parse.h"
 #include "src/acl/run.h"
+#include "src/base/limits.h"
 #include "src/base/log.h"
 #include "src/base/text.h"
 
@@ -155,10 +157,21 @@ void ApplyMessages(Run& run, Answer* answer) {
     answer->log_text = own_log ? log + ": " + condition_log : std::move(log);
 }
 
+// Whether the text was logged before: of the message, or outside of one, of the connection.
+bool SaidBefore(const std::string& text, Run& run) {
+  facts::Session& session = run.effects.session();
+  std::set<std::string>& said =
+      session.envelope.has_sender ? session.envelope.warned : session.warned;
+  if (said.contains(text)) return true;
+  if (said.size() < limits::kWarningsKept) said.insert(text);
+  return false;
+}
+
 void Warn(const Statement& statement, const Answer& answer, Run& run) {
   std::string line = HostField(run.session()) + " Warning: ";
   if (answer.kind == Answer::kTrue) {
     if (run.statement.log_message == nullptr || answer.log_text.empty()) return;
+    if (SaidBefore(line + answer.log_text, run)) return;
     return run.effects.LogWrite("main", line + answer.log_text);
   }
   if (!run.effects.Logs(Selector::kAclWarnSkipped)) return;
@@ -235,6 +248,7 @@ facts::Verdict ToVerdict(AclAnswer decided, AclWhen when, Effects& effects) {
   Answer& answer = decided.answer;
   facts::Verdict verdict;
   verdict.where = decided.where;
+  verdict.reject_logs = std::move(decided.reject_logs);
   verdict.because_unauthenticated = answer.unauthenticated && answer.kind == Answer::kFalse;
   verdict.log_message = std::move(answer.log_text);
   char digit = '4';
@@ -264,8 +278,12 @@ facts::Verdict Broken(SourceSpan where, std::string log_text) {
   return {.kind = VerdictKind::kDefer, .log_message = std::move(log_text), .where = where};
 }
 
-// An option that names its ACL by an expansion.
-Result<const Acl*, facts::Verdict> FindByExpansion(const config::Expanded& option, Run& run) {
+struct FoundAcl {
+  const Acl* acl = nullptr;
+  std::shared_ptr<const Rules> text;  // keeps it, where it is a text of its own
+};
+// An option that names its ACL by an expansion, or gives its text.
+Result<FoundAcl, facts::Verdict> FindByExpansion(const config::Expanded& option, Run& run) {
   expand::Outcome outcome = run.Expand(option);
   if (!outcome.ok()) {
     if (outcome.error().kind == FailureKind::kForced) return Err{Unset(run.when)};
@@ -280,9 +298,15 @@ Result<const Acl*, facts::Verdict> FindByExpansion(const config::Expanded& optio
   }
   if (name.empty()) return Err{Unset(run.when)};
   auto found = run.rules.by_name.find(name);
-  if (found == run.rules.by_name.end())
+  if (found != run.rules.by_name.end()) return FoundAcl{&run.rules.acls[found->second], nullptr};
+  // One word is a name, unless it is a verb.
+  if (std::none_of(name.begin(), name.end(), IsSpace) && !FindVerb(name))
     return Err{Broken(option.span, "unknown ACL " + Quoted(name))};
-  return &run.rules.acls[found->second];
+  std::string wrong;
+  auto text = run.rules.compiled_texts->Find(run.context.config, run.rules, name, &wrong);
+  if (text == nullptr) return Err{Broken(option.span, "ACL " + Quoted(name) + ": " + wrong)};
+  const Acl* acl = &text->rep().acls.back();
+  return FoundAcl{acl, std::move(text)};
 }
 
 }  // namespace
@@ -311,7 +335,7 @@ AclAnswer RunAcl(const Acl& acl, Run& run) {
     if (Decide(statement, run.statement.endpass, &answer) == Next::kStop) {
       if (failed) answer.user_text.clear();
       answer.unauthenticated = missed || result.saw_unauthenticated;
-      return {std::move(answer), statement.span};
+      return {std::move(answer), statement.span, std::move(run.statement.reject_logs)};
     }
     missed |= MissedForWantOfIdentity(statement, result);
     last.user_text = statement.verb == Verb::kWarn ? "" : std::move(answer.user_text);
@@ -320,7 +344,7 @@ AclAnswer RunAcl(const Acl& acl, Run& run) {
   }
   // Nobody decided: that is a denial, in the words of the last statement.
   last.unauthenticated = missed;
-  return {std::move(last), acl.span};
+  return {std::move(last), acl.span, std::nullopt};
 }
 
 facts::Verdict Evaluate(const Rules& rules, AclWhen when, config::MatchContext& context,
@@ -329,6 +353,7 @@ facts::Verdict Evaluate(const Rules& rules, AclWhen when, config::MatchContext& 
   const Hook& hook = rules.rep().hooks[static_cast<std::size_t>(when)];
   Run run(rules.rep(), when, context, effects);
   const Acl* acl = nullptr;
+  FoundAcl found_now;
   switch (hook.kind) {
     case Hook::kUnset:
       return Unset(when);
@@ -338,10 +363,14 @@ facts::Verdict Evaluate(const Rules& rules, AclWhen when, config::MatchContext& 
     case Hook::kExpanded: {
       auto found = FindByExpansion(*hook.option, run);
       if (!found.ok()) return found.error();
-      acl = found.value();
+      found_now = std::move(found).value();
+      acl = found_now.acl;
     }
   }
-  return ToVerdict(RunAcl(*acl, run), when, effects);
+  facts::Verdict verdict = ToVerdict(RunAcl(*acl, run), when, effects);
+  // A text of its own may be gone before the verdict is.
+  if (found_now.text != nullptr) verdict.where = hook.option->span;
+  return verdict;
 }
 
 // --- calls by expansions -------------------------------------------------------------------
@@ -390,7 +419,7 @@ expand::AclOutcome Call(const Rules& rules, std::string_view name, std::vector<V
   using expand::AclOutcome;
   if (context.budget.acl_depth == 0)
     return Complain(effects, name, "ACL nested too deep: possible loop");
-  std::unique_ptr<const Rules> text;
+  std::shared_ptr<const Rules> text;
   const Acl* acl = nullptr;
   auto found = rules.rep().by_name.find(name);
   if (found != rules.rep().by_name.end()) {
@@ -398,10 +427,9 @@ expand::AclOutcome Call(const Rules& rules, std::string_view name, std::vector<V
   } else {
     if (std::none_of(name.begin(), name.end(), IsSpace))
       return Complain(effects, name, "unknown ACL");
-    Diagnostics wrong;
-    text = CompileText(context.config, rules.rep(), std::string(name), &wrong);
-    for (const Diagnostic& d : wrong)
-      if (d.severity == Severity::kError) return Complain(effects, name, d.message);
+    std::string wrong;
+    text = rules.rep().compiled_texts->Find(context.config, rules.rep(), name, &wrong);
+    if (text == nullptr) return Complain(effects, name, wrong);
     acl = &text->rep().acls.back();
   }
   CallScope scope(context, effects, std::move(arguments));

@@ -20,19 +20,25 @@ constexpr std::array kVerbs = {
     std::pair{std::string_view("warn"), Verb::kWarn},
 };
 
-// What Exim's ACLs know besides; said apart from mistyped names.
-constexpr std::string_view kNotHere[] = {
-    "atrn_domains", "decode",        "dkim_signers", "dkim_status", "dmarc_status",
-    "dnslists",     "malware",       "mime_regex",   "queue",       "log_reject_target",
-    "regex",        "remove_header", "spam",         "spf",         "spf_guess",
-    "udpsend",
-};
-
-// Values of "control" that only ask for what happens here anyway, or switch off what does
-// not exist here.
-constexpr std::string_view kNeedlessControls[] = {
-    "cutthrough_delivery", "dkim_disable_verify", "dmarc_disable_verify",
-    "no_delay_flush",      "no_callout_flush",    "enforce_sync",
+// What Exim's ACLs know besides, and why it is not here; said apart from mistyped names.
+constexpr std::string_view kNoScanning = "messages are not scanned here";
+constexpr std::string_view kNoSignatures =
+    "signatures and policies of senders are not checked here";
+constexpr std::pair<std::string_view, std::string_view> kNotHere[] = {
+    {"atrn_domains", "there is no ATRN"},
+    {"decode", kNoScanning},
+    {"dkim_signers", kNoSignatures},
+    {"dkim_status", kNoSignatures},
+    {"dmarc_status", kNoSignatures},
+    {"dnslists", "no DNS resolver is built in; let the mail server behind ask the lists"},
+    {"malware", kNoScanning},
+    {"mime_regex", kNoScanning},
+    {"queue", "there is no queue: a message is passed on while its client waits"},
+    {"regex", kNoScanning},
+    {"spam", kNoScanning},
+    {"spf", kNoSignatures},
+    {"spf_guess", kNoSignatures},
+    {"udpsend", "ACLs send nothing; use logwrite"},
 };
 
 bool IsNameChar(char c) { return IsAlnum(c) || c == '_'; }
@@ -200,27 +206,14 @@ class Parser {
 
   void UnknownItem(SourceSpan name, Line& line) {
     std::string_view text = name.view();
-    if (text == "control" && line.Take('=')) return Control(name, line.Rest());
-    if (std::find(std::begin(kNotHere), std::end(kNotHere), text) != std::end(kNotHere))
-      return Error(name, Quoted(text) + " is not supported yet");
+    for (const auto& [known, why] : kNotHere)
+      if (text == known)
+        return Error(name, Quoted(text) + " is not supported: " + std::string(why));
     std::vector<std::string_view> known = AllItems();
     bool alone = line.AtEnd();
     if (alone || SuggestName(text, known).empty())
       for (std::string_view verb : AllVerbs()) known.push_back(verb);
     Error(name, "unknown ACL condition or modifier " + Quoted(text), Suggestion(text, known));
-  }
-
-  void Control(SourceSpan name, SourceSpan argument) {
-    std::string_view what = argument.view().substr(0, argument.view().find('/'));
-    bool needless = std::find(std::begin(kNeedlessControls), std::end(kNeedlessControls), what) !=
-                    std::end(kNeedlessControls);
-    if (!needless) return Error(argument, "\"control\" is not supported yet");
-    diagnostics_->push_back({Severity::kWarning,
-                             {name.text, name.begin, argument.end},
-                             "\"control = " + std::string(what) + "\" has no meaning here: ignored",
-                             "",
-                             {},
-                             code::kNoMeaning});
   }
 
   bool Fail(SourceSpan span, std::string message) {

@@ -18,6 +18,7 @@ constexpr PlaceRow kPlaces[] = {
   {AclWhen::kStarttls, "acl_smtp_starttls", "STARTTLS",     Phase::kHelo,     false,        '2',   "STARTTLS was given; before the handshake"},
   {AclWhen::kAuth,     "acl_smtp_auth",     "AUTH",         Phase::kHelo,     false,        '2',   "AUTH was given, or an authenticator is to run after the handshake"},
   {AclWhen::kMail,     "acl_smtp_mail",     "MAIL",         Phase::kMail,     false,        '2',   "MAIL was given and is well formed"},
+  {AclWhen::kMailauth, "acl_smtp_mailauth", "MAILAUTH",     Phase::kMail,     false,        '2',   "AUTH= stands behind MAIL; what it denies is not believed"},
   {AclWhen::kRcpt,     "acl_smtp_rcpt",     "RCPT",         Phase::kRcpt,     true,         '2',   "for each RCPT"},
   {AclWhen::kPredata,  "acl_smtp_predata",  "PREDATA",      Phase::kPredata,  false,        '3',   "DATA was given; before 354"},
   {AclWhen::kData,     "acl_smtp_data",     "DATA",         Phase::kData,     false,        '2',   "the message has arrived; before the final reply"},

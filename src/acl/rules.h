@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -54,11 +55,25 @@ struct Hook {
   const config::Expanded* option = nullptr;  // kExpanded: names an ACL at run time
 };
 
+// ACLs whose text is only known at run time, compiled once. Bounded: what an administrator
+// writes has few forms, and beyond limits::kAclTextsKept all are forgotten.
+class CompiledTexts {
+ public:
+  // nullptr, with *wrong, where the text has mistakes.
+  std::shared_ptr<const Rules> Find(const config::Config& config, const Rules::Rep& named,
+                                    std::string_view text, std::string* wrong);
+
+ private:
+  std::mutex mutex_;
+  std::map<std::string, std::shared_ptr<const Rules>, std::less<>> known_;
+};
+
 struct Rules::Rep {
   std::vector<std::unique_ptr<SourceText>> texts;  // of inline ACLs and quoted words
   std::vector<Acl> acls;
   std::map<std::string, std::size_t, std::less<>> by_name;
   Hook hooks[static_cast<std::size_t>(config::AclWhen::kCount)];
+  std::unique_ptr<CompiledTexts> compiled_texts = std::make_unique<CompiledTexts>();
 };
 
 // The text of one ACL, which may call the ACLs of `named`. Whether it may stand in its

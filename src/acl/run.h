@@ -1,7 +1,9 @@
 #ifndef SIGNET_SRC_ACL_RUN_H_
 #define SIGNET_SRC_ACL_RUN_H_
 
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "src/acl/acl.h"
 #include "src/acl/rules.h"
@@ -13,6 +15,7 @@ struct StatementState {
   const Item* message = nullptr;
   const Item* log_message = nullptr;
   bool endpass = false;
+  std::optional<std::vector<std::string>> reject_logs;
 };
 
 // One evaluation of an ACL option, nested calls included.
@@ -38,7 +41,8 @@ class Run {
     return expand::Evaluate(*text.program, context.session, context.services, context.budget);
   }
   // The list of an item that its row matches itself.
-  Answer Match(const Item& item, std::string_view subject);
+  // *data as of config::MatchList.
+  Answer Match(const Item& item, std::string_view subject, Value* data = nullptr);
 };
 
 // kFalse or kTrue with discard or drop as the ACL decided; `where` is the statement that
@@ -46,6 +50,7 @@ class Run {
 struct AclAnswer {
   Answer answer;
   SourceSpan where;
+  std::optional<std::vector<std::string>> reject_logs;  // of that statement
 };
 AclAnswer RunAcl(const Acl& acl, Run& run);
 

@@ -54,8 +54,11 @@ inline constexpr std::size_t kRatesMax = 100'000;             // keys of "rateli
 inline constexpr std::size_t kRateKeyMaxBytes = 256;          // longer ones are kept as a digest
 inline constexpr std::size_t kRateUniquesMax = 1000;          // different values of one key
 inline constexpr std::size_t kRateUniquesAll = 500'000;       // of all keys: some 60 MB
+inline constexpr std::size_t kHeaderMailboxesMax = 100;       // of one field that an ACL looks at
+inline constexpr std::size_t kHeaderCommentDepth = 50;        // comments within comments
 inline constexpr std::size_t kWarningsKept = 100;             // texts of "warn" said once
 inline constexpr seconds kHostNameLookup{10};                 // name of an address, confirmed
+inline constexpr std::size_t kAclTextsKept = 200;             // that are only known at run time
 inline constexpr std::size_t kAclFileMaxBytes = 1024 * 1024;  // an ACL in a file of its own
 inline constexpr std::size_t kNamedListDepth = 20;            // +name within +name
 inline constexpr std::size_t kLocalPartSteps = 50;  // "> key" of @@ lookups in address lists

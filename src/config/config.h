@@ -145,6 +145,7 @@ enum class AclWhen : std::uint8_t {
   kStarttls,
   kAuth,
   kMail,
+  kMailauth,
   kRcpt,
   kPredata,
   kData,
@@ -218,6 +219,8 @@ struct Main {
   bool add_authentication_results = false;
   Text authserv_id;      // in Authentication-Results; unset is primary_hostname
   Text identity_header;  // name of a field with the client's identity
+
+  bool strict_acl_vars = false;
 
   // Access control; index by AclWhen.
   Expanded acl[static_cast<std::size_t>(AclWhen::kCount)];

@@ -31,7 +31,7 @@ std::unique_ptr<const expand::Patterns> Compiled(const Expanded& list, ListKind 
 }  // namespace
 
 Result<bool, Failure> MatchList(const Expanded& list, ListKind kind, std::string_view subject,
-                                MatchContext& context) {
+                                MatchContext& context, Value* data) {
   if (!list) return false;
   alignas(16) char block[1024];
   std::pmr::monotonic_buffer_resource arena(block, sizeof block);
@@ -40,6 +40,10 @@ Result<bool, Failure> MatchList(const Expanded& list, ListKind kind, std::string
   expand::ListMatch match = list.patterns != nullptr
                                 ? expand::Match(*list.patterns, {subject, {}}, world)
                                 : expand::Match(*list.program, {kind}, {subject, {}}, world);
+  if (match.kind == expand::ListMatch::kIn && match.value && data != nullptr) {
+    *data = Value(std::string(match.value->text));
+    data->segments.assign(match.value->segments.begin(), match.value->segments.end());
+  }
   if (match.kind != expand::ListMatch::kDeferred) return match.kind == expand::ListMatch::kIn;
   if (match.where.text == nullptr) match.where = list.span;
   return Err{

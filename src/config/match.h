@@ -26,10 +26,11 @@ struct MatchContext {
 // in the list, which is expanded as a whole first. Items of host lists that need the
 // client's host name are not supported: an error at load, temporary at run time.
 //
-//   Returns  true or false; forced failure of the expansion is false.
+//   Returns  true or false; forced failure of the expansion is false. Where it is true,
+//            *data is what the item that decided says: what a lookup found, or the item.
 //   Errors   any other failure: kTemporary with its place.
 Result<bool, Failure> MatchList(const Expanded& list, ListKind kind, std::string_view subject,
-                                MatchContext& context);
+                                MatchContext& context, Value* data = nullptr);
 
 // Compiles a list that needs no expansion, while the configuration loads. Reports what is
 // wrong with it: addresses and masks that do not parse, +names and lookup types that do

@@ -39,6 +39,7 @@ constexpr Row<Main> kMain[] = {
   {"acl_smtp_data",             AclWhen::kData,                 "",         "ACL for a message that has been received", Phase::kData},
   {"acl_smtp_helo",             AclWhen::kHelo,                 "",         "ACL for EHLO and HELO", Phase::kHelo},
   {"acl_smtp_mail",             AclWhen::kMail,                 "",         "ACL for MAIL", Phase::kMail},
+  {"acl_smtp_mailauth",         AclWhen::kMailauth,             "",         "ACL for AUTH= of MAIL; what it denies is not believed", Phase::kMail},
   {"acl_smtp_notquit",          AclWhen::kNotquit,              "",         "ACL for a session that ends without QUIT", Phase::kQuit},
   {"acl_smtp_predata",          AclWhen::kPredata,              "",         "ACL for DATA, before the message", Phase::kPredata},
   {"acl_smtp_quit",             AclWhen::kQuit,                 "",         "ACL for QUIT", Phase::kQuit},
@@ -108,6 +109,7 @@ constexpr Row<Main> kMain[] = {
   {"smtp_receive_timeout",      &Main::smtp_receive_timeout,    "5m",       "wait for a line of the client"},
   {"smtp_reserve_hosts",        &Main::smtp_reserve_hosts,      "",         "hosts that smtp_accept_reserve is for", Phase::kConnect, ListKind::kHost},
   {"smtputf8_advertise_hosts",  &Main::smtputf8_advertise_hosts, "*",       "hosts to offer SMTPUTF8 to: addresses in letters of the world", Phase::kHelo, ListKind::kHost},
+  {"strict_acl_vars",           &Main::strict_acl_vars,         "no",       "an ACL variable that was never set is a failure instead of empty"},
   {"timezone",                  &Main::timezone,                "",         "time zone of logs and trace fields, as in TZ; unset is the system's"},
   {"tls_advertise_hosts",       &Main::tls_advertise_hosts,     "*",        "hosts to offer STARTTLS to", Phase::kHelo, ListKind::kHost},
   {"tls_alpn",                  &Main::tls_alpn,                "smtp : esmtp", "protocol names (ALPN) that we take for ours", Phase::kConnect},
@@ -202,7 +204,7 @@ constexpr AliasRow kMainAliases[] = {
 // Options of Exim 4.96 to 4.99 that have no row here.
 constexpr std::string_view kForeignMain[] = {
   "accept_8bitmime", "acl_not_smtp", "acl_not_smtp_mime", "acl_not_smtp_start", "acl_smtp_atrn",
-  "acl_smtp_data_prdr", "acl_smtp_dkim", "acl_smtp_etrn", "acl_smtp_expn", "acl_smtp_mailauth",
+  "acl_smtp_data_prdr", "acl_smtp_dkim", "acl_smtp_etrn", "acl_smtp_expn",
   "acl_smtp_mime", "acl_smtp_wellknown", "admin_groups", "allow_mx_to_ip", "allow_utf8_domains",
   "auto_thaw", "av_scanner", "bi_command", "bounce_message_file", "bounce_message_text",
   "bounce_return_body", "bounce_return_linesize_limit", "bounce_return_message",
@@ -244,7 +246,7 @@ constexpr std::string_view kForeignMain[] = {
   "smtp_load_reserve", "smtp_ratelimit_hosts", "smtp_ratelimit_mail", "smtp_ratelimit_rcpt",
   "smtp_return_error_details", "spamd_address", "spf_guess", "spf_smtp_comment_template",
   "split_spool_directory", "spool_directory", "spool_wireformat", "sqlite_dbfile",
-  "sqlite_lock_timeout", "strict_acl_vars", "strip_excess_angle_brackets", "strip_trailing_dot",
+  "sqlite_lock_timeout", "strip_excess_angle_brackets", "strip_trailing_dot",
   "syslog_duplication", "syslog_facility", "syslog_pid", "syslog_processname", "syslog_timestamp",
   "system_filter", "system_filter_directory_transport", "system_filter_file_transport",
   "system_filter_group", "system_filter_pipe_transport", "system_filter_reply_transport",

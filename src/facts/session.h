@@ -211,7 +211,8 @@ struct Session {
   std::string notquit_reason;             // $smtp_notquit_reason
   // $sender_rate, …: of the last ratelimit condition.
   std::string sender_rate, sender_rate_limit, sender_rate_period;
-  std::vector<Value> acl_args;  // $acl_arg1…9 of the innermost nested ACL
+  bool strict_acl_vars = false;  // $acl_… that no ACL has set is a failure
+  std::vector<Value> acl_args;   // $acl_arg1…9 of the innermost nested ACL
   std::string acl_verify_message;
   // What --set and `set name = value` override, by variable name (offline tools only).
   std::map<std::string, Value, std::less<>> overrides;

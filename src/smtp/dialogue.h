@@ -91,7 +91,9 @@ class Dialogue final : public acl::Effects {
   // A refusal of the upstream, logged and passed on; `what` as above.
   Answer RefusedUpstream(const relay::Reply& reply, std::string_view what);
 
-  void LogRejection(smtp::Refusal refusal, std::string_view what, std::string_view why);
+  // `logs`: "main", "reject", "panic", as a verdict may name them.
+  void LogRejection(smtp::Refusal refusal, std::string_view what, std::string_view why,
+                    const std::optional<std::vector<std::string>>& logs = std::nullopt);
   std::string Host() const { return HostName(session_, selector); }
   // Whether the client sent commands in groups since the last EHLO, for the log.
   Arrival::Pipelining Pipelining() const {

@@ -10,15 +10,17 @@ using facts::Phase;
 using facts::VerdictKind;
 
 const char kProhibited[] = "Administrative prohibition";
+const char kNotAuthenticated[] = "client not authenticated";
+const char kNotConfigured[] = "not configured";
 
 // The word of the authenticator that authenticated the client: "" or why it is not believed.
 std::string WhyNotBelieved(Dialogue& dialogue) {
   const facts::Auth& auth = dialogue.session().auth;
-  if (auth.result != facts::AuthResult::kAuthenticated) return "client not authenticated";
+  if (auth.result != facts::AuthResult::kAuthenticated) return kNotAuthenticated;
   const config::Authenticator* instance = nullptr;
   for (const config::Authenticator& a : dialogue.config.authenticators)
     if (a.name == auth.authenticator) instance = &a;
-  if (instance == nullptr || !instance->server_mail_auth_condition) return "not configured";
+  if (instance == nullptr || !instance->server_mail_auth_condition) return kNotConfigured;
   BorrowedBudget budget(dialogue.services);
   const expand::Outcome outcome =
       expand::Evaluate(*instance->server_mail_auth_condition.program, dialogue.session(),
@@ -27,18 +29,39 @@ std::string WhyNotBelieved(Dialogue& dialogue) {
   return "server_mail_auth_condition failed: authenticated ID=\"" + auth.id + '"';
 }
 
+// Whether the ACL for AUTH= wants it believed; nullopt where there is no such ACL.
+//
+//   Errors  the answer to MAIL: the ACL cannot tell.
+Result<std::optional<bool>, Answer> AskMailAuth(Dialogue& dialogue, const MailArguments& mail) {
+  const config::Expanded& option =
+      dialogue.config.main.acl[static_cast<std::size_t>(AclWhen::kMailauth)];
+  if (!option) return std::optional<bool>();
+  const facts::Verdict verdict = dialogue.Ask(AclWhen::kMailauth, Phase::kMail);
+  if (verdict.kind == VerdictKind::kDefer)
+    if (auto refusal = dialogue.Refusal(verdict, MakeReply(451, "4.7.1", kProhibited),
+                                        "MAILAUTH " + mail.path + " AUTH=" + mail.auth_typed))
+      return Err{*refusal};
+  return std::optional(verdict.kind == VerdictKind::kAccept);
+}
+
 // AUTH= on MAIL is somebody's word for who first submitted the message: believed only
-// where the configuration says so (rules I13, S14).
-void NoteMailAuth(Dialogue& dialogue, const MailArguments& mail) {
-  if (!mail.has_auth || mail.auth.empty()) return;
-  const std::string why = WhyNotBelieved(dialogue);
-  if (why.empty()) {
-    dialogue.session().envelope.authenticated_sender = mail.auth;
-    return;
-  }
+// where the configuration says so, by an ACL, by the authenticator, or where both do by both
+// (rules I13, S14). Returns the answer to MAIL where it cannot go on.
+std::optional<Answer> NoteMailAuth(Dialogue& dialogue, const MailArguments& mail) {
+  if (!mail.has_auth || mail.auth.empty()) return std::nullopt;
+  std::string& believed = dialogue.session().envelope.authenticated_sender;
+  believed = mail.auth;  // for the ACL
+  auto asked = AskMailAuth(dialogue, mail);
+  if (!asked.ok()) return asked.error();
+  std::string why = asked.value() == false ? "rejected by ACL" : WhyNotBelieved(dialogue);
+  const bool nothing_else = why == kNotConfigured || why == kNotAuthenticated;
+  if (asked.value() == true && nothing_else) why.clear();
+  if (why.empty()) return std::nullopt;
+  believed.clear();
   dialogue.context.log->Main(HostEvent("mail_auth_ignored",
                                        "ignoring AUTH=" + mail.auth_typed + " from ",
                                        dialogue.session(), dialogue.selector, " (" + why + ")"));
+  return std::nullopt;
 }
 
 void SetSender(facts::Envelope& envelope, const MailArguments& mail) {
@@ -197,7 +220,11 @@ Answer RunMail(Dialogue& dialogue, const Command& command) {
   if (too_big) return RefuseSize(dialogue, mail);
   dialogue.ResetEnvelope();
   SetSender(session.envelope, mail);
-  NoteMailAuth(dialogue, mail);
+  if (auto answer = NoteMailAuth(dialogue, mail)) {
+    dialogue.ResetEnvelope();
+    dialogue.mail_refused = true;
+    return *answer;
+  }
   const facts::Verdict verdict = dialogue.Ask(AclWhen::kMail, Phase::kMail);
   if (verdict.kind != VerdictKind::kDiscard) {
     // Until it is accepted there is no sender that a log line could name as one.

@@ -109,6 +109,7 @@ Dialogue::Dialogue(engine::Socket socket, facts::Connection connection,
   stream = tls::MakeClearStream(std::move(socket));
   session_.connection = std::move(connection);
   session_.primary_hostname = config.main.primary_hostname;
+  session_.strict_acl_vars = config.main.strict_acl_vars;
   session_.active_hostname = config.main.primary_hostname;
   services.Serve({&config, context.site->acl.get(), this});
 }
@@ -272,7 +273,7 @@ bool Dialogue::Refuse(const facts::Verdict& verdict) {
     return false;
   }
   LogRejection(permanent ? smtp::Refusal::kPermanent : smtp::Refusal::kTemporary,
-               "connection in \"connect\" ACL", why);
+               "connection in \"connect\" ACL", why, verdict.reject_logs);
   Send(worded.reply);
   return false;
 }
@@ -698,7 +699,7 @@ std::optional<Answer> Dialogue::Refusal(const facts::Verdict& verdict, const Rep
     if (session_.controls.no_multiline_responses) reply.lines.resize(1);
     const bool same = verdict.log_message.empty() || verdict.log_message == verdict.user_message;
     LogRejection(permanent ? smtp::Refusal::kPermanent : smtp::Refusal::kTemporary, what,
-                 same ? worded.text : verdict.log_message);
+                 same ? worded.text : verdict.log_message, verdict.reject_logs);
   }
   reply.closes = verdict.kind == VerdictKind::kDrop;
   if (reply.closes) ending = "closed by DROP in ACL";
@@ -742,8 +743,19 @@ Result<bool, Failure> Dialogue::HostIn(const config::Expanded& hosts, std::strin
   return config::MatchList(hosts, config::ListKind::kHost, ip, match);
 }
 
-void Dialogue::LogRejection(smtp::Refusal refusal, std::string_view what, std::string_view why) {
-  context.log->MainAndReject(RejectionLine(session_, selector, refusal, what, why));
+void Dialogue::LogRejection(smtp::Refusal refusal, std::string_view what, std::string_view why,
+                            const std::optional<std::vector<std::string>>& logs) {
+  const auto line = RejectionLine(session_, selector, refusal, what, why);
+  if (!logs) return context.log->MainAndReject(line);
+  const auto wanted = [&](std::string_view log) {
+    return std::find(logs->begin(), logs->end(), log) != logs->end();
+  };
+  // What goes to the panic log goes to the main log too.
+  if (wanted("panic"))
+    context.log->Panic(line);
+  else if (wanted("main"))
+    context.log->Main(line);
+  if (wanted("reject")) context.log->Reject(line.text);
 }
 
 // --- what an ACL may do --------------------------------------------------------------------------
@@ -783,7 +795,7 @@ void Dialogue::LogWrite(std::string_view log, std::string_view text) {
 }
 
 void Dialogue::Delay(std::chrono::milliseconds time) {
-  if (!Flush()) return;
+  if (!session_.controls.no_delay_flush && !Flush()) return;
   (void)engine::SleepUntil(
       Deadline::After(std::min<std::chrono::milliseconds>(time, kDelayMax)).Sooner(without_mail));
 }

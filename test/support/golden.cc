@@ -111,6 +111,11 @@ void FillSession(facts::Session* s) {
   e.body_start = "Hello Bob,";
   e.body_end = "Bye.";
   e.added_headers = {{"X-One: 1"}, {"X-Two: 2"}};
+  e.sender_data = Value("staff", kFromDirectory);
+  e.recipient_data = Value("closed");
+  e.domain_data = Value("*.test");
+  e.local_part_data = Value("bob");
+  s->host_data = Value("office", kFromDirectory);
   s->sender_rate = "7.5";
   s->sender_rate_limit = "7";
   s->sender_rate_period = "1h";

@@ -213,14 +213,78 @@ TEST_F(AclCompileTest, ListsAndExpansionsAreCheckedToo) {
   EXPECT_NE(Rcpt("accept condition = ${if ew{a}{b}}").find("ew"), std::string::npos);
   EXPECT_NE(Rcpt("accept condition = maybe").find("invalid \"condition\" value \"maybe\""),
             std::string::npos);
-  EXPECT_TRUE(Rcpt("require verify = sender").starts_with("error: \"certificate\" expected"));
+  EXPECT_THAT(Rcpt("require verify = the best"),
+              ::testing::StartsWith("error: one of certificate, header_names_ascii,"));
+  EXPECT_EQ(Rcpt("require verify = certificat"),
+            "error: cannot verify \"certificat\"; did you mean \"certificate\"?\n");
+  EXPECT_EQ(Rcpt("require verify = recipient/callout=30s,defer_ok/defer_ok/no_details"),
+            "warning: \"30s\" has no meaning here: the times are the transport's, and answers are "
+            "not kept\n");
+  EXPECT_EQ(Rcpt("require verify = recipient/callout=random"),
+            "error: callout option \"random\" is not supported\n");
+  EXPECT_EQ(Rcpt("require verify = recipient/fast"),
+            "error: unknown option \"fast\" of \"verify = recipient\"\n");
+  EXPECT_EQ(spans_, std::vector<std::string>{"fast"});
+  EXPECT_EQ(Rcpt("require verify = sender=${lc:$sender_address}/callout"), "");
+  EXPECT_EQ(Rcpt("require verify = header_syntax"),
+            "error: cannot verify \"header_syntax\" in RCPT ACL\n");
+  EXPECT_EQ(notes_, std::vector<std::string>{"used through acl_smtp_rcpt here"});
+  EXPECT_EQ(At(AclWhen::kData, "require verify = header_syntax\naccept verify = not_blind"), "");
+  EXPECT_EQ(At(AclWhen::kData, "require verify = recipient"),
+            "error: cannot verify \"recipient\" in DATA ACL\n");
+  EXPECT_EQ(Rcpt("accept header_from = a@b.example"),
+            "error: cannot test \"header_from\" condition in RCPT ACL\n");
 }
 
 TEST_F(AclCompileTest, EximNamesThatAreMissingAreNamedAsSuch) {
-  EXPECT_EQ(Rcpt("deny malware = *"), "error: \"malware\" is not supported yet\n");
-  EXPECT_EQ(Rcpt("accept control = cutthrough_delivery/defer=pass"),
-            "warning: \"control = cutthrough_delivery\" has no meaning here: ignored\n");
-  EXPECT_EQ(Rcpt("accept control = freeze"), "error: \"control\" is not supported yet\n");
+  EXPECT_EQ(Rcpt("deny malware = *"),
+            "error: \"malware\" is not supported: messages are not scanned here\n");
+  EXPECT_EQ(Rcpt("deny dnslists = list.example"),
+            "error: \"dnslists\" is not supported: no DNS resolver is built in; let the mail "
+            "server behind ask the lists\n");
+}
+
+TEST_F(AclCompileTest, ControlsAreChecked) {
+  EXPECT_EQ(Rcpt("warn control = submission/domain=/name=$authenticated_id\n"
+                 "     control = fakereject/no, thanks\n     control = no_pipelining"),
+            "");
+  EXPECT_EQ(
+      Rcpt("accept control = cutthrough_delivery/defer=pass"),
+      "warning: \"control = cutthrough_delivery\" has no meaning here: every message is passed "
+      "on while its client waits\n");
+  EXPECT_EQ(
+      Rcpt("accept control = freeze"),
+      "error: \"control = freeze\" is not possible: there is no queue: a message is passed on "
+      "while its client waits\n");
+  EXPECT_THAT(Rcpt("accept control = no_enforce_sync"), ::testing::HasSubstr("weakens rule S8"));
+  EXPECT_EQ(Rcpt("accept control = submision"),
+            "error: unknown control \"submision\"; did you mean \"submission\"?\n");
+  EXPECT_EQ(Rcpt("accept control = submission/nodomain"),
+            "error: \"sender_retain\", \"domain=\" or \"name=\" expected, found \"nodomain\"\n");
+  EXPECT_EQ(Rcpt("accept control = no_pipelining/now"),
+            "error: \"no_pipelining\" has no options\n");
+  EXPECT_EQ(At(AclWhen::kConnect, "accept control = submission"),
+            "error: cannot use \"control = submission\" in connection ACL\n");
+  EXPECT_EQ(At(AclWhen::kData, "accept control = submission"),
+            "error: cannot use \"control = submission\" in DATA ACL\n");
+}
+
+TEST_F(AclCompileTest, ChangesOfTheHeaderAreChecked) {
+  EXPECT_EQ(Rcpt("warn add_header = :at_start:X-A: b\n     add_header = :after_received:X-A: c\n"
+                 "     remove_header = X-A : ^x-.* : X-B*"),
+            "");
+  EXPECT_EQ(Rcpt("warn add_header = :at_strat:X-A: b"),
+            "error: \":at_start:\", \":after_received:\", \":at_start_rfc:\" or \":at_end:\" "
+            "expected, found \":at_strat:\"; did you mean \":at_start:\"?\n");
+  EXPECT_EQ(spans_, std::vector<std::string>{":at_strat:"});
+  EXPECT_THAT(Rcpt("warn remove_header = X-A : ^x-("),
+              ::testing::StartsWith("error: bad regular expression: "));
+  EXPECT_EQ(spans_, std::vector<std::string>{"^x-("});
+  EXPECT_EQ(Rcpt("warn remove_header = two words"),
+            "error: name of a header field expected, found \"two words\"\n");
+  EXPECT_EQ(Rcpt("deny log_reject_target = main:mian"),
+            "error: \"main\", \"reject\" or \"panic\" expected, found \"mian\"\n");
+  EXPECT_EQ(spans_, std::vector<std::string>{"mian"});
 }
 
 // --- ratelimit, seen ---------------------------------------------------------------------

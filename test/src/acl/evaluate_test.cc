@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdio>
+#include <fstream>
 
 #include "src/acl/acl.h"
 #include "test/support/policy.h"
@@ -581,6 +583,64 @@ TEST_F(AclEvaluateTest, ACalledAclMayReadWhatItsPlaceOffers) {
   policy.Acl("c", "accept message = $local_part");
   policy.AclOption(AclWhen::kConnect, "c");
   EXPECT_EQ(Rcpt("deny message = ${acl{c}}").user_message, "bob");
+}
+
+// --- ACLs that are named or written elsewhere --------------------------------------------------
+
+TEST_F(AclEvaluateTest, AnOptionMayGiveTheTextOfAnAclAtRunTime) {
+  policy.Acl("other", "deny message = from the other");
+  policy.session.acl_c["acl_c_acl"] = Value("warn\n  condition = yes\naccept acl = other");
+  policy.AclOption(AclWhen::kRcpt, "$acl_c_acl");
+  EXPECT_EQ(Run(AclWhen::kRcpt).user_message, "from the other");
+  policy.session.acl_c["acl_c_acl"] = Value("accept");
+  EXPECT_EQ(Run(AclWhen::kRcpt).kind, VerdictKind::kAccept);
+  policy.session.acl_c["acl_c_acl"] = Value("accpt hosts = *");
+  EXPECT_EQ(Run(AclWhen::kRcpt).kind, VerdictKind::kDefer);
+  policy.session.acl_c["acl_c_acl"] = Value("accept hosts = *", kFromClient);
+  EXPECT_EQ(Run(AclWhen::kRcpt).log_message, "internal configuration error");
+}
+
+TEST_F(AclEvaluateTest, AnAclMayBeAFile) {
+  const std::string path = ::testing::TempDir() + "acl_evaluate_test.acl";
+  std::ofstream(path) << "# comment\n\ndeny  senders = a@b.example\n  # more\n      message = "
+                         "no\n\naccept\n";
+  policy.AclOption(AclWhen::kRcpt, path);
+  EXPECT_EQ(Run(AclWhen::kRcpt).kind, VerdictKind::kAccept);
+  policy.session.envelope.sender = "a@b.example";
+  EXPECT_EQ(Run(AclWhen::kRcpt).user_message, "no");
+  std::ofstream(path) << "accept\ndeny hots = *\n";
+  Diagnostics diagnostics;
+  auto rules = Compile(policy.config, policy.names(), &diagnostics);
+  ASSERT_EQ(diagnostics.size(), 1u);
+  EXPECT_EQ(PlaceOf(diagnostics[0].span), path + ":2:6");
+  std::remove(path.c_str());
+  diagnostics.clear();
+  rules = Compile(policy.config, policy.names(), &diagnostics);
+  EXPECT_EQ(testing::Summary(diagnostics),
+            "error: cannot read the ACL in \"" + path + "\": No such file or directory\n");
+}
+
+TEST_F(AclEvaluateTest, StrictVariablesMustHaveBeenSet) {
+  EXPECT_EQ(Rcpt("accept condition = ${if eq{$acl_m_x}{}}").kind, VerdictKind::kAccept);
+  policy.session.strict_acl_vars = true;
+  const facts::Verdict verdict = Rcpt("accept condition = ${if eq{$acl_m_x}{}}");
+  EXPECT_EQ(verdict.kind, VerdictKind::kDefer);
+  EXPECT_NE(verdict.log_message.find("variable \"acl_m_x\" is not set"), std::string::npos);
+  EXPECT_EQ(Rcpt("accept condition = ${if def:acl_m_x{no}{yes}}").kind, VerdictKind::kAccept);
+  EXPECT_EQ(Rcpt("accept set acl_m_x = 1\n condition = $acl_m_x").kind, VerdictKind::kAccept);
+}
+
+// --- what lists found --------------------------------------------------------------------------
+
+TEST_F(AclEvaluateTest, ListsLeaveWhatTheyFound) {
+  policy.services.Find("alice@example.org@/etc/senders", "staff");
+  Rcpt("accept senders = lsearch;/etc/senders\n domains = x.example : *.com");
+  EXPECT_EQ(policy.session.envelope.sender_data.text, "staff");
+  EXPECT_EQ(policy.session.envelope.sender_data.origins(), kFromDirectory);
+  EXPECT_EQ(policy.session.envelope.domain_data.text, "*.com");
+  // A list that does not hold leaves what was there.
+  Rcpt("accept domains = x.example");
+  EXPECT_EQ(policy.session.envelope.domain_data.text, "*.com");
 }
 
 }  // namespace

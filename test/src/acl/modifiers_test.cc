@@ -22,18 +22,23 @@ TEST(ParseTimeTest, RefusesWhatIsNoTime) {
 }
 
 using Lines = std::vector<std::string>;
+Lines Texts(const Value& value) {
+  Lines lines;
+  for (facts::AddedHeader& header : HeaderLines(value)) lines.push_back(std::move(header.text));
+  return lines;
+}
 
 TEST(HeaderLinesTest, EachLineIsAHeader) {
-  EXPECT_EQ(HeaderLines(Value("X-A: b")), Lines{"X-A: b"});
-  EXPECT_EQ(HeaderLines(Value("X-A: b\nX-C: d\n")), (Lines{"X-A: b", "X-C: d"}));
-  EXPECT_EQ(HeaderLines(Value("X-A: b\n more\n\tand more")), Lines{"X-A: b\n more\n\tand more"});
-  EXPECT_EQ(HeaderLines(Value("")), Lines{});
-  EXPECT_EQ(HeaderLines(Value("\n \n")), Lines{});
+  EXPECT_EQ(Texts(Value("X-A: b")), Lines{"X-A: b"});
+  EXPECT_EQ(Texts(Value("X-A: b\nX-C: d\n")), (Lines{"X-A: b", "X-C: d"}));
+  EXPECT_EQ(Texts(Value("X-A: b\n more\n\tand more")), Lines{"X-A: b\n more\n\tand more"});
+  EXPECT_EQ(Texts(Value("")), Lines{});
+  EXPECT_EQ(Texts(Value("\n \n")), Lines{});
 }
 
 TEST(HeaderLinesTest, WhatIsNoHeaderGetsAName) {
-  EXPECT_EQ(HeaderLines(Value("just text")), Lines{"X-ACL-Warn: just text"});
-  EXPECT_EQ(HeaderLines(Value("two words: x")), Lines{"X-ACL-Warn: two words: x"});
+  EXPECT_EQ(Texts(Value("just text")), Lines{"X-ACL-Warn: just text"});
+  EXPECT_EQ(Texts(Value("two words: x")), Lines{"X-ACL-Warn: two words: x"});
 }
 
 Value Mixed(const std::string& ours, const std::string& theirs, Origins origins = kFromClient) {
@@ -44,16 +49,16 @@ Value Mixed(const std::string& ours, const std::string& theirs, Origins origins 
 }
 
 TEST(HeaderLinesTest, RuleS10OutsidersTextStartsNoLine) {
-  EXPECT_EQ(HeaderLines(Mixed("X-A: ", "b\nBcc: victim@example.org")),
+  EXPECT_EQ(Texts(Mixed("X-A: ", "b\nBcc: victim@example.org")),
             Lines{"X-A: b Bcc: victim@example.org"});
-  EXPECT_EQ(HeaderLines(Mixed("X-A: ", "b\r\n\r\nbody", kFromDirectory)), Lines{"X-A: b    body"});
-  EXPECT_EQ(HeaderLines(Mixed("X-A: ", std::string("b\0c", 3))), Lines{"X-A: b c"});
+  EXPECT_EQ(Texts(Mixed("X-A: ", "b\r\n\r\nbody", kFromDirectory)), Lines{"X-A: b    body"});
+  EXPECT_EQ(Texts(Mixed("X-A: ", std::string("b\0c", 3))), Lines{"X-A: b c"});
 }
 
 TEST(HeaderLinesTest, RuleS10OutsidersTextNamesNoHeader) {
-  EXPECT_EQ(HeaderLines(Value("Bcc: victim@example.org", kFromClient)),
+  EXPECT_EQ(Texts(Value("Bcc: victim@example.org", kFromClient)),
             Lines{"X-ACL-Warn: Bcc: victim@example.org"});
-  EXPECT_EQ(HeaderLines(Mixed("X-", "Bcc: a")), Lines{"X-ACL-Warn: X-Bcc: a"});
+  EXPECT_EQ(Texts(Mixed("X-", "Bcc: a")), Lines{"X-ACL-Warn: X-Bcc: a"});
 }
 
 }  // namespace
