@@ -122,7 +122,7 @@ std::optional<std::string> Ask(Dialogue& dialogue, std::string_view challenge, E
     return std::nullopt;
   }
   // It cannot know what it will be asked next (rule S8).
-  if (dialogue.config.main.smtp_enforce_sync && dialogue.InputWaiting()) {
+  if (dialogue.EnforcesSync() && dialogue.InputWaiting()) {
     dialogue.ending = "closed after synchronization error";
     *end = Ends(MakeClosingReply(554, "5.5.0", "SMTP synchronization error"));
     return std::nullopt;

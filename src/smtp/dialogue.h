@@ -69,6 +69,10 @@ class Dialogue final : public acl::Effects {
   // the connection, and EHLO come again.
   Answer BeginAgain();
 
+  bool EnforcesSync() const {
+    return session_.controls.enforce_sync.value_or(config.main.smtp_enforce_sync);
+  }
+
   // --- access control -----------------------------------------------------------------
   facts::Verdict Ask(config::AclWhen when, facts::Phase phase);
   // The answer to a command that its ACL did not accept, logged; nullopt where it did.
@@ -175,9 +179,6 @@ class Dialogue final : public acl::Effects {
   bool RejectedHost();
   facts::Verdict AskNotquit();
   std::size_t LineMaxBytes() const;
-  bool EnforcesSync() const {
-    return session_.controls.enforce_sync.value_or(config.main.smtp_enforce_sync);
-  }
   bool ReadLimits();
   bool GreetingAllowed();
   bool Greet();

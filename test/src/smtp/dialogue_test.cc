@@ -390,6 +390,7 @@ class SessionTest : public ::testing::Test {
     context.log = log_.get();
     context.shutting_down = &shutting_down_;
     context.auth_failures = &failures_;
+    context.rates = &rates_;
     context.begin = [this](const facts::Session& session, const relay::TransactionOptions&) {
       return std::make_unique<FakeTransaction>(script_, session);
     };
@@ -517,6 +518,7 @@ class SessionTest : public ::testing::Test {
   std::unique_ptr<Log> log_;
   std::unique_ptr<drivers::Registry> registry_;
   auth::Failures failures_;
+  acl::RateTable rates_;
   UpstreamScript script_;
   std::atomic<bool> shutting_down_{false};
   bool tls_on_connect_ = false;
