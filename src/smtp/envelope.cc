@@ -156,8 +156,12 @@ Answer RefuseMore(Dialogue& dialogue) {
                 "too many recipients: excess temporarily rejected: sender=<" +
                     dialogue.session().envelope.sender + "> ",
                 dialogue.session(), dialogue.selector, ""));
-  if (!dialogue.config.main.recipients_max_reject)
+  facts::Envelope& envelope = dialogue.session().envelope;
+  if (!dialogue.config.main.recipients_max_reject) {
+    ++envelope.recipients_deferred;
     return MakeReply(452, "4.5.3", "too many recipients");
+  }
+  ++envelope.recipients_refused;
   dialogue.recipients_over = true;
   return MakeReply(552, "5.5.3", "too many recipients");
 }

@@ -187,5 +187,27 @@ TEST(Proxy, RuleR3ClientsAreCountedAndTheProxyIsNot) {
   }));
 }
 
+// Two gateways: the one in front knows its client by a certificate, the one behind takes its word
+// for it.
+TEST(Xclient, RuleS15AGatewayTellsAnotherWhoItsClientIs) {
+  Upstream upstream;
+  Gateway::Options behind = GatewayOptions("127.0.0.1:1", upstream.port());
+  behind.main_options = "hosts_xclient = 127.0.0.1\nhosts_xclient_login = 127.0.0.1\n";
+  Gateway back(behind);
+  Slapd slapd;
+  Gateway::Options before = GatewayOptions(slapd.host_and_port(), back.starttls_port());
+  before.edits = {{"to_mta:\n  driver = smtp", "to_mta:\n  driver = smtp\n  xclient = full"}};
+  Gateway front(before);
+  const Finished sent = Send(kClient, front.starttls_port(), WithAlice("--tls"));
+  EXPECT_EQ(sent.status, 0) << sent.output << front.Log() << back.Log();
+  EXPECT_THAT(back.Log(), HasSubstr("XCLIENT from [127.0.0.1]: H=[127.0.0.2] "
+                                    "A=xclient:alice@example.org"));
+  EXPECT_THAT(back.Log(), HasSubstr(" A=xclient:alice@example.org"));
+  EXPECT_THAT(back.Log(), HasSubstr("<= alice@example.org H=("));
+  // Without a certificate there is nobody whom it could tell about.
+  const Finished refused = Send(kClient, front.starttls_port(), {"--tls"});
+  EXPECT_THAT(refused.output, HasSubstr("relaying needs a client certificate"));
+}
+
 }  // namespace
 }  // namespace signet::test

@@ -212,6 +212,19 @@ TEST_F(WorkersTest, RuleR3BeyondTheTotalIs421) {
             std::string::npos);
 }
 
+TEST_F(WorkersTest, RuleR3ReservedConnectionsAreNotForEverybody) {
+  edit_ = [](config::Main& main) {
+    main.smtp_accept_max = 3;
+    main.smtp_accept_reserve = 1;
+  };
+  Start(1);
+  Client one(Place()), two(Place());
+  EXPECT_EQ(one.Line(), "220 site 1");
+  EXPECT_EQ(two.Line(), "220 site 1");
+  EXPECT_EQ(Client(Place()).Line(),
+            "421 Too many concurrent SMTP connections; please try again later.");
+}
+
 TEST_F(WorkersTest, RuleR3WhatTheSystemCanServeBoundsSmtpAcceptMax) {
   edit_ = [](config::Main& main) { main.smtp_accept_max = 100; };
   Start(1, 1);
