@@ -3,10 +3,10 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
@@ -18,11 +18,13 @@
 namespace signet::test {
 namespace {
 
-std::string HexRandom() {
-  static std::atomic<std::uint64_t> sequence{0};
-  char name[64];
-  std::snprintf(name, sizeof name, "%d-%llu", static_cast<int>(getpid()),
-                static_cast<unsigned long long>(++sequence));
+// Not made of the process' number: those come again, and so do the files of one that was killed.
+std::string NewName() {
+  std::uint64_t random[2];
+  if (getrandom(random, sizeof random, 0) != sizeof random) _exit(3);
+  char name[40];
+  std::snprintf(name, sizeof name, "%016llx%016llx", static_cast<unsigned long long>(random[0]),
+                static_cast<unsigned long long>(random[1]));
   return name;
 }
 
@@ -166,7 +168,7 @@ class Conversation {
     std::string text = mail_ + '\n';
     for (const std::string& recipient : recipients) text += recipient + '\n';
     text += '\n' + content;
-    const std::string name = HexRandom();
+    const std::string name = NewName();
     const std::string beside = sink_.directory + "/beside/" + name;
     const int fd = open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
     for (std::string_view rest = text; !rest.empty();) {

@@ -74,14 +74,14 @@ class Site {
     if (server == Server::kPostfix) peer_ = std::make_unique<PostfixPeer>();
     if (server == Server::kExim) peer_ = std::make_unique<EximPeer>();
     if (server == Server::kOpenSmtpd) peer_ = std::make_unique<OpenSmtpdPeer>();
-    if (peer_ != nullptr) {
-      gateway_ = std::make_unique<SubmissionGateway>(SharedAuthority(), peer_->port());
-      return;
-    }
     SubmissionGateway::Options options;
-    options.routers = "all:\n  driver = accept\n  transport = box\n";
+    options.main_options = "dsn_advertise_hosts = *\n";
+    options.routers = "all:\n  driver = accept\n  transport = out\n";
     options.transports =
-        "box:\n  driver = appendfile\n  maildir_format\n  directory = " + (mail_ / "box") + "\n";
+        peer_ != nullptr
+            ? "out:\n  driver = smtp\n  hosts = 127.0.0.1::" + std::to_string(peer_->port()) + "\n"
+            : "out:\n  driver = appendfile\n  maildir_format\n  directory = " + (mail_ / "box") +
+                  "\n";
     gateway_ = std::make_unique<SubmissionGateway>(SharedAuthority(), options);
   }
 
@@ -236,6 +236,61 @@ INSTANTIATE_TEST_SUITE_P(Each, Mail,
                                                               Server::kOpenSmtpd,
                                                               Server::kMaildir)),
                          NameOf);
+
+// --- what the parameters of MAIL and RCPT ask for -----------------------------------------------
+
+class Utf8Mail : public Mail {};
+
+TEST_P(Utf8Mail, ArrivesWhereItCan) {
+  const std::string who = "b\xc3\xbc\xc3\xa9";
+  const std::string content =
+      Header(Subject("utf8")) + "X-Who: " + who + "\r\n\r\nhello " + who + "\r\n";
+  Submission submission = From(site(), program(), content);
+  submission.recipient = who + "@example.net";
+  submission.smtputf8 = true;
+  const Finished sent = SubmitWith(program(), submission);
+  if (server() == Server::kOpenSmtpd) {  // has no SMTPUTF8
+    EXPECT_NE(sent.status, 0);
+    EXPECT_THAT(sent.output, HasSubstr("5.6.7"));
+    EXPECT_EQ(site().WaitFor("Subject: " + Subject("utf8") + "\n", 0).size(), 0u);
+    return;
+  }
+  ASSERT_EQ(sent.status, 0) << Shown(sent.output) << Shown(site().Log());
+  ExpectArrived(site(), Subject("utf8"), content);
+}
+
+// swaks and msmtp do not say SMTPUTF8.
+INSTANTIATE_TEST_SUITE_P(Each, Utf8Mail,
+                         ::testing::Combine(::testing::Values(Program::kCurl, Program::kPython),
+                                            ::testing::Values(Server::kPostfix, Server::kExim,
+                                                              Server::kOpenSmtpd,
+                                                              Server::kMaildir)),
+                         NameOf);
+
+// Postfix writes the report that was asked for, and stores it for the sender.
+TEST(Dsn, ReportsOfSuccessComeFromTheUpstream) {
+  const Site& site = Site::Get(Server::kPostfix);
+  for (const Program program : {Program::kMsmtp, Program::kPython}) {
+    const std::string subject = std::string(Name(program)) + "-dsn";
+    Submission submission = From(site, program, Header(subject) + "\r\nhello\r\n");
+    submission.dsn = true;
+    submission.envid = "QQ" + subject;
+    const Finished sent = SubmitWith(program, submission);
+    ASSERT_EQ(sent.status, 0) << sent.output << site.Log();
+    // The message, and the report with the message's header.
+    const auto found = site.WaitFor("Subject: " + subject + "\n", 2);
+    ASSERT_EQ(found.size(), 2u) << site.Log();
+    const auto report = std::find_if(found.begin(), found.end(), [](const std::string& message) {
+      return message.find("report-type=delivery-status") != message.npos;
+    });
+    ASSERT_NE(report, found.end());
+    EXPECT_THAT(*report, HasSubstr("Action: delivered\n"));
+    EXPECT_THAT(*report, ::testing::Not(HasSubstr("\nhello\n")));  // RET=HDRS
+    if (program != Program::kPython) continue;
+    EXPECT_THAT(*report, HasSubstr("Original-Envelope-Id: QQPython-dsn\n"));
+    EXPECT_THAT(*report, HasSubstr("Original-Recipient: rfc822;first+name@example.net\n"));
+  }
+}
 
 }  // namespace
 }  // namespace signet::test
