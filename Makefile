@@ -34,7 +34,7 @@ Q := $(if $(V),,@)
 submake = +@$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$$(nproc))
 
 # --- layers: folder, and what it may include -------------------------------------------
-LAYERS := src/base src/engine src/crypto src/facts expand drivers/host src/config src/tls \
+LAYERS := src/base src/engine src/crypto src/facts src/report expand drivers/host src/config src/tls \
           src/auth src/lookup src/acl src/relay src/smtp drivers/auth drivers/lookup \
           src/submit src/server src/cli
 low := src/base src/engine src/crypto src/facts expand drivers/host src/config
@@ -42,6 +42,7 @@ uses.src/base :=
 uses.src/engine := src/base
 uses.src/crypto := src/base
 uses.src/facts := src/base src/crypto
+uses.src/report := src/base src/crypto src/facts
 uses.expand := src/base src/crypto src/facts
 uses.drivers/host := src/base src/crypto src/facts expand drivers/auth drivers/lookup
 uses.src/config := src/base src/engine src/crypto src/facts expand drivers/host
@@ -49,11 +50,11 @@ uses.src/tls := $(filter-out expand drivers/host,$(low)) expand drivers/host
 uses.src/auth := $(low) src/tls
 uses.src/lookup := $(low) src/tls
 uses.src/acl := $(low) src/tls
-uses.src/relay := $(low) src/tls
-uses.src/smtp := $(low) src/tls src/auth src/lookup src/acl src/relay
+uses.src/relay := $(low) src/tls src/report
+uses.src/smtp := $(low) src/tls src/report src/auth src/lookup src/acl src/relay
 uses.drivers/auth :=
 uses.drivers/lookup :=
-uses.src/server := $(low) src/tls src/auth src/lookup src/acl src/relay src/smtp
+uses.src/server := $(low) src/tls src/report src/auth src/lookup src/acl src/relay src/smtp
 uses.src/submit := $(low) src/tls src/auth src/lookup src/acl src/relay src/smtp
 uses.src/cli := $(uses.src/server) src/server src/submit
 
@@ -225,7 +226,7 @@ third_party.openldap.h := drivers/lookup/ldap%.cc
 third_party.pcre2.h := expand/regex.cc
 third_party.db.h := drivers/lookup/dbm.cc
 third_party.cdb.h := drivers/lookup/cdb.cc
-third_party.jansson.h := drivers/lookup/json.cc
+third_party.jansson.h := drivers/lookup/json.cc src/report/tlsrpt.cc
 third_party.sqlite3.h := drivers/lookup/sqlite.cc
 third_party.curl/ := drivers/lookup/http.cc
 third_party.idn2.h := expand/alabel.cc

@@ -27,6 +27,7 @@ int RunVerb(const cli::Arguments& arguments) {
   if (arguments.verb == "expand") return cli::RunExpand(arguments);
   if (arguments.verb == "pins") return cli::RunPins(arguments);
   if (arguments.verb == "send") return cli::RunSend(arguments);
+  if (arguments.verb == "tlsrpt") return cli::RunTlsrpt(arguments);
   if (arguments.verb == "version") {
     std::printf("signet %s\n", std::string(cli::kVersion).c_str());
     return cli::kGood;

@@ -186,7 +186,16 @@ inline constexpr std::size_t kMacroNameMaxBytes = 63;
 // A line after macros and continuation, and all files together: macros multiply.
 inline constexpr std::size_t kConfigurationLineMaxBytes = 1024 * 1024;
 inline constexpr std::size_t kConfigurationMaxBytes = 16 * 1024 * 1024;
+
+// Log.
 inline constexpr std::size_t kLogLineMaxBytes = 8192;
+inline constexpr std::size_t kLogQueueBytes = 4 * 1024 * 1024;  // for a place that can't be written
+inline constexpr std::size_t kTlsReportDays = 8;                // kept: a week and today
+inline constexpr std::size_t kTlsReportHosts = 500;             // of a day
+inline constexpr std::size_t kTlsReportFailures = 50;           // kinds of a host and day
+inline constexpr std::size_t kTlsReportFileBytes = 64 * 1024 * 1024;
+inline constexpr seconds kTlsReportSave{60};  // between writes of what was counted
+inline constexpr seconds kLogDrain{2};        // for what waits, at the end
 
 }  // namespace signet::limits
 #endif

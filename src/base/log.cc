@@ -1,85 +1,168 @@
 #include "src/base/log.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-#include <cerrno>
+#include <atomic>
+#include <condition_variable>
 #include <cstdio>
-#include <ctime>
+#include <deque>
 #include <mutex>
+#include <thread>
 
 #include "src/base/limits.h"
+#include "src/base/log_sink.h"
 #include "src/base/text.h"
 
 namespace signet {
 namespace {
 
-// One log file, opened for appending when first written, or standard error.
-class LogFile {
+using logging::Entry;
+using logging::Sink;
+using EntryPtr = std::shared_ptr<const Entry>;
+
+// One place and what waits to be written there.
+class Writer {
  public:
-  explicit LogFile(std::string path) : path_(std::move(path)) {}
-  ~LogFile() { Close(); }
-  LogFile(const LogFile&) = delete;
-  LogFile& operator=(const LogFile&) = delete;
+  explicit Writer(std::unique_ptr<Sink> sink) : sink_(std::move(sink)) {}
 
-  bool is_stderr() const { return path_.empty(); }
-
-  bool Write(std::string_view line) {
-    int fd = is_stderr() ? STDERR_FILENO : Open();
-    if (fd < 0) return false;
-    while (!line.empty()) {
-      ssize_t written = ::write(fd, line.data(), line.size());
-      if (written < 0 && errno == EINTR) continue;
-      if (written <= 0) return false;
-      line.remove_prefix(static_cast<std::size_t>(written));
+  // With a thread: queues. Without: writes.
+  void Put(const EntryPtr& entry) {
+    std::lock_guard lock(mutex_);
+    if (!running_) return WriteNow(*entry);
+    if (queued_bytes_ > limits::kLogQueueBytes) {
+      ++dropped_;
+      return;
     }
-    return true;
+    PushDropped(*entry);
+    Push(entry);
   }
 
-  void Close() {
-    if (fd_ >= 0) ::close(fd_);
-    fd_ = -1;
+  // The thread keeps the writer alive: a disk that hangs for ever must not keep the process.
+  static void Start(const std::shared_ptr<Writer>& writer) {
+    {
+      std::lock_guard lock(writer->mutex_);
+      writer->running_ = true;
+    }
+    writer->sink_->BePatient();
+    std::thread([writer] { writer->Run(); }).detach();
   }
+
+  void Stop() {
+    std::unique_lock lock(mutex_);
+    if (!running_) return;
+    if (!queue_.empty()) PushDropped(*queue_.back());
+    stopping_ = true;
+    wake_.notify_one();
+    if (done_.wait_for(lock, limits::kLogDrain, [this] { return !running_; })) return;
+    sink_->GiveUp();
+    done_.wait_for(lock, limits::kLogDrain, [this] { return !running_; });
+  }
+
+  void Reopen() { sink_->Reopen(); }
 
  private:
-  int Open() {
-    if (fd_ < 0) fd_ = ::open(path_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
-    return fd_;
+  void Push(EntryPtr entry) {
+    queued_bytes_ += entry->bytes();
+    queue_.push_back(std::move(entry));
+    wake_.notify_one();
   }
-  std::string path_;
-  int fd_ = -1;
-};
+  // Said where the lines are missing.
+  void PushDropped(const Entry& like) {
+    if (dropped_ > 0) Push(std::make_shared<Entry>(LostLines(dropped_, like)));
+    dropped_ = 0;
+  }
 
-std::string StampOf(Log::Stamp form) {
-  timespec now{};
-  clock_gettime(CLOCK_REALTIME, &now);
-  std::tm local{};
-  localtime_r(&now.tv_sec, &local);
-  char text[48];
-  std::string out(text, std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &local));
-  if (form.millisec)
-    out.append(text, static_cast<std::size_t>(std::snprintf(
-                         text, sizeof text, ".%03d", static_cast<int>(now.tv_nsec / 1'000'000))));
-  if (form.zone) out.append(text, std::strftime(text, sizeof text, " %z", &local));
-  if (form.pid) out += " [" + std::to_string(::getpid()) + ']';
-  return out + ' ';
+  void Run() {
+    std::unique_lock lock(mutex_);
+    while (true) {
+      wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+      if (queue_.empty() || given_up_) break;
+      const EntryPtr entry = std::move(queue_.front());
+      queue_.pop_front();
+      queued_bytes_ -= entry->bytes();
+      const std::uint64_t lost = lost_;
+      lock.unlock();
+      const bool said = lost == 0 || SayLost(lost, *entry);
+      const bool good = said && sink_->Write(*entry);
+      lock.lock();
+      if (said) lost_ -= lost;
+      Judge(good);
+      given_up_ = stopping_ && !good;
+    }
+    running_ = false;
+    done_.notify_all();
+  }
+
+  void WriteNow(const Entry& entry) {
+    const bool said = lost_ == 0 || SayLost(lost_, entry);
+    if (said) lost_ = 0;
+    Judge(said && sink_->Write(entry));
+  }
+
+  bool SayLost(std::uint64_t lost, const Entry& like) {
+    return sink_->Write(LostLines(lost, like));
+  }
+
+  static Entry LostLines(std::uint64_t lost, const Entry& like) {
+    Entry entry;
+    entry.time = like.time;
+    entry.stamp = like.stamp;
+    entry.event = LogEvent("lines_lost");
+    entry.event.Field("", "lines", static_cast<std::int64_t>(lost)).Say(" log lines were lost");
+    return entry;
+  }
+
+  // The first of many is told to whoever reads standard error.
+  void Judge(bool good) {
+    if (!good) ++lost_;
+    if (!good && !failing_)
+      std::fprintf(stderr, "signet: log lines are being lost: %s\n", sink_->problem().c_str());
+    failing_ = !good;
+  }
+
+  std::mutex mutex_;  // all but sink_, which is the thread's while there is one
+  std::condition_variable wake_, done_;
+  std::deque<EntryPtr> queue_;
+  std::size_t queued_bytes_ = 0;
+  std::uint64_t lost_ = 0;     // that could not be written
+  std::uint64_t dropped_ = 0;  // that found the queue full
+  bool running_ = false, stopping_ = false, given_up_ = false, failing_ = false;
+  const std::unique_ptr<Sink> sink_;
+};
+using WriterPtr = std::shared_ptr<Writer>;
+
+LogEvent Plain(std::string_view text) {
+  LogEvent event;
+  event.text = text;
+  return event;
 }
 
 }  // namespace
 
 struct Log::Rep {
-  explicit Rep(const Paths& p) : main(p.main), reject(p.reject), panic(p.panic) {}
-  std::mutex mutex;  // guards all below; a log line is short and written at once
-  LogFile main, reject, panic;
+  std::mutex mutex;  // all below
   Stamp stamp;
-  std::uint64_t lost = 0;
+  bool write_reject = true;
+  bool threads = false;
+  std::vector<WriterPtr> writers;
 
-  void WriteLine(LogFile& file, std::string_view text) {
-    if (lost > 0 && file.Write(StampOf(stamp) + std::to_string(lost) + " log lines were lost\n"))
-      lost = 0;
-    std::string line = StampOf(stamp);
-    line += text;
-    line += '\n';
-    if (!file.Write(line)) ++lost;
+  void Adopt(const Setup& setup) {
+    stamp = setup.stamp;
+    write_reject = setup.write_reject;
+    writers.clear();
+    for (const Place& place : setup.places) {
+      writers.push_back(std::make_shared<Writer>(logging::MakeSink(place, setup)));
+      if (threads) Writer::Start(writers.back());
+    }
+  }
+
+  void Put(unsigned which, LogEvent event) {
+    auto entry = std::make_shared<Entry>();
+    ::clock_gettime(CLOCK_REALTIME, &entry->time);
+    entry->event = std::move(event);
+    std::lock_guard lock(mutex);
+    entry->which = write_reject ? which : which & ~static_cast<unsigned>(logging::kReject);
+    if (entry->which == 0) return;
+    entry->stamp = stamp;
+    for (const WriterPtr& writer : writers) writer->Put(entry);
   }
 };
 
@@ -124,11 +207,9 @@ std::string Printable(std::string_view text) {
   return out;
 }
 
-namespace {
-
 // A line for the log: one line, printable, bounded. Text that callers escaped already
 // passes unchanged: only what Printable would escape and is no backslash is escaped here.
-std::string OneLine(std::string_view text) {
+std::string logging::OneLine(std::string_view text) {
   std::string out;
   std::size_t from = 0;
   for (std::size_t i = 0; i <= text.size(); ++i) {
@@ -146,56 +227,44 @@ std::string OneLine(std::string_view text) {
   return out;
 }
 
-}  // namespace
-
-Log::Log(Paths paths) : rep_(std::make_unique<Rep>(paths)) {}
-Log::~Log() = default;
-
-void Log::SetStamp(Stamp stamp) {
-  std::lock_guard lock(rep_->mutex);
-  rep_->stamp = stamp;
+Log::Log(Paths paths) : rep_(std::make_unique<Rep>()) {
+  rep_->writers.push_back(std::make_shared<Writer>(logging::MakeFilesSink(paths)));
+}
+Log::Log(Setup setup) : rep_(std::make_unique<Rep>()) { rep_->Adopt(setup); }
+Log::~Log() {
+  for (const WriterPtr& writer : rep_->writers) writer->Stop();
 }
 
-void Log::Main(std::string_view text) {
-  std::string line = OneLine(text);
+void Log::StartWriting() {
   std::lock_guard lock(rep_->mutex);
-  rep_->WriteLine(rep_->main, line);
+  rep_->threads = true;
+  for (const WriterPtr& writer : rep_->writers) Writer::Start(writer);
 }
 
-void Log::Reject(std::string_view text) {
-  std::string line = OneLine(text);
-  std::lock_guard lock(rep_->mutex);
-  rep_->WriteLine(rep_->reject, line);
+void Log::Configure(Setup setup) {
+  std::vector<WriterPtr> old;
+  {
+    std::lock_guard lock(rep_->mutex);
+    old = rep_->writers;
+    rep_->Adopt(setup);
+  }
+  for (const WriterPtr& writer : old) writer->Stop();
 }
 
-void Log::MainAndReject(std::string_view text) {
-  std::string line = OneLine(text);
-  std::lock_guard lock(rep_->mutex);
-  rep_->WriteLine(rep_->main, line);
-  if (!(rep_->main.is_stderr() && rep_->reject.is_stderr())) rep_->WriteLine(rep_->reject, line);
-}
+void Log::Main(std::string_view text) { Main(Plain(text)); }
+void Log::Reject(std::string_view text) { rep_->Put(logging::kReject, Plain(text)); }
+void Log::MainAndReject(std::string_view text) { MainAndReject(Plain(text)); }
+void Log::Panic(std::string_view text) { Panic(Plain(text)); }
 
-void Log::MainAndReject(const LogEvent& event) {
-  MainAndReject(event.text);
-  if (event.header.empty()) return;
-  std::string block;
-  for (const std::string& header : event.header) block += Printable(header) + '\n';
-  std::lock_guard lock(rep_->mutex);
-  if (!rep_->reject.is_stderr() && !rep_->reject.Write(block)) ++rep_->lost;
+void Log::Main(LogEvent event) { rep_->Put(logging::kMain, std::move(event)); }
+void Log::MainAndReject(LogEvent event) {
+  rep_->Put(logging::kMain | logging::kReject, std::move(event));
 }
-
-void Log::Panic(std::string_view text) {
-  std::string line = OneLine(text);
-  std::lock_guard lock(rep_->mutex);
-  rep_->WriteLine(rep_->main, line);
-  if (!(rep_->main.is_stderr() && rep_->panic.is_stderr())) rep_->WriteLine(rep_->panic, line);
-}
+void Log::Panic(LogEvent event) { rep_->Put(logging::kMain | logging::kPanic, std::move(event)); }
 
 void Log::Reopen() {
   std::lock_guard lock(rep_->mutex);
-  rep_->main.Close();
-  rep_->reject.Close();
-  rep_->panic.Close();
+  for (const WriterPtr& writer : rep_->writers) writer->Reopen();
 }
 
 }  // namespace signet

@@ -55,7 +55,7 @@ constexpr SelectorRow kRows[] = {
   {"retry_defer",                 Selector::kNone,                      true,  kNoQueue},
   {"return_path_on_delivery",     Selector::kReturnPathOnDelivery,      false, "P= on delivery: the sender the upstream was told"},
   {"sender_on_delivery",          Selector::kSenderOnDelivery,          false, "F= on delivery: the sender"},
-  {"sender_verify_fail",          Selector::kSenderVerifyFail,          true,  "senders that do not verify"},
+  {"sender_verify_fail",          Selector::kNone,                      true,  "why a sender does not verify stands in the refusal itself"},
   {"size_reject",                 Selector::kSizeReject,                true,  "messages refused for their size"},
   {"skip_delivery",               Selector::kNone,                      true,  kNoQueue},
   {"smtp_confirmation",           Selector::kSmtpConfirmation,          true,  "C= on delivery: the upstream's words"},

@@ -63,7 +63,12 @@ constexpr VerbRow kVerbs[] = {
    "run the gateway, in the foreground",
    "Serves until SIGTERM or SIGINT. SIGHUP loads the configuration again: if it is good, new\n"
    "connections get it; if not, every mistake is logged and nothing changes. SIGUSR1 opens\n"
-   "the log files again.\n"},
+   "the log files again; SIGUSR2 logs how many TLS handshakes there were, and how they went.\n"},
+  {"tlsrpt", "signet tlsrpt [-C FILE] [-D NAME=VALUE] [--day DAY]",
+   "print a day's TLS report (RFC 8460)",
+   "Prints how TLS with upstreams went on a day, in UTC, as the JSON of RFC 8460: what a running\n"
+   "gateway has counted in tlsrpt_file up to a minute ago. Yesterday, unless --day says another of\n"
+   "the last week. Sending it is left to you.\n"},
   {"version", "signet version",
    "print the version", "Prints the version.\n"},
 };
@@ -104,8 +109,11 @@ constexpr OptionRow kOptions[] = {
   {"--cert", Takes::kValue, "expand", "", "PEM",
    [](Arguments& a, std::string_view v) { a.certificate_file = v; },
    "the certificate that $tls_in_peercert is"},
-  {"--config", Takes::kValue, "check expand serve", "", "FILE",
+  {"--config", Takes::kValue, "check expand serve tlsrpt", "", "FILE",
    [](Arguments& a, std::string_view v) { a.config_file = v; }, "same as -C"},
+  {"--day", Takes::kValue, "tlsrpt", "", "DAY",
+   [](Arguments& a, std::string_view v) { a.day = v; },
+   "the day, as 2026-03-01; default yesterday"},
   {"--from", Takes::kValue, "pins", "", "DATE",
    [](Arguments& a, std::string_view v) { a.from = v; },
    "add: when the line begins to hold, as 2027-06-30 or 2027-06-30T12:00:00Z"},
@@ -123,7 +131,7 @@ constexpr OptionRow kOptions[] = {
   {"--until", Takes::kValue, "pins", "", "DATE",
    [](Arguments& a, std::string_view v) { a.until = v; },
    "add: the last day or second for which the line holds"},
-  {"-C", Takes::kValue, "check expand serve", "", "FILE",
+  {"-C", Takes::kValue, "check expand serve tlsrpt", "", "FILE",
    [](Arguments& a, std::string_view v) { a.config_file = v; },
    "configuration file; default /etc/signet/signet.conf"},
   {"-C", Takes::kValue, "send", "", "FILE",
@@ -132,7 +140,7 @@ constexpr OptionRow kOptions[] = {
      a.send_config_given = true;
    },
    "the settings, in place of both files"},
-  {"-D", Takes::kValue, "check expand serve", "", "NAME=VALUE",
+  {"-D", Takes::kValue, "check expand serve tlsrpt", "", "NAME=VALUE",
    [](Arguments& a, std::string_view v) { AddMacro(a, v); },
    "a macro; definitions of that name in the file are ignored"},
   {"-bP", Takes::kNothing, "check", "check", "",

@@ -61,6 +61,9 @@ struct Arguments {
 
   // pins
   std::string from, until;  // --from DATE, --until DATE
+
+  // tlsrpt
+  std::string day;  // --day DAY; "": yesterday
 };
 
 // What is wrong with a command line: a sentence for standard error, possibly with a
@@ -81,6 +84,7 @@ int RunServe(const Arguments& arguments);
 int RunCheck(const Arguments& arguments);
 int RunExpand(const Arguments& arguments);
 int RunPins(const Arguments& arguments);
+int RunTlsrpt(const Arguments& arguments);
 int RunSend(const Arguments& arguments);
 
 // The status for programs that call us as "sendmail": as in sysexits.h.

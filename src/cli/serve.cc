@@ -13,11 +13,11 @@
 
 #include "drivers/host/registry.h"
 #include "src/base/limits.h"
-#include "src/base/log_selector.h"
 #include "src/cli/modules.h"
 #include "src/cli/options.h"
 #include "src/server/connections.h"
 #include "src/server/listener.h"
+#include "src/server/log_setup.h"
 #include "src/server/pid_file.h"
 #include "src/server/privileges.h"
 #include "src/server/signals.h"
@@ -79,24 +79,16 @@ class Background {
   int to_parent_ = -1;
 };
 
-Log::Paths LogPaths(const config::Main& main) {
-  auto path = [&](const char* which) {
-    std::string text = main.log_file_path.text;
-    const std::size_t at = text.find("%s");
-    if (at != text.npos) text.replace(at, 2, which);
-    return text;
-  };
-  return {path("main"), path("reject"), path("panic")};
-}
-
-LogSelector SelectorOf(const config::Main& main) {
-  std::vector<std::string> unknown;
-  return LogSelector::Parse(main.log_selector.text, &unknown);
-}
-
-Log::Stamp StampOf(const config::Main& main) {
-  const LogSelector selector = SelectorOf(main);
-  return {main.log_timezone, selector.Has(Selector::kMillisec), selector.Has(Selector::kPid)};
+// The variable is always there, so that a reload replaces its value and nothing moves: other
+// threads may be reading the environment.
+void SetTimezone(const config::Main& main) {
+  static const std::string systems = [] {
+    const char* inherited = std::getenv("TZ");
+    return std::string(inherited != nullptr ? inherited : ":/etc/localtime");
+  }();
+  const std::string& zone = main.timezone.text;
+  ::setenv("TZ", zone.empty() ? systems.c_str() : zone.c_str(), 1);
+  ::tzset();
 }
 
 // A diagnostic as one log line.
@@ -126,7 +118,7 @@ class Server {
       background_.Tell(static_cast<ExitStatus>(status));
       return status;
     }
-    while (Handle(signals_.Wait(Deadline::Never()))) {
+    while (Handle(signals_.Wait(NextSave()))) {
     }
     return kGood;
   }
@@ -147,24 +139,24 @@ class Server {
       return Complain(kUsage, "not started: " + Mistakes(loaded.loaded.diagnostics));
     }
     const config::Main& main = loaded.site->config->main;
-    if (!main.timezone.text.empty()) ::setenv("TZ", main.timezone.text.c_str(), 1);
-    ::tzset();
-    log_.emplace(LogPaths(main));
-    log_->SetStamp(StampOf(main));
-    LogArguments(main);
+    SetTimezone(main);
+    const Log::Setup log_setup = server::LogSetupOf(main);
+    log_.emplace(log_setup);
     auto opened = OpenFor(*loaded.site);
     if (!opened) return Complain(kNo, "not started: " + opened.error());
     if (auto status = BecomeOrdinary(main); status != kGood) return status;
+    log_->StartWriting();
+    LogArguments(main);
     StartWorkers(main);
     Adopt(loaded.site, opened.value());
     log_->Main(StartLine());
-    background_.Begun(main.log_file_path.text.empty());
+    background_.Begun(server::LogsToStderr(log_setup));
     return kGood;
   }
 
   // As Exim has it: the directory, how many words, and the words.
   void LogArguments(const config::Main& main) {
-    if (!SelectorOf(main).Has(Selector::kArguments)) return;
+    if (!server::LogSelectorOf(main).Has(Selector::kArguments)) return;
     char directory[PATH_MAX] = "";
     if (::getcwd(directory, sizeof directory) == nullptr) directory[0] = '\0';
     std::string words;
@@ -227,8 +219,10 @@ class Server {
                  " connections instead of " + std::to_string(wanted) + ": there are only " +
                  capacity.reason);
     }
+    LoadReports(main);
     workers_.emplace(server::Workers::Options{std::max(1u, std::thread::hardware_concurrency()),
-                                              capacity.connections, &smtp::RunSession},
+                                              capacity.connections, &smtp::RunSession,
+                                              reports_file_.empty() ? nullptr : &reports_},
                      *log_);
   }
 
@@ -250,6 +244,10 @@ class Server {
   bool Handle(server::Request request) {
     switch (request) {
       case server::Request::kNone:
+        SaveReports();
+        return true;
+      case server::Request::kCounters:
+        log_->Main(report::Summary(workers_->tls_counters()));
         return true;
       case server::Request::kReopen:
         log_->Reopen();
@@ -262,6 +260,25 @@ class Server {
         return false;
     }
     return true;
+  }
+
+  // --- TLS reports ---------------------------------------------------------------------
+
+  Deadline NextSave() const {
+    return reports_file_.empty() ? Deadline::Never() : Deadline::After(limits::kTlsReportSave);
+  }
+  // What has been counted before is needed only for `signet tlsrpt`: trouble with it is no
+  // reason not to serve.
+  void LoadReports(const config::Main& main) {
+    reports_file_ = main.tlsrpt_file.text;
+    if (reports_file_.empty()) return;
+    auto loaded = reports_.Load(reports_file_);
+    if (!loaded) log_->Panic("TLS reports begin anew: " + loaded.error());
+  }
+  void SaveReports() {
+    if (reports_file_.empty() || !reports_.changed()) return;
+    auto saved = reports_.Save(reports_file_);
+    if (!saved) log_->Panic("TLS reports not kept: " + saved.error());
   }
 
   std::string Pid() const { return "pid " + std::to_string(::getpid()) + ": "; }
@@ -281,7 +298,8 @@ class Server {
       log_->Panic(Pid() + "SIGHUP received: configuration kept as it was, " + opened.error());
       return;
     }
-    log_->SetStamp(StampOf(loaded.site->config->main));
+    SetTimezone(loaded.site->config->main);
+    log_->Configure(server::LogSetupOf(loaded.site->config->main));
     Adopt(loaded.site, opened.value());
     log_->Main(Pid() + "SIGHUP received: configuration reloaded");
   }
@@ -296,7 +314,10 @@ class Server {
     while (workers_->sessions() > 0 && !deadline.Passed()) {
       if (signals_.Wait(Deadline::After(kLook)) == server::Request::kStop) break;
     }
+    const std::string counted = report::Summary(workers_->tls_counters());
     workers_->Stop();
+    SaveReports();
+    log_->Main(counted);
     log_->Main(Pid() + "ended");
   }
 
@@ -307,6 +328,8 @@ class Server {
   std::optional<Log> log_;
   server::PidFile pid_file_;
   std::vector<server::ListenerPtr> listeners_;
+  report::TlsReports reports_;
+  std::string reports_file_;  // "": nothing is counted
   std::optional<server::Workers> workers_;
 };
 

@@ -233,7 +233,12 @@ struct Main {
   Expanded keep_environment, add_environment;  // for ${env{}}
 
   // Logging
-  Text log_file_path;  // "%s" → main, reject, panic; unset or empty = standard error
+  Text log_file_path;  // list; "%s" → main, reject, panic; unset or empty = standard error
+  Text log_json_path;
+  Text syslog_facility, syslog_processname;
+  bool syslog_duplication = true, syslog_pid = true, syslog_timestamp = true;
+  bool write_rejectlog = true;
+  Text tlsrpt_file, tlsrpt_organization_name, tlsrpt_contact_info;
   Text log_selector;
   bool log_timezone = false;
 

@@ -10,6 +10,7 @@
 #include "expand/empty.h"
 #include "src/base/codes.h"
 #include "src/base/log.h"
+#include "src/base/log_place.h"
 #include "src/base/log_selector.h"
 #include "src/base/text.h"
 #include "src/config/check.h"
@@ -363,19 +364,29 @@ class Consistency {
 
   void CheckLogs() {
     CheckLogSelector();
-    for (const std::string& path : SplitAdministratorList(main_.log_file_path.text)) {
-      SourceSpan span = FindItem(main_.log_file_path.span, path);
-      if (path == "syslog") {
-        Error(span, "syslog is not supported in log_file_path",
-              "leave log_file_path unset for standard error");
-      } else if (path[0] != '/') {
-        Error(span, "log_file_path " + Quoted(path) + " is not an absolute path");
-      } else if (path.find("%s") == path.npos) {
-        Error(span, "log_file_path " + Quoted(path) + " does not contain \"%s\"");
-      } else if (path.find("%D") != path.npos || path.find("%M") != path.npos) {
-        Error(span, "dates are not supported in log_file_path " + Quoted(path),
-              "rotate logs by renaming them");
-      }
+    CheckReports();
+    CheckPlaces("log_file_path", main_.log_file_path, Log::Form::kExim);
+    CheckPlaces("log_json_path", main_.log_json_path, Log::Form::kJson);
+    if (!FindSyslogFacility(main_.syslog_facility.text))
+      Error(main_.syslog_facility.span,
+            "facility expected in syslog_facility, but " + Quoted(main_.syslog_facility.text) +
+                " found",
+            "one of mail, user, news, uucp, daemon, local0 … local7");
+    constexpr std::size_t kNameMaxBytes = 32;  // as in Exim
+    if (main_.syslog_processname.text.size() > kNameMaxBytes)
+      Error(main_.syslog_processname.span, "syslog_processname is longer than 32 characters");
+  }
+
+  void CheckReports() {
+    const Text& file = main_.tlsrpt_file;
+    if (!file.text.empty() && file.text[0] != '/')
+      Error(file.span, "tlsrpt_file " + Quoted(file.text) + " is not an absolute path");
+  }
+
+  void CheckPlaces(std::string_view option, const Text& list, Log::Form form) {
+    for (const std::string& item : SplitAdministratorList(list.text)) {
+      const auto place = ReadLogPlace(item, form);
+      if (!place) Error(FindItem(list.span, item), std::string(option) + ' ' + place.error());
     }
   }
 

@@ -73,7 +73,8 @@ constexpr Row<Main> kMain[] = {
   {"keep_environment",          &Main::keep_environment,        "",         "variables of the environment that ${env{}} may see; unset is none", Phase::kLoad, ListKind::kString},
   {"limits_advertise_hosts",    &Main::limits_advertise_hosts,  "*",        "hosts to tell the limits of messages and recipients in EHLO", Phase::kHelo, ListKind::kHost},
   {"local_interfaces",          &Main::local_interfaces,        "<; ::0 ; 0.0.0.0", "addresses to listen on, each with a port if need be"},
-  {"log_file_path",             &Main::log_file_path,           "",         "where logs go; %s becomes main, reject or panic; unset is standard error"},
+  {"log_file_path",             &Main::log_file_path,           "",         "where logs go: files (%s becomes main, reject or panic), syslog, stderr; unset is standard error"},
+  {"log_json_path",             &Main::log_json_path,           "",         "where logs go as JSON, one object a line; as log_file_path, and %s may be left out"},
   {"log_selector",              &Main::log_selector,            "",         "fields and lines to add to (+) or leave out of (-) the logs"},
   {"log_timezone",              &Main::log_timezone,            "no",       "show the offset from UTC in log time stamps"},
   {"message_body_newlines",     &Main::message_body_newlines,   "no",       "keep line ends of the body in $message_body and $message_body_end"},
@@ -110,6 +111,11 @@ constexpr Row<Main> kMain[] = {
   {"smtp_reserve_hosts",        &Main::smtp_reserve_hosts,      "",         "hosts that smtp_accept_reserve is for", Phase::kConnect, ListKind::kHost},
   {"smtputf8_advertise_hosts",  &Main::smtputf8_advertise_hosts, "*",       "hosts to offer SMTPUTF8 to: addresses in letters of the world", Phase::kHelo, ListKind::kHost},
   {"strict_acl_vars",           &Main::strict_acl_vars,         "no",       "an ACL variable that was never set is a failure instead of empty"},
+  {"syslog_duplication",        &Main::syslog_duplication,      "yes",      "send what belongs to two logs to syslog twice, with a priority for each"},
+  {"syslog_facility",           &Main::syslog_facility,         "mail",     "facility of lines sent to syslog"},
+  {"syslog_pid",                &Main::syslog_pid,              "yes",      "the number of the process behind its name in syslog"},
+  {"syslog_processname",        &Main::syslog_processname,      "signet",   "name of the process in syslog"},
+  {"syslog_timestamp",          &Main::syslog_timestamp,        "yes",      "time stamps of our own in lines sent to syslog"},
   {"timezone",                  &Main::timezone,                "",         "time zone of logs and trace fields, as in TZ; unset is the system's"},
   {"tls_advertise_hosts",       &Main::tls_advertise_hosts,     "*",        "hosts to offer STARTTLS to", Phase::kHelo, ListKind::kHost},
   {"tls_alpn",                  &Main::tls_alpn,                "smtp : esmtp", "protocol names (ALPN) that we take for ours", Phase::kConnect},
@@ -124,6 +130,10 @@ constexpr Row<Main> kMain[] = {
   {"tls_try_verify_hosts",      &Main::tls_try_verify_hosts,    "",         "hosts that are asked for a certificate and may go on without", Phase::kConnect, ListKind::kHost},
   {"tls_verify_certificates",   &Main::tls_verify_certificates, "",         "PEM file or directory of the authorities that client certificates come from", Phase::kConnect},
   {"tls_verify_hosts",          &Main::tls_verify_hosts,        "",         "hosts that must have a certificate that verifies", Phase::kConnect, ListKind::kHost},
+  {"tlsrpt_contact_info",       &Main::tlsrpt_contact_info,     "",         "contact-info of TLS reports"},
+  {"tlsrpt_file",               &Main::tlsrpt_file,             "",         "file where TLS sessions with upstreams are counted, for signet tlsrpt; unset counts none"},
+  {"tlsrpt_organization_name",  &Main::tlsrpt_organization_name, "",        "organization-name of TLS reports; unset is primary_hostname"},
+  {"write_rejectlog",           &Main::write_rejectlog,         "yes",      "write the reject log; what it would say is in the main log anyway"},
 };
 
 constexpr Row<Authenticator> kAuthenticator[] = {
@@ -247,13 +257,12 @@ constexpr std::string_view kForeignMain[] = {
   "smtp_return_error_details", "spamd_address", "spf_guess", "spf_smtp_comment_template",
   "split_spool_directory", "spool_directory", "spool_wireformat", "sqlite_dbfile",
   "sqlite_lock_timeout", "strip_excess_angle_brackets", "strip_trailing_dot",
-  "syslog_duplication", "syslog_facility", "syslog_pid", "syslog_processname", "syslog_timestamp",
   "system_filter", "system_filter_directory_transport", "system_filter_file_transport",
   "system_filter_group", "system_filter_pipe_transport", "system_filter_reply_transport",
   "system_filter_user", "tcp_nodelay", "timeout_frozen_after", "tls_dh_max_bits", "tls_dhparam",
   "tls_early_banner_hosts", "tls_eccurve", "tls_remember_esmtp", "trusted_groups", "trusted_users",
   "unknown_login", "unknown_username", "untrusted_set_sender", "uucp_from_pattern",
-  "uucp_from_sender", "warn_message_file", "wellknown_advertise_hosts", "write_rejectlog",
+  "uucp_from_sender", "warn_message_file", "wellknown_advertise_hosts", 
 };
 
 constexpr std::string_view kForeignAuthenticator[] = {

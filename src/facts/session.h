@@ -171,7 +171,7 @@ struct Envelope {
   std::set<std::string> warned;  // texts of "warn" that are in the log for this message
   // What the match lists of conditions found by lookups: $sender_data, …
   Value sender_data, recipient_data, domain_data, local_part_data;
-  std::string message_id;            // ours: "1xUPkM-000000007Kz-0geD"
+  std::string message_id;            // ours: "1xUPkM-0007Kz-0g"
   std::uint64_t message_size = 0;    // octets received
   std::string authenticated_sender;  // accepted AUTH= value
 };

@@ -1,8 +1,10 @@
 #include "src/relay/connection.h"
 
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
+#include <cstdlib>
 #include <utility>
 
 #include "src/base/log.h"
@@ -12,16 +14,17 @@
 
 namespace signet::relay {
 
-Connection::Connection(Terms terms, const Address& address)
-    : terms_(std::move(terms)), local_(address.IsLocal()) {
+Connection::Connection(Terms terms, const Address& address, report::TlsReports* reports)
+    : terms_(std::move(terms)), local_(address.IsLocal()), reports_(reports) {
   upstream_ = {terms_.host.name, terms_.ip, terms_.host.port, {}};
   host_field_ = "H=" + terms_.host.name;
   if (!terms_.ip.empty()) host_field_ += " [" + terms_.ip + "]:" + std::to_string(terms_.host.port);
 }
 
 Result<std::unique_ptr<Connection>, Reply> Connection::Open(Terms terms, const Address& address,
-                                                            const config::Transport& transport) {
-  std::unique_ptr<Connection> connection(new Connection(std::move(terms), address));
+                                                            const config::Transport& transport,
+                                                            report::TlsReports* reports) {
+  std::unique_ptr<Connection> connection(new Connection(std::move(terms), address, reports));
   connection->messages_max_ = transport.connection_max_messages;
   connection->idle_time_ = transport.connection_idle_timeout;
   Step step = connection->Dial(address, transport);
@@ -42,6 +45,7 @@ Connection::Step Connection::Dial(const Address& address, const config::Transpor
   if (!socket.ok()) return Err{Unavailable(host_field_ + ": " + engine::Describe(socket.error()))};
   const int on = 1;
   setsockopt(socket.value().fd(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  NoteOurEnd(socket.value().fd());
   client_ =
       std::make_unique<SmtpClient>(tls::MakeClearStream(std::move(socket).value()), terms_.times);
   return true;
@@ -50,7 +54,11 @@ Connection::Step Connection::Dial(const Address& address, const config::Transpor
 Connection::Step Connection::ImplicitTls() {
   if (terms_.tls_use != TlsUse::kImplicit) return true;
   auto facts = client_->BeginTls(terms_.tls);
-  if (!facts.ok()) return Unfit("connecting", facts.error());
+  if (!facts.ok()) {
+    NoteTls(report::ResultOf(facts.error()), facts.error());
+    return Unfit("connecting", facts.error());
+  }
+  NoteTls(report::TlsResult::kSuccess, "");
   upstream_.tls = std::move(facts).value();
   return true;
 }
@@ -60,13 +68,42 @@ Connection::Step Connection::ImplicitTls() {
 Connection::Step Connection::Starttls() {
   if (terms_.tls_use != TlsUse::kRequired && terms_.tls_use != TlsUse::kWhereOffered) return true;
   if (!client_->offered().starttls) {
+    NoteTls(report::TlsResult::kStarttlsNotSupported, "");
     if (terms_.tls_use == TlsUse::kWhereOffered) return true;
     return Unfit("EHLO", "STARTTLS is not offered, and TLS is required (hosts_require_tls)");
   }
   auto facts = client_->StartTls(terms_.tls);
-  if (!facts.ok()) return Unfit("STARTTLS", facts.error());
+  if (!facts.ok()) {
+    NoteTls(report::ResultOf(facts.error()), facts.error());
+    return Unfit("STARTTLS", facts.error());
+  }
+  NoteTls(report::TlsResult::kSuccess, "");
   upstream_.tls = std::move(facts).value();
   return Hello();
+}
+
+void Connection::NoteOurEnd(int fd) {
+  sockaddr_storage end{};
+  socklen_t size = sizeof end;
+  if (getsockname(fd, reinterpret_cast<sockaddr*>(&end), &size) != 0) return;
+  char host[NI_MAXHOST], port[NI_MAXSERV];
+  const bool numeric = end.ss_family != AF_UNIX &&
+                       getnameinfo(reinterpret_cast<sockaddr*>(&end), size, host, sizeof host, port,
+                                   sizeof port, NI_NUMERICHOST | NI_NUMERICSERV) == 0;
+  if (!numeric) return;
+  local_ip_ = host;
+  local_port_ = std::atoi(port);
+}
+
+void Connection::NoteTls(report::TlsResult result, std::string_view problem) {
+  if (reports_ == nullptr) return;
+  report::TlsSession session;
+  session.mx_host = upstream_.name;
+  session.result = result;
+  session.sending_ip = local_ip_;
+  session.receiving_ip = upstream_.ip;
+  session.reason = problem;
+  reports_->Add(session, std::chrono::system_clock::now());
 }
 
 Connection::Step Connection::Greet() {

@@ -11,6 +11,7 @@
 #include "src/config/config.h"
 #include "src/config/match.h"
 #include "src/facts/session.h"
+#include "src/report/tlsrpt.h"
 
 namespace signet::relay {
 
@@ -81,6 +82,7 @@ class Transaction {
 struct TransactionOptions {
   bool body_8bitmime = false;
   std::uint64_t declared_size = 0;
+  report::TlsReports* tls_reports = nullptr;  // where sessions with upstreams are counted
 };
 // `session` outlives the Transaction, which reads the envelope from it and says in
 // session.upstream whom it talks to.

@@ -256,7 +256,8 @@ Reply RelayTransaction::TryAddress(const Place& place, const Host& host, const A
   if (reuse == Reuse::kYes) connection_ = ThisWorker().idle.Take(terms.value());
   reused_ = connection_ != nullptr;
   if (!reused_) {
-    auto opened = Connection::Open(std::move(terms).value(), address, *place.transport);
+    auto opened =
+        Connection::Open(std::move(terms).value(), address, *place.transport, options_.tls_reports);
     if (!opened.ok()) {
       ThisWorker().failing.Note(NameOf(host, address.ip));
       return opened.error();
@@ -387,6 +388,8 @@ Delivered RelayTransaction::MakeDelivered(const Accepted& accepted,
   delivered.time = std::chrono::duration_cast<std::chrono::milliseconds>(
       std::chrono::system_clock::now() - began_);
   if (connection_ == nullptr) return delivered;
+  delivered.local_ip = connection_->local_ip();
+  delivered.local_port = connection_->local_port();
   delivered.authenticator = connection_->authenticator();
   delivered.pipelining = pipelining_;
   return delivered;

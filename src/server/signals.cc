@@ -23,7 +23,7 @@ sigset_t Blocked() {
 sigset_t Awaited() {
   sigset_t set;
   ::sigemptyset(&set);
-  for (int signal : {SIGHUP, SIGUSR1, SIGTERM, SIGINT}) ::sigaddset(&set, signal);
+  for (int signal : {SIGHUP, SIGUSR1, SIGUSR2, SIGTERM, SIGINT}) ::sigaddset(&set, signal);
   return set;
 }
 
@@ -32,7 +32,7 @@ sigset_t Awaited() {
 Signals::Signals() {
   ::signal(SIGPIPE, SIG_IGN);
   // A shell's background job begins with SIGINT ignored; blocked and ignored would be lost.
-  for (int signal : {SIGHUP, SIGUSR1, SIGTERM, SIGINT}) ::signal(signal, SIG_DFL);
+  for (int signal : {SIGHUP, SIGUSR1, SIGUSR2, SIGTERM, SIGINT}) ::signal(signal, SIG_DFL);
   const sigset_t set = Blocked();
   ::pthread_sigmask(SIG_SETMASK, &set, nullptr);
 }
@@ -49,6 +49,8 @@ Request Signals::Wait(Deadline deadline) {
         return Request::kReload;
       case SIGUSR1:
         return Request::kReopen;
+      case SIGUSR2:
+        return Request::kCounters;
       case SIGTERM:
       case SIGINT:
         return Request::kStop;

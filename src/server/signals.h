@@ -8,10 +8,11 @@
 namespace signet::server {
 
 enum class Request : std::uint8_t {
-  kNone,    // the deadline passed
-  kReload,  // SIGHUP
-  kReopen,  // SIGUSR1: open the log files again
-  kStop,    // SIGTERM, SIGINT
+  kNone,      // the deadline passed
+  kReload,    // SIGHUP
+  kReopen,    // SIGUSR1: open the log files again
+  kCounters,  // SIGUSR2: say what has been counted
+  kStop,      // SIGTERM, SIGINT
 };
 
 // Signals as values. Made once, in main's thread, before any other thread: it blocks every

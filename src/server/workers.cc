@@ -21,8 +21,8 @@
 
 #include "expand/expand.h"
 #include "src/base/limits.h"
-#include "src/base/log_selector.h"
 #include "src/base/text.h"
+#include "src/server/log_setup.h"
 
 namespace signet::server {
 namespace {
@@ -140,11 +140,6 @@ std::size_t MaxPerHost(const config::Main& main, const facts::Connection& connec
     return limits::kConnectionsPerSource;
   }
   return std::stoul(std::string(digits));
-}
-
-LogSelector SelectorOf(const config::Main& main) {
-  std::vector<std::string> unknown;
-  return LogSelector::Parse(main.log_selector.text, &unknown);
 }
 
 LogEvent RefusedLine(const facts::Connection& connection, const std::string& why) {
@@ -309,7 +304,7 @@ void Worker::Admit(int fd, const Listener& listener) {
     const std::string why = admission == Admission::kTooMany
                                 ? "too many connections"
                                 : "too many connections from that IP address";
-    const LogSelector selector = SelectorOf(main);
+    const LogSelector selector = LogSelectorOf(main);
     if (selector.Has(Selector::kConnectionReject)) log_.Main(RefusedLine(*connection, why));
     // A client that expects TLS would not understand.
     if (connection->tls_on_connect) return;
@@ -356,6 +351,8 @@ void Worker::Serve(Accepted& accepted, const GenerationPtr& generation) {
   context.shutting_down = &workers_.shutting_down_;
   context.auth_failures = &workers_.auth_failures_;
   context.connections = workers_.connections_.total();
+  context.tls_reports = workers_.options_.tls_reports;
+  context.tls_counters = &workers_.tls_counters_;
   context.rates = &workers_.rates_;
   context.admit_told = [&accepted, &generation](const facts::Connection& told) {
     const std::size_t max = MaxPerHost(generation->site->config->main, told);

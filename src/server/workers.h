@@ -32,6 +32,7 @@ class Workers {
     std::size_t threads = 1;
     std::size_t connections_max = 1;  // whatever smtp_accept_max says
     Session session;
+    report::TlsReports* tls_reports = nullptr;  // nullptr: not counted
   };
 
   Workers(Options options, Log& log);
@@ -49,6 +50,7 @@ class Workers {
   void Stop();
 
   std::size_t sessions() const { return connections_.total(); }
+  const report::TlsCounters& tls_counters() const { return tls_counters_; }
 
  private:
   friend class Worker;
@@ -58,6 +60,7 @@ class Workers {
   std::atomic<std::uint64_t> connections_seen_{0};  // what "Ci=" counts
   auth::Failures auth_failures_;
   acl::RateTable rates_;
+  report::TlsCounters tls_counters_;
   std::atomic<bool> shutting_down_{false};
   std::vector<std::unique_ptr<class Worker>> workers_;
 };

@@ -170,6 +170,7 @@ Answer RefuseMore(Dialogue& dialogue) {
 relay::Reply HandOver(Dialogue& dialogue) {
   facts::Session& session = dialogue.session();
   if (dialogue.transaction == nullptr) {
+    dialogue.transaction_options.tls_reports = dialogue.context.tls_reports;
     dialogue.transaction =
         dialogue.context.begin
             ? dialogue.context.begin(session, dialogue.transaction_options)

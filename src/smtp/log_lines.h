@@ -85,8 +85,8 @@ struct Arrival {
 LogEvent ArrivalLine(const facts::Session& session, const LogSelector& selector,
                      const Arrival& arrival);
 
-// One recipient's delivery. Exim's marks: ">>" for one that was handed on while the client
-// waited, "=>" for one that was stored here, "->" for another one of the same copy.
+// One recipient's delivery. Exim's marks: "=>" for the first of a copy, "->" for the others;
+// of a message that was not taken for all, ">>" for who has it, "**" and "==" for who has not.
 LogEvent DeliveryLine(const facts::Session& session, const LogSelector& selector,
                       std::string_view mark, const relay::Delivered& delivered,
                       const Arrival& arrival, WallTime now);

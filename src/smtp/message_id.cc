@@ -11,6 +11,12 @@ namespace {
 // Messages of this process so far.
 std::atomic<std::uint32_t> messages{0};
 
+constexpr std::uint64_t kPartsOfSecond = 62 * 62;
+// Process numbers have 22 bits, and 62^6 is more than 2^22 times this: so many messages would
+// have to come within one part of a second for two to be alike.
+constexpr std::uint64_t kMessagesOfProcess = 13'542;
+static_assert(kMessagesOfProcess << 22 <= 62ULL * 62 * 62 * 62 * 62 * 62);
+
 }  // namespace
 
 std::string Base62(std::uint64_t value, std::size_t digits) {
@@ -26,11 +32,11 @@ std::string MakeMessageId(WallTime now) {
   using std::chrono::microseconds;
   const auto since =
       static_cast<std::uint64_t>(duration_cast<microseconds>(now.time_since_epoch()).count());
-  // 62^11 is more than 2^64: both numbers fit.
+  const std::uint64_t number = messages.fetch_add(1, std::memory_order_relaxed);
   const std::uint64_t middle =
-      static_cast<std::uint64_t>(getpid()) << 32 | messages.fetch_add(1, std::memory_order_relaxed);
-  return Base62(since / 1'000'000, 6) + '-' + Base62(middle, 11) + '-' +
-         Base62(since % 1'000'000, 4);
+      static_cast<std::uint64_t>(getpid()) * kMessagesOfProcess + number % kMessagesOfProcess;
+  const std::uint64_t part = since % 1'000'000 * kPartsOfSecond / 1'000'000;
+  return Base62(since / 1'000'000, 6) + '-' + Base62(middle, 6) + '-' + Base62(part, 2);
 }
 
 }  // namespace signet::smtp

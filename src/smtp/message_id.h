@@ -8,9 +8,9 @@
 
 namespace signet::smtp {
 
-// Our id of a message, "1xUPkM-000000007Kz-0geD": three base-62 numbers of 6, 11 and 4
-// digits, as Exim's tools expect them: seconds since the epoch, process and message,
-// microseconds.
+// Our id of a message, "1xUPkM-0007Kz-0g": three base-62 numbers of 6, 6 and 2 digits: seconds
+// since the epoch, process and message, and the part of the second. The form that Exim had up
+// to 4.96, because the log readers of every version know it.
 //
 //   Returns  an id that no other message of this machine has, as long as the clock and
 //            process ids do not both repeat.

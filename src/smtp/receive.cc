@@ -405,15 +405,15 @@ Answer HandOver(Dialogue& dialogue, const facts::Verdict& verdict, const Receive
   const Arrival arrival = ArrivalOf(dialogue, receiver);
   const std::vector<relay::Delivered> all = dialogue.transaction->TakeDelivered();
   const LogSelector& selector = dialogue.selector;
-  // As in Exim, what went cut-through to another host stands before the arrival with
-  // ">>", what was stored here behind it with "=>".
-  for (const relay::Delivered& delivered : all)
-    if (delivered.remote())
-      log.Main(DeliveryLine(session, selector, ">>", delivered, arrival, now));
+  // One copy went on: its first recipient stands behind "=>", the others behind "->". Exim
+  // has ">>" above the arrival for what went on while the client waited, which its own log
+  // readers don't count.
   log.Main(ArrivalLine(session, selector, arrival));
-  for (const relay::Delivered& delivered : all)
-    if (!delivered.remote())
-      log.Main(DeliveryLine(session, selector, "=>", delivered, arrival, now));
+  std::string_view mark = "=>";
+  for (const relay::Delivered& delivered : all) {
+    log.Main(DeliveryLine(session, selector, mark, delivered, arrival, now));
+    mark = "->";
+  }
   log.Main(CompletedLine(session, selector, arrival, now));
   if (auto fake = FakeReply(dialogue)) return *fake;
   return dialogue.Accepted(verdict, TakenReply(dialogue));

@@ -11,6 +11,8 @@
 #include "src/engine/engine.h"
 #include "src/facts/session.h"
 #include "src/lookup/lookup.h"
+#include "src/report/counters.h"
+#include "src/report/tlsrpt.h"
 #include "src/smtp/site.h"
 
 namespace signet::smtp {
@@ -32,7 +34,9 @@ struct SessionContext {
   // Counts the connection for the client that a proxy has told about, not for the proxy any
   // more. False: too many from there already. Empty: not counted.
   std::function<bool(const facts::Connection& told)> admit_told;
-  BeginTransaction begin;  // empty: relay::Begin with the site's routes
+  report::TlsReports* tls_reports = nullptr;    // nullptr: not counted
+  report::TlsCounters* tls_counters = nullptr;  // likewise
+  BeginTransaction begin;                       // empty: relay::Begin with the site's routes
 };
 
 // One connection from greeting to QUIT. Runs inside a coroutine of the worker's loop and

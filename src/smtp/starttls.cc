@@ -132,13 +132,16 @@ bool StartTls(Dialogue& dialogue, TlsPlan plan) {
   Result<tls::Accepted, tls::HandshakeFailure> accepted =
       tls::Accept(std::move(socket), std::move(plan.policy), plan.options, deadline);
   engine::SetPriority(engine::Priority::kEstablished);
+  report::TlsCounters* counters = dialogue.context.tls_counters;
   if (!accepted) {
+    if (counters != nullptr) ++counters->failed;
     dialogue.context.log->Main(
         TlsErrorLine(dialogue.session(), dialogue.selector, accepted.error().detail));
     dialogue.ending = "closed after TLS error";
     return false;
   }
   tls::Accepted layer = std::move(accepted).value();
+  if (counters != nullptr) counters->Add(layer.facts);
   dialogue.stream = std::move(layer.stream);
   if (!layer.refused.empty())  // before its EHLO name is forgotten
     dialogue.context.log->Main(TlsErrorLine(dialogue.session(), dialogue.selector, layer.refused));

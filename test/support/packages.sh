@@ -41,6 +41,8 @@ test  python3               SMTP client, with its own smtplib
 test  ldap-utils            ldapsearch and ldapmodify
 test  tinycdb               cdb, which makes constant databases
 test  sqlite3               the shell of SQLite, which makes databases
+test  logrotate             rotation of logs
+test  perl                  eximstats and exigrep of the peers
 test  procps                ps, for the demonstration
 test  tinycdb               cdb, which makes files for the tests of lookups
 test  sqlite3               sqlite3, likewise
@@ -54,7 +56,7 @@ TABLE
 
 # What is unpacked, not installed: a directory, Redis, Dovecot, HAProxy, four upstreams, and what
 # Exim needs to know a user that this machine has not.
-peers="slapd exim4-daemon-heavy libnss-wrapper redis-server dovecot-core dovecot-lmtpd postfix libuid-wrapper opensmtpd haproxy"
+peers="slapd exim4-daemon-heavy libnss-wrapper redis-server dovecot-core dovecot-lmtpd postfix libuid-wrapper opensmtpd haproxy exim4-base"
 
 installed() {
   [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
@@ -131,7 +133,7 @@ peers)
     for p in $peers; do
       if installed "$p"; then echo "$p"; fi
       apt-get -s --no-install-recommends install "$p" 2>/dev/null | awk '/^Inst /{print $2}'
-    done | grep -v -e '^exim4-config$' -e '^exim4-base$' -e '^mysql-common$' -e '^mariadb-common$' | sort -u
+    done | grep -v -e '^exim4-config$' -e '^mysql-common$' -e '^mariadb-common$' | sort -u
   }
   # The sandbox user of apt-get could not write here; root downloads as itself.
   fetch() {

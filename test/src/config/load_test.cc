@@ -571,7 +571,10 @@ TEST(ConfigConsistency, PerHostLimitNeedsALimit) {
 }
 
 TEST(ConfigConsistency, LogSelectorsAreKnown) {
-  Good("log_selector = +all -pid \\\n   +tls_peerdn\n");
+  Good("log_selector = +all -pid -queue_run \\\n   +tls_peerdn\n");
+  EXPECT_EQ(Said("log_selector = +queue_run\n"),
+            "1:16: warning: log_selector +queue_run has no meaning here: messages are passed on at "
+            "once, nothing waits in a queue; leave it out");
   EXPECT_EQ(Said("log_selector = +smtp_mailauht foo \\\n  -nonsense\n"),
             "1:16: error: unknown log_selector setting: +smtp_mailauht; did you mean "
             "\"+smtp_mailauth\"?\n"
@@ -584,8 +587,16 @@ TEST(ConfigConsistency, LogPathsAreAbsoluteAndHaveAPlaceForTheName) {
             "1:17: error: log_file_path \"log/%slog\" is not an absolute path");
   EXPECT_EQ(Said("log_file_path = /x/y\n"),
             "1:17: error: log_file_path \"/x/y\" does not contain \"%s\"");
-  EXPECT_THAT(Said("log_file_path = syslog\n"), HasSubstr("syslog is not supported"));
-  EXPECT_THAT(Said("log_file_path = /x/%s-%D\n"), HasSubstr("dates are not supported"));
+  EXPECT_EQ(Said("log_file_path = /x/%s%y\n"),
+            "1:17: error: log_file_path \"/x/%s%y\" has a \"%\" before something else than s, D or "
+            "M");
+  Good("log_file_path = syslog : /x/%s-%D\nlog_json_path = stderr : /x/json\n");
+  EXPECT_EQ(Said("log_json_path = syslog\n"),
+            "1:17: error: log_json_path \"syslog\" takes no JSON");
+  EXPECT_THAT(Said("syslog_facility = mall\n"), HasSubstr("facility expected"));
+  Good("syslog_facility = LOG_LOCAL3\nsyslog_processname = " + std::string(32, 'x') + "\n");
+  EXPECT_THAT(Said("syslog_processname = " + std::string(33, 'x') + "\n"),
+              HasSubstr("longer than 32"));
   Good("log_file_path =\n");
 }
 

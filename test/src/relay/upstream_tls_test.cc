@@ -171,6 +171,45 @@ TEST_F(UpstreamTlsTest, RuleT14TheCertificateIsVerifiedByNameAndAuthority) {
   EXPECT_FALSE(up.Heard("MAIL FROM:<alice@example.org>"));
 }
 
+TEST_F(UpstreamTlsTest, HowItEndsIsCountedForReports) {
+  report::TlsReports reports;
+  options.tls_reports = &reports;
+  testing::CertificateSpec expired_spec = testing::ServerSpec();
+  expired_spec.not_after = expired_spec.not_before + 1;
+  const Issued expired = Issue(expired_spec, SharedKey(KeyType::kEcdsaP256, 50), &intermediate_);
+  Script old = Offers();
+  old.certificate_pem = expired.Pem() + intermediate_.Pem();
+  const Issued other = testing::MakeRoot("Other Root", KeyType::kEcdsaP384, 60);
+  struct Case {
+    Script script;
+    std::function<void(config::Transport&)> set;
+  };
+  const Case cases[] = {
+      {Offers(), nullptr},
+      {Offers(), [&](auto& t) { t.tls_verify_name = policy.Expanded("mx.example"); }},
+      {Offers(),
+       [&](auto& t) { t.tls_verify_certificates = policy.Expanded(Write("o.pem", other.Pem())); }},
+      {old, nullptr},
+      {Offers("SIZE"), nullptr},
+  };
+  for (const Case& one : cases) {
+    ScriptedUpstream up(one.script);
+    RouteSafely(up.host(), one.set);
+    Deliver();
+  }
+  const std::string report =
+      reports.Report(report::DayOf(std::chrono::system_clock::now()), {"o", "c", "h"});
+  EXPECT_NE(report.find("\"policy-domain\": \"127.0.0.1\""), report.npos) << report;
+  EXPECT_NE(report.find("\"total-successful-session-count\": 1"), report.npos) << report;
+  EXPECT_NE(report.find("\"total-failure-session-count\": 4"), report.npos) << report;
+  for (const char* result : {"certificate-host-mismatch", "certificate-not-trusted",
+                             "certificate-expired", "starttls-not-supported"})
+    EXPECT_NE(report.find(std::string("\"result-type\": \"") + result), report.npos)
+        << result << " in " << report;
+  EXPECT_NE(report.find("\"receiving-ip\": \"127.0.0.1\""), report.npos) << report;
+  EXPECT_NE(report.find("\"sending-mta-ip\": \"127.0.0.1\""), report.npos) << report;
+}
+
 TEST_F(UpstreamTlsTest, HostsMayBeExcusedFromVerifyingAndAreThenToldNoIdentity) {
   ScriptedUpstream up(Offers());
   RouteSafely(up.host(), [&](auto& transport) {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
@@ -59,7 +60,7 @@ facts::Session FullSession() {
                   .authenticator = "tls",
                   .id = "alice@example.org"};
   facts::Envelope& envelope = session.envelope;
-  envelope.message_id = "1xUPkM-000000007Kz-0geD";
+  envelope.message_id = "1xUPkM-0007Kz-0g";
   envelope.has_sender = true;
   envelope.sender = "alice@example.org";
   envelope.authenticated_sender = "boss@example.org";
@@ -154,6 +155,61 @@ TEST(LogLines, EachSelectorAddsWhatTheGoldenFileSays) {
   std::ifstream in(kGolden);
   const bool same = (std::ostringstream() << in.rdbuf()).str() == said;
   EXPECT_TRUE(same) << "differs from " << kGolden << "; SIGNET_GOLDEN=rewrite shows where";
+}
+
+// Whether the line says the fact in its own way.
+bool Says(const LogEvent& event, const LogFact& fact) {
+  const auto holds = [&](const std::string& text) {
+    return event.text.find(text) != event.text.npos;
+  };
+  if (const auto* text = std::get_if<std::string>(&fact.value)) {
+    std::string escaped, blanks;  // as in double quotes, and with blanks that split nothing
+    for (char c : *text) {
+      escaped += (c == '"' || c == '\\' ? "\\" : "") + std::string(1, c);
+      blanks += (c == ' ' ? "\\" : "") + std::string(1, c);
+    }
+    return holds(*text) || holds(escaped) || holds(blanks);
+  }
+  if (const auto* list = std::get_if<std::vector<std::string>>(&fact.value))
+    return std::all_of(list->begin(), list->end(), holds);
+  if (const auto* number = std::get_if<std::int64_t>(&fact.value)) {
+    if (!fact.name.ends_with("_ms")) return holds(std::to_string(*number));
+    return holds('=' +
+                 Duration(WallTime{}, WallTime{} + milliseconds(*number), Selected("+millisec")));
+  }
+  struct Row {
+    std::string_view name, yes, no;
+  };
+  static constexpr Row kRows[] = {{"tls_resumed", "256*", "256 "},
+                                  {"tls_verified", " CV=yes", " CV=no"},
+                                  {"temporary", " temporarily ", "] rejected"},
+                                  {"pipelining", " L ", " L-"},
+                                  {"chunking", " K ", ""},
+                                  {"message_id_created", " id*=", ""},
+                                  {"upstream_tls_resumed", "256*", "256 "},
+                                  {"upstream_tls_verified", " CV=yes", " CV=no"},
+                                  {"upstream_pipelining", " L ", ""},
+                                  {"upstream_chunking", " K ", ""}};
+  const bool yes = std::get<bool>(fact.value);
+  for (const Row& row : kRows)
+    if (row.name == fact.name)
+      return yes ? holds(std::string(row.yes))
+                 : row.name == "temporary" || holds(std::string(row.no));
+  return false;
+}
+
+TEST(LogLines, FactsAndLinesSayTheSame) {
+  for (const LogEvent& event : AllLines(Selected("+all"))) {
+    for (const LogFact& fact : event.facts)
+      EXPECT_TRUE(Says(event, fact)) << fact.name << " in " << event.text;
+    // Each field of the line is a fact: there are not fewer of them.
+    std::size_t fields = 0;
+    for (std::size_t at = event.text.find('='); at != event.text.npos;
+         at = event.text.find('=', at + 1))
+      ++fields;
+    EXPECT_GE(event.facts.size(), fields - (event.text.find("CN=") != event.text.npos))
+        << event.text;
+  }
 }
 
 TEST(HostField, ShowsWhatIsKnown) {

@@ -17,18 +17,21 @@ TEST(Base62, CountsDigitsCapitalsSmallLetters) {
   EXPECT_EQ(Base62(UINT64_MAX, 11), "LygHa16AHYF");
 }
 
-TEST(MessageId, HasGroupsOfSixElevenAndFourDigits) {
+TEST(MessageId, HasGroupsOfSixSixAndTwoDigits) {
   const std::string id = MakeMessageId(WallTime(std::chrono::seconds(1795185470)));
-  ASSERT_EQ(id.size(), 23U);
+  ASSERT_EQ(id.size(), 16U);
   EXPECT_EQ(id[6], '-');
-  EXPECT_EQ(id[18], '-');
+  EXPECT_EQ(id[13], '-');
   EXPECT_EQ(id.substr(0, 6), Base62(1795185470, 6));
-  EXPECT_EQ(id.substr(19), "0000");
+  EXPECT_EQ(id.substr(14), "00");
+  const std::string later = MakeMessageId(WallTime(std::chrono::microseconds(1795185470'999'999)));
+  EXPECT_EQ(later.substr(0, 6), id.substr(0, 6));
+  EXPECT_EQ(later.substr(14), "zz");
 }
 
 TEST(MessageId, IsNeverGivenTwice) {
   std::set<std::string> seen;
-  for (int i = 0; i < 1000; ++i) EXPECT_TRUE(seen.insert(MakeMessageId(WallTime{})).second);
+  for (int i = 0; i < 13'000; ++i) EXPECT_TRUE(seen.insert(MakeMessageId(WallTime{})).second);
 }
 
 }  // namespace
