@@ -18,9 +18,9 @@ bool Has(const Header& header, std::string_view name) {
   return !expand::FieldBodies(header, name).empty();
 }
 
-// Above what is there, which a signature may cover from below.
+// Above what the client sent, which a signature may cover from below.
 void Add(const std::string& text, Header* header) {
-  header->insert(header->begin(), MakeField(HeaderLines(text)));
+  AddField(MakeField(HeaderLines(text)), facts::HeaderPlace::kAfterReceived, header);
 }
 
 const std::string& QualifyDomain(const facts::Session& session, const config::Main& main) {
@@ -56,10 +56,7 @@ void CheckOriginator(const facts::Session& session, const config::Main& main, He
     const std::string& from = submitter.empty() ? session.envelope.sender : submitter;
     if (!from.empty()) Add("From: " + WithName(controls, from), header);
   }
-  if (controls.submission_sender_retain) return;
-  std::erase_if(*header, [](const facts::HeaderField& field) {
-    return EqualsIgnoreCase(field.name, "Sender");
-  });
+  if (controls.submission_sender_retain || Has(*header, "Sender")) return;
   if (!submitter.empty() && !FromIs(submitter, *header))
     Add("Sender: " + WithName(controls, submitter), header);
 }
@@ -94,6 +91,15 @@ std::string SubmitterAddress(const facts::Session& session, const config::Main& 
   const std::string& domain =
       controls.submission_has_domain ? controls.submission_domain : QualifyDomain(session, main);
   return Checked(Address{.local_part = id, .domain = domain}.Text());
+}
+
+void RemoveSender(const facts::Session& session, Header* header) {
+  const facts::Controls& controls = session.envelope.controls;
+  const bool removes =
+      controls.submission && !controls.submission_sender_retain && !controls.suppress_local_fixups;
+  std::erase_if(*header, [&](const facts::HeaderField& field) {
+    return removes && EqualsIgnoreCase(field.name, "Sender");
+  });
 }
 
 void CompleteHeader(const facts::Session& session, const config::Main& main, Header* header) {

@@ -7,10 +7,15 @@
 
 namespace signet::smtp {
 
-// What a submission server adds to a header and checks in it (RFC 6409 section 8). Date
-// and Message-ID are added where they are missing, for authenticated clients and where an
-// ACL said `control = submission`; that control also adds a missing From, and sees to it
-// that Sender names who is authenticated where From does not.
+// Takes out the client's Sender where `control = submission` says who that is.
+void RemoveSender(const facts::Session& session, Header* header);
+
+// What a submission server adds to a header (RFC 6409 section 8). Date and Message-ID are
+// added where they are missing, for authenticated clients and where an ACL said `control =
+// submission`; that control also adds a missing From, and a Sender that names who is
+// authenticated where From does not and there is none yet.
+//
+//   Requires  what ACLs add is there: nothing of it is added twice.
 void CompleteHeader(const facts::Session& session, const config::Main& main, Header* header);
 
 // The address that `control = submission` knows the client by; "" where there is none that

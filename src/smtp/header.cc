@@ -199,8 +199,8 @@ void AddField(facts::HeaderField field, facts::HeaderPlace place, Header* header
       at = header->begin();
       break;
     case facts::HeaderPlace::kAfterReceived:
-      at = std::find_if_not(std::find_if(header->begin(), header->end(), received), header->end(),
-                            received);
+      at = std::find_if(header->begin(), header->end(), received);
+      at = at == header->end() ? header->begin() : std::find_if_not(at, header->end(), received);
       break;
     case facts::HeaderPlace::kStartRfc:
       at = std::find_if_not(header->begin(), header->end(), IsTrace);

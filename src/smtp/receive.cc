@@ -93,7 +93,7 @@ Result<Header, std::string> OwnFields(Dialogue& dialogue) {
 }
 
 // The header as it goes on: what we say of the client, the client's fields but for what it
-// may not claim and what ACLs remove, what is missing in a submission, and what ACLs add.
+// may not claim and what ACLs remove, what ACLs add, and what is still missing in a submission.
 //
 //   Errors  for the log.
 Result<Header, std::string> OutgoingHeader(Dialogue& dialogue) {
@@ -104,11 +104,12 @@ Result<Header, std::string> OutgoingHeader(Dialogue& dialogue) {
     const Result<bool, std::string> removed = RemoveFields(pattern, &header);
     if (!removed) return Err{"remove_header = " + pattern + ": " + removed.error()};
   }
-  CompleteHeader(dialogue.session(), dialogue.config.main, &header);
+  RemoveSender(dialogue.session(), &header);
   Result<Header, std::string> own = OwnFields(dialogue);
   if (!own) return own;
   header.insert(header.begin(), own.value().begin(), own.value().end());
   AddFields(envelope.added_headers, &header);
+  CompleteHeader(dialogue.session(), dialogue.config.main, &header);
   return header;
 }
 

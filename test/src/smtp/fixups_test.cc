@@ -26,6 +26,7 @@ class FixupsTest : public ::testing::Test {
     HeaderReader reader({});
     for (const std::string& line : lines) (void)reader.Take(line);
     Header header = reader.TakeHeader();
+    RemoveSender(session_, &header);
     CompleteHeader(session_, main_, &header);
     Lines all;
     for (const facts::HeaderField& field : header) all.push_back(field.text);

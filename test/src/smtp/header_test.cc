@@ -160,6 +160,12 @@ TEST(AddField, PutsAFieldInItsPlace) {
   EXPECT_EQ(With(HeaderPlace::kStartRfc), With(HeaderPlace::kAfterReceived));
 }
 
+TEST(AddField, WithoutReceivedTheirPlaceIsTheTop) {
+  Header header = ReadLines({"To: y"}).header;
+  AddField(MakeField({"X: 1"}), facts::HeaderPlace::kAfterReceived, &header);
+  EXPECT_EQ(Emitted(header), (Lines{"X: 1", "To: y"}));
+}
+
 TEST(MessageIdOf, IsWhatStandsInTheBrackets) {
   EXPECT_EQ(MessageIdOf(ReadLines({"Message-Id: <a@b>"}).header), "a@b");
   EXPECT_EQ(MessageIdOf(ReadLines({"Message-Id:", " <a@b> "}).header), "a@b");
