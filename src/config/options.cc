@@ -61,6 +61,8 @@ constexpr Row<Main> kMain[] = {
   {"dsn_advertise_hosts",       &Main::dsn_advertise_hosts,     "",         "hosts to offer DSN to: parameters about delivery reports, which go on to the upstream", Phase::kHelo, ListKind::kHost},
   {"helo_accept_junk_hosts",    &Main::helo_accept_junk_hosts,  "",         "hosts that may say anything printable in EHLO and HELO", Phase::kHelo, ListKind::kHost},
   {"helo_allow_chars",          &Main::helo_allow_chars,        "",         "further characters that a name in EHLO and HELO may have"},
+  {"helo_try_verify_hosts",     &Main::helo_try_verify_hosts,   "",         "hosts whose name in EHLO is verified for verify = helo, whatever comes out", Phase::kHelo, ListKind::kHost},
+  {"helo_verify_hosts",         &Main::helo_verify_hosts,       "",         "hosts that are refused where their name in EHLO is not their own", Phase::kHelo, ListKind::kHost},
   {"hold_directory",            &Main::hold_directory,          "/var/tmp", "where bodies of messages lie, in files without a name, while an ACL decides about their header"},
   {"host_reject_connection",    &Main::host_reject_connection,  "",         "hosts that are refused at once", Phase::kConnect, ListKind::kHost},
   {"hosts_connection_nolog",    &Main::hosts_connection_nolog,  "",         "hosts whose coming and going is not logged", Phase::kConnect, ListKind::kHost},
@@ -234,7 +236,7 @@ constexpr std::string_view kForeignMain[] = {
   "exim_version", "extra_local_interfaces", "extract_addresses_remove_arguments",
   "finduser_retries", "freeze_tell", "gecos_name", "gecos_pattern", "gnutls_allow_auto_pkcs11",
   "gnutls_compat_mode", "header_line_maxsize", "header_maxsize", "headers_charset",
-  "helo_lookup_domains", "helo_try_verify_hosts", "helo_verify_hosts", "hold_domains",
+  "helo_lookup_domains", "hold_domains",
   "host_lookup", "host_lookup_order", "hosts_treat_as_local", "ibase_servers",
   "ignore_bounce_errors_after", "ignore_fromline_hosts", "ignore_fromline_local", "keep_malformed",
   "ldap_ca_cert_dir", "ldap_ca_cert_file", "ldap_cert_file", "ldap_cert_key", "ldap_cipher_suite",
@@ -348,7 +350,7 @@ constexpr std::string_view kForeignTransport[] = {
 
 // Those of the above that forbid something.
 constexpr std::string_view kRestrictiveMain[] = {
-  "acl_smtp_dkim", "acl_smtp_mime", "helo_verify_hosts",
+  "acl_smtp_dkim", "acl_smtp_mime",
 };
 constexpr std::string_view kRestrictiveAuthenticator[] = {"server_channelbinding"};
 constexpr std::string_view kRestrictiveRouter[] = {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "src/acl/host_name.h"
 #include "src/base/text.h"
 #include "src/smtp/auth.h"
 
@@ -142,6 +143,25 @@ void AddExtensions(Dialogue& dialogue, std::vector<std::string>* lines) {
   lines->emplace_back("HELP");
 }
 
+// Whether the name is that of the client's host, where helo_verify_hosts wants it to be.
+// nullopt: it is, or need not be.
+std::optional<Answer> VerifyName(Dialogue& dialogue, const std::string& what) {
+  facts::Session& session = dialogue.session();
+  const config::Main& main = dialogue.config.main;
+  const Result<bool, Failure> required = dialogue.ClientIn(main.helo_verify_hosts);
+  const bool must = !required || required.value();
+  if (!must && !dialogue.Offers(main.helo_try_verify_hosts, "helo_try_verify_hosts"))
+    return std::nullopt;
+  const facts::HostLookup found = required ? acl::VerifyHelo(dialogue) : facts::HostLookup::kLater;
+  session.helo_verified = found == facts::HostLookup::kFound;
+  if (!must || session.helo_verified) return std::nullopt;
+  const bool later = found == facts::HostLookup::kLater;
+  dialogue.LogRejection(later ? Refusal::kTemporary : Refusal::kPermanent, what,
+                        later ? "its name cannot be verified now" : "not the name of its host");
+  if (later) return MakeReply(451, "", "Temporary local problem - please try later");
+  return MakeReply(550, "", "EHLO argument does not match calling host");
+}
+
 Answer RunHello(Dialogue& dialogue, const Command& command) {
   facts::Session& session = dialogue.session();
   const config::Main& main = dialogue.config.main;
@@ -154,11 +174,17 @@ Answer RunHello(Dialogue& dialogue, const Command& command) {
   dialogue.dsn_offered = dialogue.smtputf8_offered = false;
   session.auth_offered.clear();
   session.helo = command.argument;
+  session.helo_verified = false;
   session.esmtp = command.verb == "EHLO";
-  const facts::Verdict verdict = dialogue.Ask(AclWhen::kHelo, Phase::kHelo);
-  if (auto refusal =
-          dialogue.Refusal(verdict, MakeReply(550, "5.7.1", "Administrative prohibition"),
-                           "EHLO or HELO " + command.argument)) {
+  const std::string what = "EHLO or HELO " + command.argument;
+  facts::Verdict verdict;
+  std::optional<Answer> refusal = VerifyName(dialogue, what);
+  if (!refusal) {
+    verdict = dialogue.Ask(AclWhen::kHelo, Phase::kHelo);
+    refusal =
+        dialogue.Refusal(verdict, MakeReply(550, "5.7.1", "Administrative prohibition"), what);
+  }
+  if (refusal) {
     session.helo.clear();
     session.esmtp = false;
     return *refusal;
