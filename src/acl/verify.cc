@@ -196,7 +196,6 @@ Answer FromHost(HostLookup found, bool defer_ok, std::string_view what) {
 }
 
 Answer Helo(const Wanted& argument, Run& run) {
-  if (run.session().helo_verified) return Yes();
   const HostLookup found = VerifyHelo(run.effects);
   run.effects.session().helo_verified = found == HostLookup::kFound;
   return FromHost(found, argument.defer_ok, "the EHLO name is not that of the client's host");

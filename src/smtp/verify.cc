@@ -23,6 +23,8 @@ acl::VerifyAnswer AnswerOf(const relay::Reply& reply) {
 
 // In a session of its own, so that the message at hand sees nothing of it.
 acl::VerifyAnswer Dialogue::VerifyAddress(const acl::VerifyRequest& request) {
+  // The host may take its time: what the client is owed goes first.
+  if (request.call_forward && !session_.controls.no_callout_flush) (void)Flush();
   facts::Session probe = session_;
   probe.envelope = {};
   probe.envelope.smtputf8 = session_.envelope.smtputf8;
