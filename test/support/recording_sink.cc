@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <gnutls/gnutls.h>
 #include <netinet/tcp.h>
 #include <sys/random.h>
 #include <sys/socket.h>
@@ -31,8 +32,12 @@ std::string NewName() {
 // One connection.
 class Conversation {
  public:
-  Conversation(const RecordingSink& sink, int fd) : sink_(sink), fd_(fd) {}
-  ~Conversation() { close(fd_); }
+  Conversation(const RecordingSink& sink, gnutls_certificate_credentials_t credentials, int fd)
+      : sink_(sink), credentials_(credentials), fd_(fd) {}
+  ~Conversation() {
+    if (tls_ != nullptr) gnutls_deinit(tls_);
+    close(fd_);
+  }
   Conversation(const Conversation&) = delete;
   Conversation& operator=(const Conversation&) = delete;
 
@@ -45,7 +50,20 @@ class Conversation {
 
  private:
   bool Say(const std::string& text) {
+    if (tls_ != nullptr) {
+      const auto size = static_cast<ssize_t>(text.size());
+      return gnutls_record_send(tls_, text.data(), text.size()) == size;
+    }
     return send(fd_, text.data(), text.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(text.size());
+  }
+
+  ssize_t Receive(char* octets, std::size_t size) {
+    if (tls_ == nullptr) return recv(fd_, octets, size, 0);
+    ssize_t got;
+    do {
+      got = gnutls_record_recv(tls_, octets, size);
+    } while (got == GNUTLS_E_AGAIN || got == GNUTLS_E_INTERRUPTED);
+    return got;
   }
 
   // One line without its CRLF; false at the end of the stream.
@@ -64,7 +82,7 @@ class Conversation {
       }
       searched = input_.size();
       char octets[65536 / 8];
-      const ssize_t size = recv(fd_, octets, sizeof octets, 0);
+      const ssize_t size = Receive(octets, sizeof octets);
       if (size <= 0) return false;
       input_.append(octets, static_cast<std::size_t>(size));
     }
@@ -86,6 +104,7 @@ class Conversation {
   bool Obey(const std::string& line) {
     const std::string verb = line.substr(0, 4);
     if (verb == (sink_.lmtp ? "LHLO" : "EHLO")) return Hello();
+    if (line == "STARTTLS") return StartTls();
     if (verb == "MAIL") return Mail(line);
     if (verb == "RCPT") return Rcpt(line);
     if (verb == "DATA") return Data(line);
@@ -107,14 +126,34 @@ class Conversation {
     sink_.at(SinkStep::kEhlo);
     greeted_ = true;
     mail_.clear(), recipients_.clear();
-    return Say(
-        "250-sink.example.org\r\n250-PIPELINING\r\n250-8BITMIME\r\n"
-        "250-ENHANCEDSTATUSCODES\r\n250 SIZE 104857600\r\n");
+    std::string reply = "250-sink.example.org\r\n250-PIPELINING\r\n250-8BITMIME\r\n";
+    if (OffersTls()) reply += "250-STARTTLS\r\n";
+    return Say(reply + "250-ENHANCEDSTATUSCODES\r\n250 SIZE 104857600\r\n");
+  }
+
+  bool OffersTls() const { return credentials_ != nullptr && tls_ == nullptr; }
+
+  bool StartTls() {
+    if (!OffersTls()) return OutOfOrder("STARTTLS");
+    if (!Say("220 2.0.0 go ahead\r\n")) return false;
+    if (!input_.empty()) Violation("talk behind STARTTLS");
+    sink_.at(SinkStep::kStarttls);
+    gnutls_init(&tls_, GNUTLS_SERVER | GNUTLS_NO_SIGNAL);
+    gnutls_set_default_priority(tls_);
+    gnutls_credentials_set(tls_, GNUTLS_CRD_CERTIFICATE, credentials_);
+    gnutls_transport_set_int(tls_, fd_);
+    int result;
+    do {
+      result = gnutls_handshake(tls_);
+    } while (result < 0 && gnutls_error_is_fatal(result) == 0);
+    greeted_ = false;
+    sink_.at(SinkStep::kHandshake);
+    return result == 0;
   }
 
   bool Mail(const std::string& line) {
     sink_.at(SinkStep::kMail);
-    if (!greeted_ || !mail_.empty()) return OutOfOrder(line);
+    if (!greeted_ || !mail_.empty() || OffersTls()) return OutOfOrder(line);
     mail_ = line;
     return Say("250 2.1.0 ok\r\n");
   }
@@ -183,6 +222,8 @@ class Conversation {
   }
 
   const RecordingSink& sink_;
+  const gnutls_certificate_credentials_t credentials_;
+  gnutls_session_t tls_ = nullptr;
   int fd_;
   std::string input_, mail_;
   std::vector<std::string> recipients_;
@@ -194,6 +235,12 @@ class Conversation {
 void RecordingSink::Run() const {
   for (const char* part : {"/beside", "/accepted"})
     std::filesystem::create_directories(directory + part);
+  gnutls_certificate_credentials_t credentials = nullptr;
+  if (!certificate.empty() &&
+      (gnutls_certificate_allocate_credentials(&credentials) != 0 ||
+       gnutls_certificate_set_x509_key_file(credentials, certificate.c_str(), key.c_str(),
+                                            GNUTLS_X509_FMT_PEM) != 0))
+    _exit(5);
   const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   const int on = 1;
   setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
@@ -208,7 +255,7 @@ void RecordingSink::Run() const {
     const int fd = accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
     if (fd < 0) continue;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    std::thread([this, fd] { Conversation(*this, fd).Run(); }).detach();
+    std::thread([this, credentials, fd] { Conversation(*this, credentials, fd).Run(); }).detach();
   }
 }
 

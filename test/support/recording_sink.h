@@ -11,6 +11,8 @@ enum class SinkStep : int {
   kNone,
   kConnect,
   kEhlo,
+  kStarttls,   // has said 220, and does not shake hands
+  kHandshake,  // is encrypted
   kMail,
   kRcpt,
   kData,
@@ -34,6 +36,7 @@ struct RecordingSink {
   int port = 0;
   std::string directory;
   bool lmtp = false;
+  std::string certificate, key;  // PEM files; with them, mail is taken over TLS only
   // Called at each step; may end the process.
   std::function<void(SinkStep)> at = [](SinkStep) {};
 
