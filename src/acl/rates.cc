@@ -47,6 +47,8 @@ double RateLifeSeconds(const RateRequest& request) {
   return kPeriodsKept * request.period_seconds;
 }
 
+RateTable::RateTable() : RateTable(Limits{}) {}
+
 RateTable::Entry* RateTable::Find(const std::string& key, MonotonicTime now) {
   const auto found = entries_.find(key);
   if (found == entries_.end()) return nullptr;

@@ -58,7 +58,7 @@ class RateTable {
     std::size_t uniques_of_key = limits::kRateUniquesMax;
     std::size_t uniques = limits::kRateUniquesAll;
   };
-  RateTable() = default;
+  RateTable();
   explicit RateTable(Limits limits) : limits_(limits) {}
   RateTable(const RateTable&) = delete;
   RateTable& operator=(const RateTable&) = delete;

@@ -382,6 +382,12 @@ Answer RunVerify(const Item&, const Value& value, Run& run) {
   return read.row->run(read, run);
 }
 
+std::vector<std::string_view> AllVerifyItems() {
+  std::vector<std::string_view> names;
+  for (const Row& row : kRows) names.push_back(row.name);
+  return names;
+}
+
 Answer RunHeaderFrom(const Item& item, const Value&, Run& run) {
   const facts::Envelope& envelope = run.session().envelope;
   Authors authors;

@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "src/acl/acl.h"
+#include "src/base/limits.h"
 #include "test/support/policy.h"
 
 namespace signet::acl {
@@ -600,6 +601,19 @@ TEST_F(AclEvaluateTest, AnOptionMayGiveTheTextOfAnAclAtRunTime) {
   EXPECT_EQ(Run(AclWhen::kRcpt).log_message, "internal configuration error");
 }
 
+TEST_F(AclEvaluateTest, TextsOfAclsAreKeptAndForgotten) {
+  policy.AclOption(AclWhen::kRcpt, "$acl_c_acl");
+  Diagnostics diagnostics;
+  auto rules = Compile(policy.config, policy.names(), &diagnostics);
+  for (std::size_t i = 0; i <= limits::kAclTextsKept + 1; ++i) {
+    policy.session.acl_c["acl_c_acl"] = Value("deny message = text " + std::to_string(i));
+    config::MatchContext context = policy.Context();
+    for (int twice = 0; twice < 2; ++twice)
+      EXPECT_EQ(Evaluate(*rules, AclWhen::kRcpt, context, effects).user_message,
+                "text " + std::to_string(i));
+  }
+}
+
 TEST_F(AclEvaluateTest, AnAclMayBeAFile) {
   const std::string path = ::testing::TempDir() + "acl_evaluate_test.acl";
   std::ofstream(path) << "# comment\n\ndeny  senders = a@b.example\n  # more\n      message = "
@@ -608,6 +622,12 @@ TEST_F(AclEvaluateTest, AnAclMayBeAFile) {
   EXPECT_EQ(Run(AclWhen::kRcpt).kind, VerdictKind::kAccept);
   policy.session.envelope.sender = "a@b.example";
   EXPECT_EQ(Run(AclWhen::kRcpt).user_message, "no");
+  std::ofstream(path) << "accept\n" << std::string(limits::kAclFileMaxBytes - 7, '\n');
+  EXPECT_EQ(Run(AclWhen::kRcpt).kind, VerdictKind::kAccept);
+  std::ofstream(path, std::ios::app) << '\n';
+  Diagnostics too_long;
+  (void)Compile(policy.config, policy.names(), &too_long);
+  EXPECT_TRUE(HasErrors(too_long));
   std::ofstream(path) << "accept\ndeny hots = *\n";
   Diagnostics diagnostics;
   auto rules = Compile(policy.config, policy.names(), &diagnostics);

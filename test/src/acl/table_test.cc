@@ -1,5 +1,8 @@
 #include "src/acl/table.h"
 
+#include "src/acl/controls.h"
+#include "src/acl/verify.h"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -23,6 +26,18 @@ TEST(AclTables, EveryRowIsInTheManual) {
   for (const char* table : {"verb", "place"})
     for (std::string_view name : AllRows(table))
       EXPECT_NE(manual.find("\n| `" + std::string(name) + "` |"), std::string::npos) << name;
+}
+
+TEST(AclTables, EveryControlAndVerifyItemIsInTheManual) {
+  const std::string manual = ReadManual();
+  const std::string controls = manual.substr(manual.find("\n#### control\n"));
+  for (std::string_view name : AllControls())
+    EXPECT_LT(controls.find('`' + std::string(name) + '`'), controls.find("\n#### delay\n"))
+        << name;
+  const std::string verify = manual.substr(manual.find("\n#### verify\n"));
+  for (std::string_view name : AllVerifyItems())
+    EXPECT_LT(verify.find("\n| `" + std::string(name) + "` |"), verify.find("\n## Modifiers\n"))
+        << name;
 }
 
 TEST(AclTables, RowsAreSortedAndComplete) {

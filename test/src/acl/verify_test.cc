@@ -6,6 +6,7 @@
 
 #include "src/acl/acl.h"
 #include "src/acl/controls.h"
+#include "src/base/limits.h"
 #include "test/support/policy.h"
 
 namespace signet::acl {
@@ -385,6 +386,21 @@ TEST_F(VerifyTest, ARefusalGoesToTheLogsThatItsStatementNames) {
   EXPECT_EQ(Ask("deny").reject_logs, std::nullopt);
   // Of another statement, it says nothing.
   EXPECT_EQ(Ask("warn log_reject_target = panic\ndeny").reject_logs, std::nullopt);
+}
+
+TEST_F(VerifyTest, SoManyWarningsAreRemembered) {
+  const auto said_again = [&](std::size_t texts) {
+    policy.session.envelope.warned.clear();
+    for (std::size_t i = 0; i < texts; ++i) {
+      policy.session.acl_c["acl_c_n"] = Value(std::to_string(i));
+      Ask("warn log_message = $acl_c_n\naccept", AclWhen::kRcpt);
+    }
+    const std::size_t before = world.lines.size();
+    Ask("warn log_message = $acl_c_n\naccept", AclWhen::kRcpt);
+    return world.lines.size() - before;
+  };
+  EXPECT_EQ(said_again(limits::kWarningsKept), 0u);
+  EXPECT_EQ(said_again(limits::kWarningsKept + 1), 1u);
 }
 
 TEST_F(VerifyTest, AWarningIsSaidOnceAMessage) {
