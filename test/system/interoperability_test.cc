@@ -40,8 +40,8 @@ Authority& SharedAuthority() {
 
 // --- what is behind the gateway -----------------------------------------------------------------
 
-enum class Server { kPostfix, kExim, kOpenSmtpd, kMaildir };
-constexpr const char* kServerNames[] = {"Postfix", "Exim", "OpenSmtpd", "Maildir"};
+enum class Server { kPostfix, kExim, kOpenSmtpd, kDovecot, kMaildir };
+constexpr const char* kServerNames[] = {"Postfix", "Exim", "OpenSmtpd", "Dovecot", "Maildir"};
 
 // A server and the gateway before it, started when first wanted.
 class Site {
@@ -74,14 +74,18 @@ class Site {
     if (server == Server::kPostfix) peer_ = std::make_unique<PostfixPeer>();
     if (server == Server::kExim) peer_ = std::make_unique<EximPeer>();
     if (server == Server::kOpenSmtpd) peer_ = std::make_unique<OpenSmtpdPeer>();
+    if (server == Server::kDovecot) peer_ = std::make_unique<DovecotLmtp>();
     SubmissionGateway::Options options;
     options.main_options = "dsn_advertise_hosts = *\n";
     options.routers = "all:\n  driver = accept\n  transport = out\n";
-    options.transports =
-        peer_ != nullptr
-            ? "out:\n  driver = smtp\n  hosts = 127.0.0.1::" + std::to_string(peer_->port()) + "\n"
-            : "out:\n  driver = appendfile\n  maildir_format\n  directory = " + (mail_ / "box") +
-                  "\n";
+    options.transports = "out:\n";
+    if (peer_ != nullptr)
+      options.transports +=
+          "  driver = smtp\n  hosts = 127.0.0.1::" + std::to_string(peer_->port()) + "\n";
+    else
+      options.transports +=
+          "  driver = appendfile\n  maildir_format\n  directory = " + (mail_ / "box") + "\n";
+    if (server == Server::kDovecot) options.transports += "  protocol = lmtp\n";
     gateway_ = std::make_unique<SubmissionGateway>(SharedAuthority(), options);
   }
 
@@ -218,22 +222,24 @@ TEST_P(Mail, ArrivesOctetByOctet) {
 TEST_P(Mail, OfTenMegabytesArrives) { SendAndExpect(Subject("large"), TenMegabytes()); }
 
 TEST_P(Mail, ToManyArrivesForEach) {
-  constexpr int kMany = 60;
+  const int many = server() == Server::kDovecot ? 2 : 60;  // it knows its users
   const std::string content = Header(Subject("many")) + "\r\nto all\r\n";
   Submission submission = From(site(), program(), content);
-  for (int i = 1; i < kMany; ++i)
-    submission.more_recipients.push_back("user" + std::to_string(i) + "@example.net");
+  for (int i = 1; i < many; ++i)
+    submission.more_recipients.push_back(server() == Server::kDovecot
+                                             ? "carol@example.net"
+                                             : "user" + std::to_string(i) + "@example.net");
   const Finished sent = SubmitWith(program(), submission);
   ASSERT_EQ(sent.status, 0) << Shown(sent.output) << Shown(site().Log());
   // Our own Maildir transport was told one directory for all of them.
-  ExpectArrived(site(), Subject("many"), content, server() == Server::kMaildir ? 1 : kMany);
+  ExpectArrived(site(), Subject("many"), content, server() == Server::kMaildir ? 1 : many);
 }
 
 INSTANTIATE_TEST_SUITE_P(Each, Mail,
                          ::testing::Combine(::testing::Values(Program::kMsmtp, Program::kCurl,
                                                               Program::kSwaks, Program::kPython),
                                             ::testing::Values(Server::kPostfix, Server::kExim,
-                                                              Server::kOpenSmtpd,
+                                                              Server::kOpenSmtpd, Server::kDovecot,
                                                               Server::kMaildir)),
                          NameOf);
 
@@ -249,7 +255,7 @@ TEST_P(Utf8Mail, ArrivesWhereItCan) {
   submission.recipient = who + "@example.net";
   submission.smtputf8 = true;
   const Finished sent = SubmitWith(program(), submission);
-  if (server() == Server::kOpenSmtpd) {  // has no SMTPUTF8
+  if (server() == Server::kOpenSmtpd || server() == Server::kDovecot) {  // have no SMTPUTF8
     EXPECT_NE(sent.status, 0);
     EXPECT_THAT(sent.output, HasSubstr("5.6.7"));
     EXPECT_EQ(site().WaitFor("Subject: " + Subject("utf8") + "\n", 0).size(), 0u);
@@ -263,7 +269,7 @@ TEST_P(Utf8Mail, ArrivesWhereItCan) {
 INSTANTIATE_TEST_SUITE_P(Each, Utf8Mail,
                          ::testing::Combine(::testing::Values(Program::kCurl, Program::kPython),
                                             ::testing::Values(Server::kPostfix, Server::kExim,
-                                                              Server::kOpenSmtpd,
+                                                              Server::kOpenSmtpd, Server::kDovecot,
                                                               Server::kMaildir)),
                          NameOf);
 
