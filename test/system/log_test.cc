@@ -48,9 +48,9 @@ class LoggingGateway {
            "  route_list = * 127.0.0.1\n  transport = onward\n"
            "all:\n  driver = accept\n  transport = store\n"
            "begin transports\nonward:\n  driver = smtp\n  port = " +
-           std::to_string(upstream_port_) +
-           "\nstore:\n  driver = appendfile\n  maildir_format\n  directory = " +
-           directory_ / "mail" + "\n";
+           std::to_string(upstream_port_) + '\n' + onward_ +
+           "store:\n  driver = appendfile\n  maildir_format\n  directory = " + directory_ / "mail" +
+           "\n";
   }
   void Reload(const std::string& options) {
     std::ofstream(config_) << Text(options);
@@ -227,8 +227,48 @@ TEST_F(LogPlaces, JsonHasTheSameFacts) {
   EXPECT_EQ(lines, objects);
 }
 
-// --- Exim's readers
-// --------------------------------------------------------------------------------
+// --- TLS reports and counters ----------------------------------------------------------------
+
+TEST_F(LogPlaces, ReportsOfTlsWithUpstreamsArePrintedForADay) {
+  Upstream upstream;  // which offers no STARTTLS
+  const std::string state = logs_ / "tlsrpt.json";
+  LoggingGateway gateway("tlsrpt_file = " + state + "\ntlsrpt_contact_info = c@example.org",
+                         upstream.port(), "  hosts_require_tls = *\n  tls_verify_hosts =\n");
+  EXPECT_THAT(gateway.Send("bob@far.example", "one"), StartsWith("451"));
+  gateway.process().Signal(SIGTERM);
+  EXPECT_EQ(gateway.process().Wait(), 0) << gateway.process().Output();
+  struct stat status {};
+  ASSERT_EQ(stat(state.c_str(), &status), 0) << gateway.process().Output();
+  EXPECT_EQ(status.st_mode & 0777, 0600u);
+  char today[16];
+  const std::time_t now = std::time(nullptr);
+  std::tm utc{};
+  std::strftime(today, sizeof today, "%Y-%m-%d", gmtime_r(&now, &utc));
+  const std::vector<std::string> command = {SignetProgram(), "tlsrpt", "-C", gateway.config(),
+                                            "--day"};
+  const auto ask = [&](const std::string& day) {
+    std::vector<std::string> words = command;
+    words.push_back(day);
+    return test::Run(words);
+  };
+  const Finished report = ask(today);
+  ASSERT_EQ(report.status, 0) << report.output;
+  EXPECT_THAT(report.output, HasSubstr("\"contact-info\": \"c@example.org\""));
+  EXPECT_THAT(report.output, HasSubstr("\"organization-name\": \"mx.example.org\""));
+  EXPECT_THAT(report.output, HasSubstr("\"result-type\": \"starttls-not-supported\""));
+  EXPECT_THAT(report.output, HasSubstr("\"total-failure-session-count\": 1"));
+  EXPECT_EQ(ask("today").status, 2);
+}
+
+TEST_F(LogPlaces, Sigusr2SaysHowHandshakesWent) {
+  LoggingGateway gateway("log_file_path = " + logs_ / "%slog");
+  gateway.process().Signal(SIGUSR2);
+  EXPECT_TRUE(Holds("mainlog",
+                    "TLS with clients: TLS1.2=0 TLS1.3=0 other=0 failed=0; "
+                    "certificates: none=0 verified=0"));
+}
+
+// --- Exim's readers ----------------------------------------------------------------------------
 
 std::string Reader(const std::string& name) { return PeersDirectory() + "/usr/sbin/" + name; }
 

@@ -212,6 +212,16 @@ TEST(LogLines, FactsAndLinesSayTheSame) {
   }
 }
 
+TEST(LogLines, EveryFactIsInTheManual) {
+  std::ifstream in("doc/log.md");
+  const std::string manual = (std::ostringstream() << in.rdbuf()).str();
+  for (const LogEvent& event : AllLines(Selected("+all"))) {
+    EXPECT_NE(manual.find('`' + std::string(event.kind) + '`'), manual.npos) << event.kind;
+    for (const LogFact& fact : event.facts)
+      EXPECT_NE(manual.find(fact.name), manual.npos) << fact.name << " of " << event.kind;
+  }
+}
+
 TEST(HostField, ShowsWhatIsKnown) {
   facts::Session session = MakeSession();
   EXPECT_EQ(HostField(session, kDefaults), "H=(c2) [192.0.2.1]");
