@@ -23,6 +23,7 @@ keep_environment = *
 never_users =
 local_interfaces = 127.0.0.1
 daemon_smtp_ports = @PORT@
+smtp_accept_queue_per_connection = 0
 @MAIN@
 acl_smtp_rcpt = all
 acl_smtp_data = all
