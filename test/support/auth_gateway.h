@@ -24,7 +24,7 @@ class AuthGateway {
   pid_t pid() const { return process_->pid(); }
   // A client behind STARTTLS and EHLO; `certificate` and `key` may be empty.
   SmtpClient Client(const std::string& certificate = "", const std::string& key = "") const;
-  std::string Log() const { return process_->Output(); }
+  std::string Log() const { return process_->SettledOutput(); }
   bool WaitForLog(std::string_view text) const { return process_->WaitForOutput(text); }
   // What was logged since it was last asked, once `text` is there.
   std::string LogSince(std::string_view text);

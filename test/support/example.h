@@ -42,7 +42,7 @@ class Example {
   // Changes a file below /etc/signet.
   void Write(const std::string& name, std::string_view content) const;
   Process& process() { return *process_; }
-  std::string Log() const { return process_->Output(); }
+  std::string Log() const { return process_->SettledOutput(); }
   bool WaitForLog(std::string_view text, std::size_t from = 0) const;
 
  private:

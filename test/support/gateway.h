@@ -33,7 +33,7 @@ class Gateway {
   std::string ConfigText(const Options& options) const;
   void Reload(const std::string& text);  // writes the file, sends SIGHUP
 
-  std::string Log() const { return process_->Output(); }
+  std::string Log() const { return process_->SettledOutput(); }
   bool WaitForLog(std::string_view text) const { return process_->WaitForOutput(text); }
 
  private:

@@ -18,6 +18,7 @@
 #include <sstream>
 #include <stdexcept>
 #include <thread>
+#include <utility>
 
 namespace signet::test {
 namespace {
@@ -194,6 +195,18 @@ bool Process::running() {
 }
 
 std::string Process::Output() const { return ReadFile(output_file_); }
+
+std::string Process::SettledOutput() const {
+  constexpr milliseconds kQuiet{60}, kMost{2000};
+  std::string output = Output();
+  (void)WaitUntil(
+      [&] {
+        std::this_thread::sleep_for(kQuiet);
+        return std::exchange(output, Output()) == output;
+      },
+      kMost);
+  return output;
+}
 
 bool Process::WaitForOutput(std::string_view text, milliseconds limit) const {
   return WaitUntil([&] { return Output().find(text) != std::string::npos; }, limit);

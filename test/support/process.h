@@ -73,6 +73,9 @@ class Process {
   bool running();
   // What it has written so far, both streams in order.
   std::string Output() const;
+  // The same once nothing more comes for a moment: of a program that writes its log beside
+  // what it does, and may have answered before the line is there.
+  std::string SettledOutput() const;
   bool WaitForOutput(std::string_view text, milliseconds limit = seconds(20)) const;
   void Send(std::string_view text);
   void CloseInput();

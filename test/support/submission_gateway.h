@@ -35,7 +35,7 @@ class SubmissionGateway {
   void Restart();  // kills it (SIGKILL) where it runs, and starts it again
   // A client behind STARTTLS and EHLO, with a certificate of the authority unless `name` is "".
   SmtpClient Client(const std::string& name) const;
-  std::string Log() const { return process_->Output(); }
+  std::string Log() const { return process_->SettledOutput(); }
   bool WaitForLog(std::string_view text) const { return process_->WaitForOutput(text); }
   const std::string& config_file() const { return config_file_; }
 
