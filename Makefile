@@ -206,7 +206,7 @@ test-programs: $(test_programs) $(cabi_programs) $(system_programs)
 # unit-LAYER, e.g. `make unit-expand`: build and run one layer's tests.
 $(foreach l,$(LAYERS),$(eval unit-$(subst /,_,$(l)): $(B)/test/$(subst /,_,$(l))_test ; $$<))
 # system-NAME, e.g. `make system-relay`.
-system-%: $(B)/test/system/%_test ; $<
+system-%: $(B)/test/system/%_test $(B)/signet ; SIGNET_VARIANT=$(VARIANT) $<
 
 run_tests := SIGNET_VARIANT=$(VARIANT) test/support/run_tests.sh $(B)/test/log
 test: deps

@@ -15,6 +15,9 @@ namespace signet::test {
 class MailPeer {
  public:
   MailPeer() : port_(FreePort()) {}
+  virtual ~MailPeer() = default;
+  MailPeer(const MailPeer&) = delete;
+  MailPeer& operator=(const MailPeer&) = delete;
   int port() const { return port_; }
   pid_t pid() const { return process_->pid(); }
   const TempDir& directory() const { return directory_; }
