@@ -35,6 +35,7 @@ class Reader {
     if (!IsValidUtf8(text_)) return Wrong("octets that are not UTF-8");
     for (bool more = true; more && list_.wrong.empty();) {
       SkipBlanks();
+      if (!AtEnd() && Peek() == ',') list_.oddities |= kOldSyntax;
       if (!AtEnd() && Peek() != ',') Address();
       SkipBlanks();
       // An empty element is what old messages may have.
@@ -270,7 +271,7 @@ class Reader {
       const bool whole = decoded && decoded.value().find("=?") == std::string::npos;
       if (!whole) mailbox->oddities |= kEncodedWord;
       if (decoded) mailbox->name = decoded.value();
-      if (HasMark(DecodeWordOctets(name))) mailbox->oddities |= kOddName;
+      if (HasMark(DecodeWordOctets(name)) || WordsHoldNul(name)) mailbox->oddities |= kOddName;
     }
     if (!IsValidUtf8(mailbox->name) || HasMark(mailbox->name) || HasMark(name))
       mailbox->oddities |= kOddName;

@@ -259,6 +259,12 @@ Result<std::string, std::string> DecodeWords(std::string_view text) {
   return out;
 }
 
+bool WordsHoldNul(std::string_view text) {
+  std::string between;
+  return !ForEachWord(
+      text, [](const Word& word) { return word.octets.find('\0') == std::string::npos; }, &between);
+}
+
 std::string DecodeWordOctets(std::string_view text) {
   std::string out;
   const auto take = [&](const Word& word) {

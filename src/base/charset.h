@@ -39,6 +39,8 @@ std::string EncodeWords(std::string_view text);
 Result<std::string, std::string> DecodeWords(std::string_view text);
 // The same without converting: the octets that the words hold, whatever their character set.
 std::string DecodeWordOctets(std::string_view text);
+// Whether any of the words holds a NUL, where a careless reader would stop.
+bool WordsHoldNul(std::string_view text);
 
 // RFC 3492, without the prefix "xn--".
 //

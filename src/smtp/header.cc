@@ -53,11 +53,13 @@ std::string Canonical(std::string_view name) {
   return label ? Lower(label.value()) : text;
 }
 
-// Whether `text` is the name, perhaps with a version number behind it.
-bool IsNameWithVersion(std::string_view text, std::string_view name) {
+// Whether `text` is the name, perhaps with a version number or what is no part of a name
+// behind it: somebody more lenient stops reading there.
+bool BeginsWithName(std::string_view text, std::string_view name) {
   if (!text.starts_with(name)) return false;
   const std::string_view rest = text.substr(name.size());
-  return std::all_of(rest.begin(), rest.end(), IsDigit);
+  const bool name_goes_on = !rest.empty() && (IsAlnum(rest[0]) || rest[0] == '-' || rest[0] == '.');
+  return !name_goes_on || std::all_of(rest.begin(), rest.end(), IsDigit);
 }
 
 bool ClaimsToBe(std::string_view value, const std::vector<std::string>& own_names) {
@@ -67,7 +69,7 @@ bool ClaimsToBe(std::string_view value, const std::vector<std::string>& own_name
   const std::string canonical = Canonical(id), stripped = Canonical(Stripped(value));
   return std::any_of(own_names.begin(), own_names.end(), [&](const std::string& own) {
     const std::string name = Canonical(own);
-    return canonical == name || IsNameWithVersion(stripped, name);
+    return canonical == name || BeginsWithName(stripped, name);
   });
 }
 

@@ -55,7 +55,11 @@ bool IsUtf8Domain(std::string_view domain) {
   for (std::string_view dot : {"\u3002", "\uff0e", "\uff61"})
     if (domain.find(dot) != std::string_view::npos) return false;
   const Result<std::string, std::string> ascii = expand::DomainToAlabel(domain);
-  return ascii && !HasEightBit(ascii.value());
+  if (!ascii || HasEightBit(ascii.value())) return false;
+  // Only as RFC 5890 wants it, which has capitals, wide letters and what cannot be seen mapped
+  // before: otherwise our lists and the upstream would see different names (rule I9).
+  const Result<std::string, std::string> canonical = expand::DomainFromAlabel(ascii.value());
+  return canonical && HasEightBit(canonical.value()) && EqualsIgnoreCase(canonical.value(), domain);
 }
 
 bool IsDomain(std::string_view domain) {

@@ -89,6 +89,8 @@ TEST(ReadAddressList, NotesOddities) {
       {"=?utf-8?x?a?= <a@b.example>", kEncodedWord},
       {"\"ceo@b.example\" <a@b.example>", kOddName},
       {"=?utf-8?q?ceo=40b.example?= <a@b.example>", kOddName},
+      {"=?utf-8?q?ceo=00?= <a@b.example>", kOddName},
+      {"=?utf-8?b?Y2VvAA==?= <a@b.example>", kOddName},
       {"=?utf-8?b?Y2VvQGIuZXhhbXBsZQ==?= <a@b.example>", kOddName},
       {"ceo\xef\xbc\xa0"
        "b.example <a@b.example>",
@@ -104,6 +106,7 @@ TEST(ReadAddressList, NotesOddities) {
       {"< a@b.example>", kOldSyntax},
       {"a@b.example,,c@d.example", kOldSyntax},
       {"a@b.example,", kOldSyntax},
+      {",a@b.example", kOldSyntax},
       {"\xc3\xbc@b.example", kNotAscii},
   };
   for (const auto& [value, oddity] : cases) {

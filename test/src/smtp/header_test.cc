@@ -91,7 +91,9 @@ TEST(ForgedResults, RuleS14AreRemovedHoweverTheyAreWritten) {
         "Authentication-Results: mx.example 1; x", "Authentication-Results: mx.example(v) 1; x",
         "Authentication-Results: mx.example.; x", "Authentication-Results: mx.(y)example; x",
         "Authentication-Results: mx. example; x", "Authentication-Results: \"mx.\"example; x",
-        "Authentication-Results: \"m\\x.example\"; x", "Authentication-Results: ; x",
+        "Authentication-Results: \"m\\x.example\"; x", "Authentication-Results: mx.example/1; x",
+        "Authentication-Results: mx.example,; x", "Authentication-Results: mx.example=1; x",
+        "Authentication-Results: mx.example\u00a0; x", "Authentication-Results: ; x",
         "Authentication-Results: other.example; x", "Authentication-Results: (open mx.example"})
     EXPECT_EQ(WithoutForged({forged, " more", "Subject: x"}, {"mx.example", "other.example"}),
               Lines{"Subject: x"})
