@@ -199,7 +199,10 @@ void ReadSettings(const SourceText& text, Settings* settings, Diagnostics* diagn
 
 std::string SetOne(std::string_view name, std::string_view value, Settings* settings) {
   const Row* row = FindRow(name);
-  if (row == nullptr) return "unknown setting " + Quoted(name);
+  if (row == nullptr) {
+    const std::string hint = UnknownHint(name);
+    return "unknown setting " + Quoted(name) + (hint.empty() ? "" : "; " + hint);
+  }
   return row->set(value, settings);
 }
 

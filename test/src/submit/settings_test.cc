@@ -78,6 +78,11 @@ TEST(Settings, TimesAndPortsHaveBounds) {
   EXPECT_NE(SetOne("host", "[a]:25", &settings), "");
 }
 
+TEST(Settings, OfACommandLineGetASuggestionToo) {
+  Settings settings;
+  EXPECT_EQ(SetOne("hots", "a", &settings), "unknown setting \"hots\"; did you mean \"host\"?");
+}
+
 TEST(Settings, AreAllInTheManual) {
   std::ifstream file("doc/send.md");
   std::stringstream manual;
