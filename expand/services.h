@@ -98,6 +98,7 @@ struct LookupAnswer {
   // kDeferred because a file or database cannot be opened: the reason stands alone.
   bool opening = false;
   std::string entry;  // the directory entry that it came from, where there is one
+  bool remembered = false;  // from an earlier lookup of the same connection
 };
 
 // A small file of the administrator's, whole; or why it cannot be read.

@@ -167,6 +167,26 @@ inline constexpr seconds kCallForwardMaxAge{60};       // what an upstream said 
 inline constexpr std::size_t kCallForwardKept = 1000;  // of those, per worker
 inline constexpr std::size_t kClientPolicies = 64;     // credentials towards servers, in memory
 
+// Decisions that can be asked for (rules C7, R7).
+inline constexpr std::size_t kTraceMaxBytes = 64 * 1024;  // of one session, beside commands
+inline constexpr std::size_t kTraceSteps = 2000;          // of one session, likewise
+inline constexpr std::size_t kTraceTextBytes = 2000;      // of one value or query
+inline constexpr std::int64_t kDecisionsKept = 500;       // default of decisions_kept
+inline constexpr std::int64_t kDecisionsKeptMost = 100'000;
+inline constexpr std::size_t kDecisionsBytes = 64 * 1024 * 1024;     // all that are kept, in memory
+inline constexpr hours kDecisionMaxAge{7 * 24};                      // then they are forgotten
+inline constexpr std::size_t kDecisionFileBytes = 64 * 1024 * 1024;  // then it is begun anew
+inline constexpr std::size_t kControlRequestBytes = 1024;
+inline constexpr std::size_t kControlAnswerBytes = 256 * 1024 * 1024;
+inline constexpr std::size_t kControlConnections = 8;  // at a time
+inline constexpr seconds kControlWait{10};             // for a request, and for it to be read
+
+// Metrics.
+inline constexpr std::size_t kMetricsIdentities = 20;  // by name; all others are one
+inline constexpr std::size_t kMetricsLabels = 50;      // values of any other label
+inline constexpr std::size_t kMetricsConnections = 8;  // scrapes at a time
+inline constexpr seconds kMetricsWait{10};             // for a scrape's request and answer
+
 // Engine.
 inline constexpr std::size_t kCoroutineStackBytes = 256 * 1024;  // only touched pages cost
 inline constexpr std::size_t kCoroutineGuardBytes = 64 * 1024;   // GMP allocas up to 32 KiB a frame

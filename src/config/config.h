@@ -242,6 +242,13 @@ struct Main {
   Text log_selector;
   bool log_timezone = false;
 
+  // Seeing why, and how it goes
+  std::int64_t decisions_kept = limits::kDecisionsKept;  // refusals; as many others; 0 = none
+  Text decisions_file;           // where they outlive the process; unset = nowhere
+  Text control_socket;           // a path; unset = none
+  Text metrics_listen;           // "127.0.0.1:9465", "[::1]:9465" or a path; unset = none
+  bool reply_references = true;  // refusals carry the reference for "signet why"
+
   // Where drivers' own main options (ldap_default_servers …) end up, by name.
   std::map<std::string, std::string, std::less<>> driver_options;
 };

@@ -12,6 +12,7 @@
 #include "src/base/value.h"
 #include "src/crypto/certificate.h"
 #include "src/facts/phase.h"
+#include "src/facts/trace.h"
 
 // Plain facts: what the stages of a session tell each other. Only smtp/session.cc
 // appends to a Session; everybody else reads. Addresses are numeric text without
@@ -60,6 +61,8 @@ struct Tls {
   // The path that was verified: `peer` first, the trust anchor last (one element where the
   // peer's certificate is an anchor itself). Empty unless `verified`.
   std::vector<crypto::CertificatePtr> path;
+  // What the peer has sent where it did not verify, leaf first: DER.
+  std::vector<std::string> presented;
   crypto::CertificatePtr own;
 };
 
@@ -214,6 +217,10 @@ struct Session {
   bool strict_acl_vars = false;  // $acl_… that no ACL has set is a failure
   std::vector<Value> acl_args;   // $acl_arg1…9 of the innermost nested ACL
   std::string acl_verify_message;
+  // Where the decisions about this client are written down, step by step; nullptr: nowhere.
+  Trace* trace = nullptr;
+  // The moment that an offline tool pretends it is, in seconds; unset: now.
+  std::optional<std::int64_t> at;
   // What --set and `set name = value` override, by variable name (offline tools only).
   std::map<std::string, Value, std::less<>> overrides;
 

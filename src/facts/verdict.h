@@ -21,6 +21,9 @@ struct Verdict {
   std::string user_message;
   std::string log_message;
   bool because_unauthenticated = false;
+  // A statement that was asked, and did not accept, hangs on who the client is: whether it is
+  // authenticated, as whom, or what is in its certificate.
+  bool about_identity = false;
   SourceSpan where;  // the statement that decided
   // Where a refusal is logged, of "main", "reject" and "panic"; unset: where it always is.
   std::optional<std::vector<std::string>> reject_logs;

@@ -14,6 +14,12 @@
 #include "src/report/counters.h"
 #include "src/report/tlsrpt.h"
 #include "src/smtp/site.h"
+#include "src/tls/tls.h"
+
+namespace signet::report {
+class DecisionStore;
+class Metrics;
+}  // namespace signet::report
 
 namespace signet::smtp {
 
@@ -21,6 +27,16 @@ namespace signet::smtp {
 // which must not.
 using BeginTransaction = std::function<std::unique_ptr<relay::Transaction>(
     facts::Session& session, const relay::TransactionOptions& options)>;
+
+// In place of a client on a socket: what offline tools play.
+struct Pretence {
+  // What the client says, line by line, and where replies go. Never waits.
+  std::unique_ptr<tls::Stream> stream;
+  // The outcome of the handshake that the client would have had: facts, and `refused`.
+  std::function<Result<tls::Accepted, tls::HandshakeFailure>(const tls::ServerPolicyPtr& policy,
+                                                             const tls::AcceptOptions& options)>
+      handshake;
+};
 
 // What a session uses of its worker.
 struct SessionContext {
@@ -37,6 +53,10 @@ struct SessionContext {
   report::TlsReports* tls_reports = nullptr;    // nullptr: not counted
   report::TlsCounters* tls_counters = nullptr;  // likewise
   BeginTransaction begin;                       // empty: relay::Begin with the site's routes
+  report::DecisionStore* decisions = nullptr;   // nullptr: none are kept, replies name none
+  report::Metrics* metrics = nullptr;           // nullptr: not counted
+  facts::Trace* trace = nullptr;                // offline tools: where all of it is written down
+  std::shared_ptr<Pretence> pretence;           // offline tools: then there is no socket
 };
 
 // One connection from greeting to QUIT. Runs inside a coroutine of the worker's loop and

@@ -136,7 +136,10 @@ void VerifyPeer(gnutls_session_t session, const PolicyParts& policy, facts::Tls*
   crypto::ChainStatus status = policy.trust->Verify(chain, policy.purpose, std::time(nullptr));
   facts->peer = std::move(status.leaf);
   facts->verified = status.verified && facts->peer != nullptr;
-  if (facts->verified) facts->path = std::move(status.path);
+  if (facts->verified)
+    facts->path = std::move(status.path);
+  else
+    facts->presented.assign(chain.begin(), chain.end());
   facts->purpose_excused = status.purpose_excused;
   facts->verify_deferred = status.temporary;
   facts->revoked = status.revoked;
