@@ -97,7 +97,7 @@ struct LookupAnswer {
   std::string text;  // value, or reason
   // kDeferred because a file or database cannot be opened: the reason stands alone.
   bool opening = false;
-  std::string entry;  // the directory entry that it came from, where there is one
+  std::string entry;        // the directory entry that it came from, where there is one
   bool remembered = false;  // from an earlier lookup of the same connection
 };
 

@@ -203,6 +203,7 @@ End Conclude(Dialogue& dialogue, Attempt attempt) {
   } else {
     dialogue.context.log->MainAndReject(
         AuthenticatorLine(session, dialogue.selector, attempt.auth, attempt.name));
+    dialogue.NoteRefusal({"AUTH " + dialogue.last_auth, reply, attempt.auth.reason, {}, true});
   }
   const bool failed = attempt.auth.result == AuthResult::kFailed;
   KeepIdentity(dialogue, std::move(attempt.auth));
@@ -344,6 +345,7 @@ Answer RunAuth(Dialogue& dialogue, const Command& command) {
   if (!IsAdvertised(dialogue, mechanism))
     return {MakeReply(504, "5.5.4", mechanism + " authentication mechanism not supported"),
             Fault::kProtocol};
+  dialogue.last_auth = Upper(mechanism);
   const bool external = Authenticated(dialogue) && EqualsIgnoreCase(mechanism, kExternal);
   const config::Authenticator* instance =
       external ? nullptr : auth::FindMechanism(dialogue.config, mechanism);

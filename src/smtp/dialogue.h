@@ -42,6 +42,15 @@ struct Answer {
 
 class Receiver;
 
+// A refusal as the client was told of it, for whoever asks why.
+struct ToldRefusal {
+  std::string command;  // as in the log: "RCPT <x@y>"; no password
+  Reply reply;
+  std::string log_text;
+  SourceSpan where;             // of the statement that decided; may be empty
+  bool about_identity = false;  // it hangs on who the client is
+};
+
 class Dialogue final : public acl::Effects {
  public:
   Dialogue(engine::Socket socket, facts::Connection connection, SessionContext session_context);
@@ -91,6 +100,9 @@ class Dialogue final : public acl::Effects {
   // A list option, matched against the client's address. Unset matches nobody.
   Result<bool, Failure> ClientIn(const config::Expanded& hosts);
   Result<bool, Failure> HostIn(const config::Expanded& hosts, std::string_view ip);
+
+  // Remembers the last refusal that was decided, and not for a mistake of the client's.
+  void NoteRefusal(ToldRefusal refusal) { told_refusal = std::move(refusal); }
 
   // A refusal of the upstream, logged and passed on; `what` as above.
   Answer RefusedUpstream(const relay::Reply& reply, std::string_view what);
@@ -168,6 +180,14 @@ class Dialogue final : public acl::Effects {
   // How the session ends, for the log: "closed by QUIT", …
   std::string ending;
 
+  // What was decided, for whoever asks why (decide.h).
+  std::optional<facts::Trace> own_trace;  // session().trace, where decisions are kept
+  std::string reference;                  // that refusals name; "" until there is one
+  std::optional<ToldRefusal> told_refusal;
+  std::string last_mail;               // "<a@b>" of the last MAIL
+  std::vector<std::string> last_rcpt;  // and of its RCPTs, whatever the answers
+  std::string last_auth;               // mechanism of the last AUTH
+
   // Set where tls_verify_hosts wants a certificate that the client does not have: the answer
   // to whatever it says next, which ends the session (rule T12).
   std::optional<Reply> certificate_refusal;
@@ -191,6 +211,9 @@ class Dialogue final : public acl::Effects {
   bool IsStrayPassword(const Command& command) const;
   std::string ShownHere(const Command& command) const;
   Answer Execute(const Command& command);
+  void Carry(const Command& command, const Input::Line& line, Answer* answer);
+  void NoteAnswer(const Command& command, const Answer& answer);
+  bool Greeted();
   Answer UnknownCommand(const Command& command);
   std::optional<Answer> OutOfSync(const Command& command);
   std::optional<Answer> TooIdle(const Command& command);
@@ -208,6 +231,7 @@ class Dialogue final : public acl::Effects {
   facts::Session session_;
   std::string output_;
   bool output_failed_ = false;
+  Reply last_reply_;  // where decisions are written down
   // For the log: names of the last commands, whether MAIL was one of all, and whether more
   // input stood behind a command.
   std::vector<std::string_view> commands_;

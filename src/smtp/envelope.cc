@@ -9,6 +9,7 @@ using config::AclWhen;
 using facts::Phase;
 using facts::VerdictKind;
 
+constexpr std::size_t kRecipientsNoted = 20;  // for whoever asks why; they are all alike
 const char kProhibited[] = "Administrative prohibition";
 const char kNotAuthenticated[] = "client not authenticated";
 const char kNotConfigured[] = "not configured";
@@ -216,6 +217,8 @@ Answer RunMail(Dialogue& dialogue, const Command& command) {
   Result<MailArguments, Reply> parsed = ParseMail(command.argument, AllowedSender(dialogue));
   if (!parsed) return {std::move(parsed).error(), Fault::kSyntax};
   MailArguments& mail = parsed.value();
+  dialogue.last_mail = mail.path;
+  dialogue.last_rcpt.clear();
   if (!mail.sender.null_path && mail.sender.domain.empty())
     mail.sender.domain = QualifyDomain(dialogue);
   if (dialogue.messages_max > 0 && dialogue.messages >= dialogue.messages_max)
@@ -259,6 +262,8 @@ Answer RunRcpt(Dialogue& dialogue, const Command& command) {
   ++session.envelope.recipients_asked;
   Result<RcptArguments, Reply> parsed = ParseRcpt(command.argument, AllowedRecipient(dialogue));
   if (!parsed) return RememberRefusal(dialogue, {std::move(parsed).error(), Fault::kSyntax});
+  if (dialogue.last_rcpt.size() < kRecipientsNoted)
+    dialogue.last_rcpt.push_back(parsed.value().path);
   const std::size_t count = session.envelope.recipients.size() + dialogue.recipients_discarded;
   if (dialogue.recipients_max > 0 && count >= dialogue.recipients_max) return RefuseMore(dialogue);
   if (dialogue.discard_all) {

@@ -22,6 +22,8 @@ namespace {
 using config::AclWhen;
 using facts::Phase;
 using facts::VerdictKind;
+using TraceKind = facts::TraceStep::Kind;
+using TraceOutcome = facts::TraceStep::Outcome;
 
 constexpr std::size_t kOutputMaxBytes = 8 * 1024;  // replies that gather before they are sent
 constexpr std::chrono::minutes kWriteWait{2};      // for a client that does not read
@@ -35,6 +37,7 @@ LogSelector SelectorOf(const config::Config& config) {
 }
 
 void SendAtOnce(const engine::Socket& socket) {
+  if (!socket.valid()) return;  // an offline client
   // Replies are gathered here: the kernel must not wait for more.
   const int on = 1;
   (void)setsockopt(socket.fd(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -89,6 +92,23 @@ std::string_view ReasonOf(std::string_view ending) {
   return "other";
 }
 
+// A reply as a decision shows it, line by line.
+std::string WordsOf(const Reply& reply) {
+  std::string words;
+  for (std::size_t i = 0; i < reply.lines.size(); ++i) {
+    if (i > 0) words += '\n';
+    words += std::to_string(reply.code) + (i + 1 < reply.lines.size() ? '-' : ' ');
+    if (!reply.enhanced.empty()) words += reply.enhanced + ' ';
+    words += reply.lines[i];
+  }
+  return words;
+}
+
+TraceOutcome OutcomeOf(const Reply& reply) {
+  if (reply.positive()) return TraceOutcome::kYes;
+  return reply.code < 500 ? TraceOutcome::kLater : TraceOutcome::kNo;
+}
+
 // A command as a log shows it.
 std::string Shown(const Command& command) {
   if (command.verb != "AUTH") return Echo(command.line, 100);
@@ -106,7 +126,10 @@ Dialogue::Dialogue(engine::Socket socket, facts::Connection connection,
       services(context.lookups),
       without_mail(Deadline::After(limits::kSessionWithoutMail)) {
   SendAtOnce(socket);
-  stream = tls::MakeClearStream(std::move(socket));
+  stream = context.pretence != nullptr ? std::move(context.pretence->stream)
+                                       : tls::MakeClearStream(std::move(socket));
+  if (context.trace == nullptr && context.decisions != nullptr) own_trace.emplace();
+  session_.trace = own_trace ? &*own_trace : context.trace;
   session_.connection = std::move(connection);
   session_.primary_hostname = config.main.primary_hostname;
   session_.strict_acl_vars = config.main.strict_acl_vars;
@@ -122,10 +145,19 @@ void Dialogue::Run() {
   nolog_ = Offers(config.main.hosts_connection_nolog, "hosts_connection_nolog");
   if (selector.Has(Selector::kSmtpConnection) && !nolog_)
     context.log->Main(ConnectionLine(session_, selector, context.connections));
-  if (known && Connect())
+  if (known && Greeted())
     while (Step()) {
     }
   Close();
+}
+
+// Connect(), written down.
+bool Dialogue::Greeted() {
+  facts::TraceScope step(session_.trace, {.kind = TraceKind::kCommand, .what = "connection"});
+  const bool goes_on = Connect();
+  if (step.on() && !last_reply_.lines.empty())
+    step.Result(OutcomeOf(last_reply_), WordsOf(last_reply_));
+  return goes_on;
 }
 
 // --- connection ------------------------------------------------------------------------------
@@ -266,6 +298,7 @@ bool Dialogue::Refuse(const facts::Verdict& verdict) {
   const bool same = verdict.log_message.empty() || verdict.log_message == verdict.user_message;
   const std::string& why = same ? worded.text : verdict.log_message;
   ending = "closed by connect ACL";
+  NoteRefusal({"connection", worded.reply, why, verdict.where, verdict.about_identity});
   if (session_.connection.tls_on_connect) {
     context.log->MainAndReject(
         HostEvent("dropped", "", session_, selector,
@@ -308,23 +341,47 @@ bool Dialogue::Step() {
   session_.smtp_command_argument = auth ? MechanismOf(command) : stray ? "" : command.argument;
   // A client that does not read our refusal of AUTH goes on with its answers.
   if (auth) password_may_follow_ = true;
-  Answer answer = line.status == Input::Status::kLine ? Execute(command) : BadLine(line);
-  // Octets follow that must not be taken for commands (rule S6).
-  const bool bad_chunk = line.status != Input::Status::kLine && command.verb == "BDAT";
-  answer.ends = answer.ends || bad_chunk;
-  if (answer.reply) {
-    if (answer.fault != Fault::kNone) CountMistake(command, &answer);
-    if (!answer.reply->positive() && !answer.ends) CountRefusal(command, &answer);
-    Send(*answer.reply);
-  }
+  Answer answer;
+  Carry(command, line, &answer);
   if (auth || stray)
     for (std::string* text : {&line.text, &command.line, &command.argument})
       explicit_bzero(text->data(), text->size());
   return !answer.ends;
 }
 
+// Does what a command says and answers it.
+void Dialogue::Carry(const Command& command, const Input::Line& line, Answer* answer) {
+  facts::TraceScope step(session_.trace, session_.trace != nullptr
+                                             ? facts::TraceStep{.kind = TraceKind::kCommand,
+                                                                .what = ShownHere(command)}
+                                             : facts::TraceStep{});
+  *answer = line.status == Input::Status::kLine ? Execute(command) : BadLine(line);
+  // Octets follow that must not be taken for commands (rule S6).
+  const bool bad_chunk = line.status != Input::Status::kLine && command.verb == "BDAT";
+  answer->ends = answer->ends || bad_chunk;
+  if (answer->reply) {
+    if (answer->fault != Fault::kNone) CountMistake(command, answer);
+    if (!answer->reply->positive() && !answer->ends) CountRefusal(command, answer);
+    Send(*answer->reply);
+  }
+  if (!step.on()) return;
+  NoteAnswer(command, *answer);
+  step.Result(OutcomeOf(last_reply_), WordsOf(last_reply_));
+}
+
+// What the last word about the client is. A mistake says less than a refusal before it.
+void Dialogue::NoteAnswer(const Command& command, const Answer& answer) {
+  if (!answer.reply) return;
+  if (!answer.reply->positive()) {
+    if (!told_refusal) NoteRefusal({ShownHere(command), *answer.reply, "", {}, false});
+  } else if (command.verb == "MAIL FROM:" || command.verb == "AUTH") {
+    told_refusal.reset();  // another transaction, or another attempt
+  }
+}
+
 // Nothing that such a client says is looked at (rule T12).
 bool Dialogue::RefuseCertificate() {
+  NoteRefusal({"handshake", *certificate_refusal, session_.tls.verify_reason, {}, true});
   Send(*certificate_refusal);
   ending = "closed: client certificate refused";
   return false;
@@ -584,6 +641,7 @@ void Dialogue::Close() {
 void Dialogue::Send(const Reply& reply) {
   if (output_.size() > kOutputMaxBytes) (void)Flush();
   output_ += Encode(reply);
+  if (session_.trace != nullptr) last_reply_ = reply;
 }
 
 bool Dialogue::Flush() {
@@ -688,6 +746,8 @@ std::optional<Answer> Dialogue::Refusal(const facts::Verdict& verdict, const Rep
                       "Temporary authentication failure: " + session_.auth.deferred_class);
     LogRejection(smtp::Refusal::kTemporary, what,
                  "authentication was deferred: " + session_.auth.deferred_class);
+    NoteRefusal({std::string(what), reply, "authentication was deferred: " + session_.auth.reason,
+                 verdict.where, true});
   } else {
     const bool permanent = IsPermanent(verdict.kind);
     const VerdictReply worded = ReplyWithText(
@@ -700,6 +760,8 @@ std::optional<Answer> Dialogue::Refusal(const facts::Verdict& verdict, const Rep
     const bool same = verdict.log_message.empty() || verdict.log_message == verdict.user_message;
     LogRejection(permanent ? smtp::Refusal::kPermanent : smtp::Refusal::kTemporary, what,
                  same ? worded.text : verdict.log_message, verdict.reject_logs);
+    NoteRefusal({std::string(what), reply, same ? worded.text : verdict.log_message, verdict.where,
+                 verdict.about_identity || verdict.because_unauthenticated});
   }
   reply.closes = verdict.kind == VerdictKind::kDrop;
   if (reply.closes) ending = "closed by DROP in ACL";
@@ -713,9 +775,12 @@ Answer Dialogue::RefusedUpstream(const relay::Reply& reply, std::string_view wha
   const bool permanent = clear && reply.code >= 500;
   LogRejection(permanent ? smtp::Refusal::kPermanent : smtp::Refusal::kTemporary, what,
                reply.log_text.empty() ? reply.text : reply.log_text);
-  if (!clear) return MakeReply(451, "4.4.0", "Onward transmission not accepted");
   const std::string standard = permanent ? "5.0.0" : "4.0.0";
-  return MakeReply(reply.code, reply.enhanced.empty() ? standard : reply.enhanced, reply.text);
+  const Reply said =
+      clear ? MakeReply(reply.code, reply.enhanced.empty() ? standard : reply.enhanced, reply.text)
+            : MakeReply(451, "4.4.0", "Onward transmission not accepted");
+  NoteRefusal({std::string(what), said, reply.log_text.empty() ? reply.text : reply.log_text});
+  return said;
 }
 
 Reply Dialogue::Accepted(const facts::Verdict& verdict, const Reply& standard) {
@@ -779,7 +844,9 @@ void Dialogue::RemoveHeader(std::string pattern) {
 
 acl::RateAnswer Dialogue::UpdateRate(const acl::RateRequest& request) {
   const config::Text& store = config.main.ratelimit_store;
-  if (store.set() && !store.text.empty()) return services.UpdateRate(store.text, request);
+  // What is only played must not count in a store that others look at.
+  if (context.pretence == nullptr && store.set() && !store.text.empty())
+    return services.UpdateRate(store.text, request);
   if (context.rates == nullptr) return acl::Effects::UpdateRate(request);
   return context.rates->Update(request, std::chrono::steady_clock::now());
 }
@@ -795,6 +862,7 @@ void Dialogue::LogWrite(std::string_view log, std::string_view text) {
 }
 
 void Dialogue::Delay(std::chrono::milliseconds time) {
+  if (context.pretence != nullptr) return;  // nobody waits
   if (!session_.controls.no_delay_flush && !Flush()) return;
   (void)engine::SleepUntil(
       Deadline::After(std::min<std::chrono::milliseconds>(time, kDelayMax)).Sooner(without_mail));

@@ -30,8 +30,9 @@ using BeginTransaction = std::function<std::unique_ptr<relay::Transaction>(
 
 // In place of a client on a socket: what offline tools play.
 struct Pretence {
-  // What the client says, line by line, and where replies go. Never waits.
+  // What the client says, line by line, and where replies go.
   std::unique_ptr<tls::Stream> stream;
+  std::string server_name;  // that the client asks for
   // The outcome of the handshake that the client would have had: facts, and `refused`.
   std::function<Result<tls::Accepted, tls::HandshakeFailure>(const tls::ServerPolicyPtr& policy,
                                                              const tls::AcceptOptions& options)>

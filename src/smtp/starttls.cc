@@ -1,6 +1,7 @@
 // From a connection in clear to a session that knows who its client is.
 #include "src/auth/authenticate.h"
 #include "src/base/text.h"
+#include "src/smtp/decide.h"
 #include "src/smtp/dialogue.h"
 
 namespace signet::smtp {
@@ -80,7 +81,9 @@ void LogOutcome(Dialogue& dialogue, const facts::Auth& auth) {
 // no policy can be made, the connection ends.
 bool ChooseByServerName(Dialogue& dialogue, engine::Socket* socket, Deadline deadline,
                         TlsPlan* plan) {
-  Result<std::string, std::string> name = tls::PeekServerName(socket, deadline);
+  const auto& pretence = dialogue.context.pretence;
+  Result<std::string, std::string> name =
+      pretence != nullptr ? pretence->server_name : tls::PeekServerName(socket, deadline);
   if (!name) {
     dialogue.context.log->Main(TlsErrorLine(dialogue.session(), dialogue.selector, name.error()));
     return false;
@@ -122,33 +125,42 @@ Result<TlsPlan, std::string> PlanTls(Dialogue& dialogue) {
 
 bool StartTls(Dialogue& dialogue, TlsPlan plan) {
   const Deadline deadline = Deadline::After(limits::kTlsHandshake);
-  engine::Socket socket = std::move(*dialogue.stream->socket());
-  dialogue.stream.reset();
+  Pretence* const pretence = dialogue.context.pretence.get();
+  engine::Socket socket;
+  if (pretence == nullptr) {
+    socket = std::move(*dialogue.stream->socket());
+    dialogue.stream.reset();
+  }
   dialogue.input.Clear();
   if (plan.policy == nullptr && !ChooseByServerName(dialogue, &socket, deadline, &plan)) {
     dialogue.ending = "closed after TLS error";
     return false;
   }
+  const tls::ServerPolicyPtr policy = plan.policy;
   Result<tls::Accepted, tls::HandshakeFailure> accepted =
-      tls::Accept(std::move(socket), std::move(plan.policy), plan.options, deadline);
+      pretence != nullptr
+          ? pretence->handshake(policy, plan.options)
+          : tls::Accept(std::move(socket), std::move(plan.policy), plan.options, deadline);
   engine::SetPriority(engine::Priority::kEstablished);
   report::TlsCounters* counters = dialogue.context.tls_counters;
   if (!accepted) {
     if (counters != nullptr) ++counters->failed;
     dialogue.context.log->Main(
         TlsErrorLine(dialogue.session(), dialogue.selector, accepted.error().detail));
+    TraceFailedHandshake(dialogue, accepted.error().detail);
     dialogue.ending = "closed after TLS error";
     return false;
   }
   tls::Accepted layer = std::move(accepted).value();
   if (counters != nullptr) counters->Add(layer.facts);
-  dialogue.stream = std::move(layer.stream);
+  if (pretence == nullptr) dialogue.stream = std::move(layer.stream);
   if (!layer.refused.empty())  // before its EHLO name is forgotten
     dialogue.context.log->Main(TlsErrorLine(dialogue.session(), dialogue.selector, layer.refused));
   dialogue.ForgetSession();
   dialogue.session().tls = std::move(layer.facts);
   dialogue.session().tls.active = true;
   dialogue.session().phase = Phase::kTls;
+  TraceHandshake(dialogue, *policy, plan.options.mode);
   if (!layer.refused.empty()) {
     dialogue.certificate_refusal = CertificateRefusal(dialogue.session());
     return true;
@@ -165,7 +177,10 @@ bool Authenticate(Dialogue& dialogue) {
   if (dialogue.certificate_refusal) return true;
   // The certificate is the front's, not that of the client it has told about (rule I13).
   if (dialogue.xclients > 0) return true;
-  if (!auth::MayAuthenticateAfterTls(dialogue.config, session)) return true;
+  if (!auth::MayAuthenticateAfterTls(dialogue.config, session)) {
+    TraceNotAuthenticated(dialogue);
+    return true;
+  }
   const facts::Verdict verdict = dialogue.Ask(AclWhen::kAuth, Phase::kAuth);
   if (verdict.kind != facts::VerdictKind::kAccept) {
     const auto refusal =

@@ -13,6 +13,7 @@
 #include "src/tls/describe.h"
 #include "src/tls/layer.h"
 #include "src/tls/policy.h"
+#include "src/tls/pretend.h"
 #include "src/tls/tls.h"
 
 namespace signet::tls {
@@ -131,9 +132,9 @@ crypto::CertificatePtr OwnCertificate(gnutls_session_t session, const PolicyPart
 }
 
 // Runs after every handshake, resumed or not: `verified` is computed, never restored (T4).
-void VerifyPeer(gnutls_session_t session, const PolicyParts& policy, facts::Tls* facts) {
-  const auto chain = PeerChain(session);
-  crypto::ChainStatus status = policy.trust->Verify(chain, policy.purpose, std::time(nullptr));
+void VerifyPeer(const std::vector<std::string_view>& chain, const PolicyParts& policy,
+                std::int64_t now, facts::Tls* facts) {
+  crypto::ChainStatus status = policy.trust->Verify(chain, policy.purpose, now);
   facts->peer = std::move(status.leaf);
   facts->verified = status.verified && facts->peer != nullptr;
   if (facts->verified)
@@ -181,7 +182,8 @@ void Fill(gnutls_session_t session, const PolicyParts& policy, ClientCertificate
   facts->resumption = hello.resumption;
   if (gnutls_session_is_resumed(session) != 0)
     facts->resumption |= kClientOfferedSession | kResumed;
-  if (mode != ClientCertificate::kIgnore) VerifyPeer(session, policy, facts);
+  if (mode != ClientCertificate::kIgnore)
+    VerifyPeer(PeerChain(session), policy, std::time(nullptr), facts);
 }
 
 // TLS 1.2 sends its ticket within the handshake; TLS 1.3 waits for us.
@@ -194,10 +196,10 @@ void SendTicket(gnutls_session_t session, facts::Tls* facts) {
 }
 
 // In the library's words where it would have refused the client itself.
-std::string WhyRefused(gnutls_session_t session, const facts::Tls& facts) {
+std::string WhyRefused(const facts::Tls& facts) {
   if (facts.verify_reason != crypto::kNoCertificate)
     return "(certificate verification failed): " + facts.verify_reason;
-  const bool tls13 = gnutls_protocol_get_version(session) >= GNUTLS_TLS1_3;
+  const bool tls13 = facts.version == "TLS1.3";
   return std::string("(gnutls_handshake): ") +
          gnutls_strerror(tls13 ? GNUTLS_E_CERTIFICATE_REQUIRED : GNUTLS_E_NO_CERTIFICATE_FOUND);
 }
@@ -243,11 +245,33 @@ Result<Accepted, HandshakeFailure> Accept(engine::Socket socket, ServerPolicyPtr
     return Err{HandshakeFailure{"(gnutls_handshake): " + lack.text}};
   }
   // A resumed session may come from a listener that asked nobody: GnuTLS lets it pass.
-  if (mode == ClientCertificate::kRequire && !facts.verified)
-    accepted.refused = WhyRefused(session, facts);
+  if (mode == ClientCertificate::kRequire && !facts.verified) accepted.refused = WhyRefused(facts);
   if (rep.resumption && accepted.refused.empty())
     engine::OnThreadStack([&] { SendTicket(session, &facts); });
   accepted.stream = std::move(layer);
+  return accepted;
+}
+
+Accepted Pretend(const ServerPolicy& policy, const AcceptOptions& options,
+                 const PretendedClient& client) {
+  const PolicyParts& rep = TlsInternals::Of(policy);
+  Accepted accepted;
+  facts::Tls& facts = accepted.facts;
+  facts.active = true;
+  facts.version = client.tls12 ? "TLS1.2" : "TLS1.3";
+  facts.cipher = client.tls12 ? "TLS1.2:ECDHE_SECP256R1__ECDSA_SHA256__AES_256_GCM:256"
+                              : "TLS1.3:ECDHE_SECP256R1__ECDSA_SECP256R1_SHA256__AES_256_GCM:256";
+  facts.cipher_std =
+      client.tls12 ? "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384" : "TLS_AES_256_GCM_SHA384";
+  facts.bits = 256;
+  facts.sni = IsHostName(client.server_name) ? client.server_name : std::string();
+  if (!rep.own.empty()) facts.own = rep.own.front();
+  facts.resumption = kSupported;
+  const std::vector<std::string_view> chain(client.chain.begin(), client.chain.end());
+  if (options.mode != ClientCertificate::kIgnore)
+    engine::OnThreadStack([&] { VerifyPeer(chain, rep, client.at, &facts); });
+  if (options.mode == ClientCertificate::kRequire && !facts.verified)
+    accepted.refused = WhyRefused(facts);
   return accepted;
 }
 

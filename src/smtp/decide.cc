@@ -1,0 +1,244 @@
+// What was decided about a client, in words.
+#include "src/smtp/decide.h"
+
+#include <chrono>
+#include <ctime>
+
+#include "src/auth/authenticate.h"
+#include "src/base/text.h"
+
+namespace signet::smtp {
+namespace {
+
+using facts::AuthResult;
+using facts::TraceStep;
+using report::Decision;
+
+// --- the reason --------------------------------------------------------------------------
+
+// What the log says of an authenticator begins with the reply that it means.
+std::string WithoutReply(const std::string& reason) {
+  for (std::string_view reply :
+       {"535 Incorrect authentication data", "435 Unable to authenticate at present"}) {
+    if (!reason.starts_with(reply)) continue;
+    std::string rest = reason.substr(reply.size());
+    if (rest.starts_with(": ")) rest.erase(0, 2);
+    return std::string(Trim(rest));
+  }
+  return reason;
+}
+
+std::string OfAuthenticator(const Dialogue& dialogue) {
+  const facts::Auth& auth = dialogue.session().auth;
+  const config::Authenticator* after_tls = auth::FindAfterTls(dialogue.config);
+  const bool by_command = !dialogue.last_auth.empty() || after_tls == nullptr;
+  const std::string name =
+      by_command ? "AUTH " + dialogue.last_auth : "the authenticator " + after_tls->name;
+  const std::string why = WithoutReply(auth.reason);
+  const bool later = auth.result == AuthResult::kDeferred;
+  return name + (later ? " cannot tell at the moment" : " said no") +
+         (why.empty() ? "" : ": " + why);
+}
+
+// Why the client has no identity.
+std::string WhyNoIdentity(const Dialogue& dialogue) {
+  const facts::Session& session = dialogue.session();
+  const facts::Tls& tls = session.tls;
+  const bool tried =
+      session.auth.result == AuthResult::kFailed || session.auth.result == AuthResult::kDeferred;
+  if (tried) return OfAuthenticator(dialogue);
+  if (!tls.active) return "the client has not used TLS, without which there is no certificate";
+  if (tls.peer == nullptr && tls.verify_reason.empty())
+    return "the client was not asked for a certificate: neither tls_verify_hosts nor "
+           "tls_try_verify_hosts holds its address";
+  if (tls.verify_reason == crypto::kNoCertificate) return "the client has sent no certificate";
+  if (tls.verify_deferred)
+    return "the client certificate cannot be verified at the moment: " + tls.verify_reason;
+  if (!tls.verified) return "the client certificate did not verify: " + tls.verify_reason;
+  if (dialogue.xclients > 0) return "XCLIENT has told of another client than the certificate's";
+  if (auth::FindAfterTls(dialogue.config) == nullptr)
+    return "no authenticator runs after TLS in this configuration";
+  return "the authenticator has not run";
+}
+
+std::string ReasonOf(const Dialogue& dialogue) {
+  const bool known = dialogue.session().auth.result == AuthResult::kAuthenticated;
+  const std::optional<ToldRefusal>& told = dialogue.told_refusal;
+  if (!told) return known ? "" : WhyNoIdentity(dialogue);
+  if (told->about_identity && !known) return WhyNoIdentity(dialogue);
+  return told->log_text;
+}
+
+// --- the headline ------------------------------------------------------------------------
+
+std::string WhoItIs(const Dialogue& dialogue) {
+  const facts::Auth& auth = dialogue.session().auth;
+  switch (auth.result) {
+    case AuthResult::kAuthenticated:
+      return "authenticated as " + auth.id;
+    case AuthResult::kDeferred:
+      return "authentication deferred";
+    default:
+      return "not authenticated";
+  }
+}
+
+std::string OneLine(const Reply& reply) {
+  std::string line = std::to_string(reply.code);
+  if (!reply.enhanced.empty()) line += ' ' + reply.enhanced;
+  return line + ' ' + reply.text();
+}
+
+std::string WhatItMay(const Dialogue& dialogue) {
+  if (dialogue.told_refusal)
+    return dialogue.told_refusal->command +
+           (dialogue.told_refusal->reply.code < 500 ? " is deferred: " : " is refused: ") +
+           OneLine(dialogue.told_refusal->reply);
+  if (dialogue.last_mail.empty()) return "";
+  std::string may = "may send from " + dialogue.last_mail;
+  for (std::size_t i = 0; i < dialogue.last_rcpt.size(); ++i)
+    may += (i == 0 ? " to " : ", ") + dialogue.last_rcpt[i];
+  return may;
+}
+
+Decision::Verdict VerdictOf(const Dialogue& dialogue) {
+  if (!dialogue.told_refusal) return Decision::Verdict::kAccepted;
+  return dialogue.told_refusal->reply.code < 500 ? Decision::Verdict::kDeferred
+                                                 : Decision::Verdict::kRefused;
+}
+
+std::string_view NameOf(AuthResult result) {
+  switch (result) {
+    case AuthResult::kAuthenticated:
+      return "authenticated";
+    case AuthResult::kFailed:
+      return "failed";
+    case AuthResult::kDeferred:
+      return "deferred";
+    default:
+      return "none";
+  }
+}
+
+// --- the client --------------------------------------------------------------------------
+
+Decision::Client ClientOf(const Dialogue& dialogue) {
+  const facts::Session& session = dialogue.session();
+  const facts::Tls& tls = session.tls;
+  Decision::Client client;
+  client.ip = session.connection.client_ip;
+  client.port = session.connection.client_port;
+  client.local_ip = session.connection.local_ip;
+  client.local_port = session.connection.local_port;
+  client.tls_on_connect = session.connection.tls_on_connect;
+  client.helo = Printable(session.helo);
+  client.tls_version = tls.version;
+  client.tls_cipher = tls.cipher;
+  client.sni = Printable(tls.sni);
+  if (tls.verified) {
+    // The anchor is ours.
+    for (std::size_t i = 0; i < tls.path.size() && (i == 0 || i + 1 < tls.path.size()); ++i)
+      client.chain.emplace_back(tls.path[i]->der());
+  } else {
+    client.chain = tls.presented;
+  }
+  client.mail_from = Printable(dialogue.last_mail);
+  for (const std::string& recipient : dialogue.last_rcpt)
+    client.rcpt_to.push_back(Printable(recipient));
+  client.auth = dialogue.last_auth;
+  return client;
+}
+
+void MakePrintable(TraceStep* step) {
+  for (std::string* text : {&step->what, &step->from, &step->query, &step->place})
+    *text = Printable(*text);
+  if (step->kind != TraceStep::Kind::kCommand) {
+    step->value = Printable(step->value);
+    return;
+  }
+  // A reply's lines stay lines.
+  std::string lines;
+  for (std::size_t at = 0; at <= step->value.size();) {
+    const std::size_t end = std::min(step->value.find('\n', at), step->value.size());
+    lines += (at > 0 ? "\n" : "") + Printable(step->value.substr(at, end - at));
+    at = end + 1;
+  }
+  step->value = std::move(lines);
+}
+
+TraceStep Step(TraceStep::Kind kind, TraceStep::Outcome outcome, std::string what,
+               std::string value) {
+  return {.kind = kind, .outcome = outcome, .what = std::move(what), .value = std::move(value)};
+}
+
+std::string DateOf(std::int64_t seconds) {
+  const std::time_t time = static_cast<std::time_t>(seconds);
+  std::tm utc{};
+  gmtime_r(&time, &utc);
+  char text[40];
+  return std::string(text, std::strftime(text, sizeof text, "%Y-%m-%d", &utc));
+}
+
+}  // namespace
+
+report::Decision MakeDecision(const Dialogue& dialogue) {
+  const facts::Session& session = dialogue.session();
+  Decision decision;
+  decision.reference = dialogue.reference;
+  decision.time = session.at.value_or(std::time(nullptr));
+  decision.configuration = Printable(dialogue.config.file);
+  decision.generation = dialogue.context.site->generation;
+  decision.verdict = VerdictOf(dialogue);
+  const std::string may = WhatItMay(dialogue);
+  decision.headline = Printable(WhoItIs(dialogue) + (may.empty() ? "" : "; " + may));
+  decision.reason = Printable(ReasonOf(dialogue));
+  if (dialogue.told_refusal) decision.where = PlaceOf(dialogue.told_refusal->where);
+  decision.authentication = NameOf(session.auth.result);
+  decision.authenticator = session.auth.authenticator;
+  decision.identity = Printable(session.auth.id);
+  decision.client = ClientOf(dialogue);
+  if (session.trace == nullptr) return decision;
+  decision.steps = session.trace->steps();
+  for (TraceStep& step : decision.steps) MakePrintable(&step);
+  decision.steps_dropped = session.trace->dropped();
+  return decision;
+}
+
+void TraceHandshake(Dialogue& dialogue, const tls::ServerPolicy&, tls::ClientCertificate mode) {
+  facts::Trace* trace = dialogue.session().trace;
+  if (trace == nullptr) return;
+  const facts::Tls& tls = dialogue.session().tls;
+  using Kind = TraceStep::Kind;
+  using Outcome = TraceStep::Outcome;
+  facts::TraceScope handshake(trace, {.kind = Kind::kTls, .what = "handshake"});
+  handshake.Result(Outcome::kYes, tls.cipher);
+  if (!tls.sni.empty()) trace->Add(Step(Kind::kNote, Outcome::kNone, "server name", tls.sni));
+  const char* asked = mode == tls::ClientCertificate::kRequire   ? "required"
+                      : mode == tls::ClientCertificate::kRequest ? "asked for"
+                                                                 : "not asked for";
+  trace->Add(Step(Kind::kNote, Outcome::kNone, "client certificate", asked));
+  if (mode == tls::ClientCertificate::kIgnore) return;
+  for (const crypto::CertificatePtr& certificate : tls.path)
+    trace->Add(Step(Kind::kCertificate, Outcome::kYes, certificate->subject_text(),
+                    "valid until " + DateOf(certificate->not_after())));
+  trace->Add(Step(Kind::kCheck,
+                  tls.verified          ? Outcome::kYes
+                  : tls.verify_deferred ? Outcome::kLater
+                                        : Outcome::kNo,
+                  "verified", tls.verify_reason));
+}
+
+void TraceFailedHandshake(Dialogue& dialogue, std::string_view why) {
+  facts::Trace* trace = dialogue.session().trace;
+  if (trace == nullptr) return;
+  trace->Add(Step(TraceStep::Kind::kTls, TraceStep::Outcome::kNo, "handshake", std::string(why)));
+}
+
+void TraceNotAuthenticated(Dialogue& dialogue) {
+  facts::Trace* trace = dialogue.session().trace;
+  if (trace == nullptr) return;
+  trace->Add(Step(TraceStep::Kind::kNote, TraceStep::Outcome::kNo, "no authenticator runs",
+                  WhyNoIdentity(dialogue)));
+}
+
+}  // namespace signet::smtp

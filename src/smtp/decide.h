@@ -1,0 +1,23 @@
+#ifndef SIGNET_SRC_SMTP_DECIDE_H_
+#define SIGNET_SRC_SMTP_DECIDE_H_
+
+#include <string_view>
+
+#include "src/report/decision.h"
+#include "src/smtp/dialogue.h"
+
+namespace signet::smtp {
+
+// What has been decided about the client so far, with its trace where there is one. Printable
+// text only; no password, nothing of a message (rule C7).
+report::Decision MakeDecision(const Dialogue& dialogue);
+
+// Steps of the trace that belong to the handshake; nothing where there is no trace.
+void TraceHandshake(Dialogue& dialogue, const tls::ServerPolicy& policy,
+                    tls::ClientCertificate mode);
+void TraceFailedHandshake(Dialogue& dialogue, std::string_view why);
+// Why the authenticator that runs after TLS does not run.
+void TraceNotAuthenticated(Dialogue& dialogue);
+
+}  // namespace signet::smtp
+#endif
