@@ -296,6 +296,9 @@ bench: deps-bench
 .PHONY: bench
 
 # --- install --------------------------------------------------------------------------------
+# Where bash, zsh and fish look for what completes command lines.
+completions := bash-completion/completions/signet zsh/site-functions/_signet fish/vendor_completions.d/signet.fish
+manual_pages := $(wildcard doc/*.[578])
 install: all
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/include/signet $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(DRIVER_DIR)
 	install -m 755 $(B)/signet $(DESTDIR)$(PREFIX)/sbin/signet
@@ -303,15 +306,19 @@ install: all
 	printf '%s\n' 'prefix=$(PREFIX)' 'driverdir=$(DRIVER_DIR)' '' 'Name: signet' \
 	  'Description: drivers for the Signet mail submission gateway' 'Version: 1' 'Cflags: -I$${prefix}/include' \
 	  > $(DESTDIR)$(PREFIX)/lib/pkgconfig/signet.pc
-	$(foreach m,$(wildcard doc/*.5 doc/*.8),install -D -m 644 $(m) $(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $(m)))/$(notdir $(m)) &&) true
-	install -d $(DESTDIR)$(DOC_DIR)/examples $(DESTDIR)$(DOC_DIR)/decisions
+	$(foreach m,$(manual_pages),install -D -m 644 $(m) $(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $(m)))/$(notdir $(m)) &&) true
+	install -d $(dir $(completions:%=$(DESTDIR)$(PREFIX)/share/%))
+	$(foreach c,$(completions),$(B)/signet completion $(firstword $(subst -, ,$(subst /, ,$(c)))) > $(DESTDIR)$(PREFIX)/share/$(c) &&) true
+	install -d $(DESTDIR)$(DOC_DIR)/examples $(DESTDIR)$(DOC_DIR)/decisions $(DESTDIR)$(DOC_DIR)/pictures
 	install -m 644 $(wildcard doc/*.md) $(DESTDIR)$(DOC_DIR)
 	install -m 644 $(wildcard doc/examples/*) $(DESTDIR)$(DOC_DIR)/examples
 	install -m 644 $(wildcard doc/decisions/*) $(DESTDIR)$(DOC_DIR)/decisions
+	install -m 644 $(wildcard doc/pictures/*) $(DESTDIR)$(DOC_DIR)/pictures
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/sbin/signet $(DESTDIR)$(PREFIX)/lib/pkgconfig/signet.pc
 	rm -rf $(DESTDIR)$(PREFIX)/include/signet
-	rm -f $(foreach m,$(wildcard doc/*.5 doc/*.8),$(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $(m)))/$(notdir $(m)))
+	rm -f $(foreach m,$(manual_pages),$(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $(m)))/$(notdir $(m)))
+	rm -f $(completions:%=$(DESTDIR)$(PREFIX)/share/%)
 	rm -rf $(DESTDIR)$(DOC_DIR)
 	-rmdir $(DESTDIR)$(DRIVER_DIR)
 # Installs under build/, then builds drivers from the installed header alone and uses them.

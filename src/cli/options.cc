@@ -29,6 +29,10 @@ constexpr VerbRow kVerbs[] = {
    "With -bP it prints the effective settings instead, or those named: an option, +LIST,\n"
    "routers, \"router NAME\", router_list (likewise transport and authenticator), macros,\n"
    "\"macro NAME\", config_file. Values that were set with \"hide\" are not shown.\n"},
+  {"completion", "signet completion bash|zsh|fish",
+   "print what a shell needs to complete command lines",
+   "Prints a script for bash, zsh or fish, with the verbs, options and files that there are.\n"
+   "\"make install\" puts each where its shell looks for it.\n"},
   {"expand", "signet expand [-C FILE] [-D NAME=VALUE] [--cert PEM] [--set NAME=VALUE] [STRING…]",
    "expand strings, with a real certificate if you like",
    "Expands each STRING, or each line of standard input, and prints the result, or \"Failed:\"\n"
@@ -372,7 +376,7 @@ class Parser {
   Wrong CheckOperands() {
     const Arguments& a = arguments_;
     const bool takes_names = a.verb == "expand" || a.verb == "help" || a.verb == "pins" ||
-                             a.verb == "send" || a.print_options;
+                             a.verb == "completion" || a.verb == "send" || a.print_options;
     if (takes_names || a.operands.empty()) return {};
     // Most other programs take their file so.
     const bool is_file = access(a.operands[0].c_str(), F_OK) == 0;
@@ -388,11 +392,87 @@ class Parser {
   std::vector<const OptionRow*> used_;
 };
 
+// --- help ----------------------------------------------------------------------------------
+
+constexpr std::size_t kColumns = 80;
+
+// The columns that UTF-8 text takes, as far as we write it: one for each character.
+std::size_t Width(std::string_view text) {
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
+}
+
+// `text` behind `left`, in lines of kColumns at most; those below the first are indented by
+// `indent`. Words are apart by blanks and never broken.
+std::string Wrapped(std::string left, std::string_view text, std::size_t indent) {
+  std::string all, line = std::move(left);
+  bool empty = true;  // no word in this line yet
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find(' ', at), text.size());
+    const std::string_view word = text.substr(at, end - at);
+    at = end + 1;
+    if (word.empty()) continue;
+    if (!empty && Width(line) + 1 + Width(word) > kColumns) {
+      all += line + '\n';
+      line.assign(indent, ' ');
+      empty = true;
+    }
+    if (!empty) line += ' ';
+    line += word;
+    empty = false;
+  }
+  return all + line + '\n';
+}
+
+// Paragraphs, and lines that begin with a blank, stay apart; other lines are filled.
+std::string Filled(std::string_view text) {
+  std::string all, paragraph;
+  auto flush = [&] {
+    if (!paragraph.empty()) all += Wrapped("", paragraph, 0);
+    paragraph.clear();
+  };
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    const std::string_view line = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    if (line.empty() || line.front() == ' ') {
+      flush();
+      all += std::string(line) + '\n';
+    } else {
+      paragraph += (paragraph.empty() ? "" : " ") + std::string(line);
+    }
+  }
+  flush();
+  return all;
+}
+
+// Usage breaks in front of a bracket, so blanks in brackets are not where it may.
+std::string UsageLines(std::string_view usage) {
+  std::string all, line;
+  std::string_view left = "usage: ";
+  while (!usage.empty()) {
+    const std::size_t end = std::min(usage.find('\n'), usage.size());
+    line = Trim(usage.substr(0, end));
+    usage.remove_prefix(std::min(end + 1, usage.size()));
+    constexpr char kKept = '\x01';
+    int depth = 0;
+    for (char& c : line) {
+      depth += c == '[' ? 1 : c == ']' ? -1 : 0;
+      if (c == ' ' && depth > 0) c = kKept;
+    }
+    line = Wrapped(std::string(left), line, 11);
+    std::replace(line.begin(), line.end(), kKept, ' ');
+    all += line;
+    left = "       ";
+  }
+  return all;
+}
+
 std::string OptionLine(const OptionRow& row) {
   std::string left = "  " + std::string(row.spelling);
   if (!row.value.empty()) left += " " + std::string(row.value);
-  left.resize(std::max<std::size_t>(left.size() + 1, 22), ' ');
-  return left + std::string(row.help) + "\n";
+  left.resize(std::max<std::size_t>(left.size() + 2, 22), ' ');
+  return Wrapped(std::move(left), row.help, 22);
 }
 
 std::string GeneralHelp() {
@@ -400,13 +480,12 @@ std::string GeneralHelp() {
                      ": mail submission that knows senders by certificates\n\n";
   for (const VerbRow& row : kVerbs) {
     std::string left = "  " + std::string(row.name);
-    left.resize(12, ' ');
-    text += left + std::string(row.summary) + "\n";
+    left.resize(std::max<std::size_t>(left.size() + 2, 14), ' ');
+    text += Wrapped(std::move(left), row.summary, 14);
   }
   return text +
-         "\n\"signet VERB --help\" explains one. Exim's letters work too: -bdf, -bd, -bV, -bP, "
-         "-be.\n"
-         "Status: 0 good, 1 the answer is no, 2 wrong usage or configuration.\n";
+         "\n\"signet VERB --help\" explains one. Exim's letters work too: -bdf, -bd, -bV, -bP,\n"
+         "-be. Status: 0 good, 1 the answer is no, 2 wrong usage or configuration.\n";
 }
 
 }  // namespace
@@ -419,7 +498,7 @@ std::string HelpText(std::string_view verb) {
   if (verb.empty()) return GeneralHelp();
   const VerbRow* row = FindVerb(verb);
   if (row == nullptr) return "";
-  std::string text = "usage: " + std::string(row->usage) + "\n\n" + std::string(row->help);
+  std::string text = UsageLines(row->usage) + "\n" + Filled(row->help);
   bool any = false;
   for (const OptionRow& option : kOptions) {
     if (!HasWord(option.verbs, verb)) continue;
@@ -427,6 +506,18 @@ std::string HelpText(std::string_view verb) {
     text += OptionLine(option);
   }
   return text;
+}
+
+std::vector<VerbFacts> Verbs() {
+  std::vector<VerbFacts> verbs;
+  for (const VerbRow& row : kVerbs) {
+    verbs.push_back({row.name, row.usage, row.summary, row.help, {}});
+    for (const OptionRow& option : kOptions) {
+      if (HasWord(option.verbs, row.name))
+        verbs.back().options.push_back({option.spelling, option.value, option.help});
+    }
+  }
+  return verbs;
 }
 
 }  // namespace signet::cli

@@ -79,9 +79,26 @@ Result<Arguments, UsageError> ParseArguments(const std::vector<std::string>& wor
 // unknown verb.
 std::string HelpText(std::string_view verb);
 
+// The tables of verbs and of their options, for those who show them in other forms
+// (completion, manual pages). Sorted by name.
+struct OptionFacts {
+  std::string_view spelling;  // "--cert", "-C"
+  std::string_view value;     // "PEM"; "" where it takes none
+  std::string_view help;
+};
+struct VerbFacts {
+  std::string_view name, usage, summary, help;
+  std::vector<OptionFacts> options;
+};
+std::vector<VerbFacts> Verbs();
+
+// "bash", "zsh" or "fish": what its shell reads to complete command lines; "" for another.
+std::string CompletionScript(std::string_view shell);
+
 // One function per verb, in src/cli/<verb>.cc; each returns an ExitStatus.
 int RunServe(const Arguments& arguments);
 int RunCheck(const Arguments& arguments);
+int RunCompletion(const Arguments& arguments);
 int RunExpand(const Arguments& arguments);
 int RunPins(const Arguments& arguments);
 int RunTlsrpt(const Arguments& arguments);

@@ -43,6 +43,11 @@ test  tinycdb               cdb, which makes constant databases
 test  sqlite3               the shell of SQLite, which makes databases
 test  logrotate             rotation of logs
 test  perl                  eximstats and exigrep of the peers
+test  zsh                   completion of command lines in a real shell
+test  fish                  likewise; bash is there
+test  bsdutils              script, a terminal for these shells
+test  mandoc                the manual pages, checked
+test  groff                 the manual pages, formatted
 test  procps                ps, for the demonstration
 test  tinycdb               cdb, which makes files for the tests of lookups
 test  sqlite3               sqlite3, likewise

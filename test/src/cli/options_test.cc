@@ -105,5 +105,17 @@ TEST(Help, ExplainsEveryVerbThatItLists) {
   EXPECT_NE(HelpText("serve").find("-oX LIST"), std::string::npos);
 }
 
+TEST(Help, FitsATerminalOf80Columns) {
+  std::string all = HelpText("");
+  for (const VerbFacts& verb : Verbs()) all += HelpText(verb.name);
+  std::size_t columns = 0;
+  std::string line;
+  for (char c : all) {
+    columns = c == '\n' ? 0 : columns + ((c & 0xc0) != 0x80 ? 1 : 0);
+    line = columns == 0 ? "" : line + c;
+    ASSERT_LE(columns, 80u) << line;
+  }
+}
+
 }  // namespace
 }  // namespace signet::cli
