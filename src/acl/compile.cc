@@ -34,6 +34,14 @@ bool MentionsIdentity(std::string_view text) {
          text.find("sender_host_authenticated") != text.npos;
 }
 
+// Whether a text reads what is in the client's certificate, or whether it verified.
+bool MentionsCertificate(std::string_view text) {
+  for (const std::string_view name : {"tls_in_peer", "tls_peer", "tls_in_certificate_verified",
+                                      "tls_certificate_verified", "tls_in_path"})
+    if (text.find(name) != text.npos) return true;
+  return false;
+}
+
 // Which ACL runs when: through an option, or called by one that does.
 struct Use {
   std::size_t acl;
@@ -278,11 +286,19 @@ class Compiler {
   void Arguments(std::size_t index) {
     Phase phase = LastPhase(index);
     for (Statement& statement : rep_->acls[index].statements)
-      for (Item& item : statement.items) OneArgument(&item, phase);
+      for (Item& item : statement.items) {
+        OneArgument(&item, phase);
+        // A warning bears on what comes behind it only by what it sets.
+        if (statement.verb != Verb::kWarn || item.row->argument == Argument::kVariable)
+          statement.about_identity |= item.about_identity;
+      }
   }
 
   void OneArgument(Item* item, Phase phase) {
-    item->reads_identity = ReadsIdentity(item->argument.span.view());
+    const std::string_view text = item->argument.span.view();
+    item->reads_identity = Reads(text, &MentionsIdentity);
+    item->about_identity = item->reads_identity || item->row->name == "authenticated" ||
+                           Reads(text, &MentionsCertificate);
     Argument kind = item->row->argument;
     if (kind == Argument::kCall) {
       for (Word& word : item->words)
@@ -301,10 +317,10 @@ class Compiler {
   }
 
   // Directly, or through a named list.
-  bool ReadsIdentity(std::string_view text) const {
-    if (MentionsIdentity(text)) return true;
+  bool Reads(std::string_view text, bool (*mentions)(std::string_view)) const {
+    if (mentions(text)) return true;
     return std::any_of(config_.lists.begin(), config_.lists.end(), [&](const auto& list) {
-      return MentionsIdentity(list.list.span.view()) &&
+      return mentions(list.list.span.view()) &&
              text.find('+' + list.name) != std::string_view::npos;
     });
   }

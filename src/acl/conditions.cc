@@ -19,6 +19,7 @@ Answer Error(std::string log_text) {
 // --- who the client is -------------------------------------------------------------------
 
 Answer Authenticated(const Item& item, const Value&, Run& run) {
+  run.Show("the client is not authenticated", kFromAdministrator);
   if (!run.authenticated()) return {.kind = Answer::kFalse, .unauthenticated = true};
   return run.Match(item, run.session().auth.authenticator);
 }
@@ -33,6 +34,7 @@ std::string_view CipherName(std::string_view cipher) {
 
 Answer Encrypted(const Item& item, const Value&, Run& run) {
   const facts::Tls& tls = run.session().tls;
+  run.Show("the session is not under TLS", kFromAdministrator);
   return tls.active ? run.Match(item, CipherName(tls.cipher)) : Truth(false);
 }
 
@@ -182,6 +184,7 @@ constexpr ItemRow kConditions[] = {
 std::span<const ItemRow> Conditions() { return kConditions; }
 
 Answer Run::Match(const Item& item, std::string_view subject, Value* data) {
+  Show(subject, kFromAdministrator);
   auto matched = config::MatchList(item.argument, item.row->list, subject, context, data);
   if (matched.ok()) return Truth(matched.value());
   Answer answer = FromFailure(matched.error());

@@ -4,9 +4,11 @@
 
 #include "src/acl/parse.h"
 #include "src/acl/run.h"
+#include "src/acl/steps.h"
 #include "src/base/limits.h"
 #include "src/base/log.h"
 #include "src/base/text.h"
+#include "src/facts/written.h"
 
 namespace signet::acl {
 namespace {
@@ -51,12 +53,13 @@ Answer Misplaced(const Item& item, AclWhen when) {
                       std::string(PlaceOf(when).name) + " ACL"};
 }
 
-Answer RunItem(const Item& item, Run& run) {
+Answer DoItem(const Item& item, Run& run) {
   // Found at load, but for ACLs whose name is only known now.
   if (!(item.row->places & At(run.when))) return Misplaced(item, run.when);
   auto value = ExpandArgument(item, run);
   if (!value.ok()) return value.error();
   if (!value.value()) return {};
+  run.Show(value.value()->text, value.value()->origins());
   Answer answer = item.row->run(item, *value.value(), run);
   bool may_decide = item.row->condition || item.row->argument == Argument::kVariable;
   if (may_decide && item.reads_identity && !run.authenticated()) answer.unauthenticated = true;
@@ -67,6 +70,19 @@ Answer RunItem(const Item& item, Run& run) {
     answer.kind = Answer::kTrue;
     answer.drop = false;
   }
+  return answer;
+}
+
+// What is said later is written down then.
+Answer RunItem(const Item& item, Run& run) {
+  facts::Trace* trace = run.trace();
+  if (trace == nullptr || item.row->argument == Argument::kLate) return DoItem(item, run);
+  const std::size_t id = BeginStep(*trace, item);
+  run.Show("", kFromAdministrator);
+  Answer answer = DoItem(item, run);
+  // Of a call, the ACL has said more, and of its own items.
+  if (item.row->argument == Argument::kCall) run.Show("", kFromAdministrator);
+  EndStep(*trace, id, item, answer, run.shown, facts::WordsOf(run.shown_from), run.may_show());
   return answer;
 }
 
@@ -123,11 +139,21 @@ class VerifyMessage {
   std::string outer_;
 };
 
+void EndMessage(facts::Trace& trace, std::size_t id, const Item& item,
+                const expand::Outcome& outcome, bool may_show) {
+  const Answer answer = outcome.ok() ? Answer() : FromFailure(outcome.error());
+  EndStep(trace, id, item, answer, outcome.ok() ? outcome.value().text : "",
+          facts::WordsOf(outcome.ok() ? outcome.value().origins() : Origins{}), may_show);
+}
+
 // Empty where there is no text, or none that can be had.
 Value ExpandMessage(const Item* item, const std::string& condition_text, Run& run) {
   if (item == nullptr) return {};
   VerifyMessage scope(run, condition_text);
+  facts::Trace* trace = run.trace();
+  const std::size_t id = trace != nullptr ? BeginStep(*trace, *item) : 0;
   expand::Outcome outcome = run.Expand(item->argument);
+  if (trace != nullptr) EndMessage(*trace, id, *item, outcome, run.may_show());
   if (outcome.ok()) return std::move(outcome).value();
   const Failure& failure = outcome.error();
   if (failure.kind != FailureKind::kForced)
@@ -278,6 +304,15 @@ facts::Verdict Broken(SourceSpan where, std::string log_text) {
   return {.kind = VerdictKind::kDefer, .log_message = std::move(log_text), .where = where};
 }
 
+// A verdict that no ACL has given.
+facts::Verdict Undecided(facts::Verdict verdict, Run& run) {
+  if (facts::Trace* trace = run.trace()) {
+    const bool broken = verdict.kind == VerdictKind::kDefer;
+    (broken ? AddBroken : AddUnset)(*trace, run.when, verdict);
+  }
+  return verdict;
+}
+
 struct FoundAcl {
   const Acl* acl = nullptr;
   std::shared_ptr<const Rules> text;  // keeps it, where it is a text of its own
@@ -318,19 +353,26 @@ Answer FromFailure(const Failure& failure) {
                       failure.text};
 }
 
-AclAnswer RunAcl(const Acl& acl, Run& run) {
+namespace {
+
+AclAnswer RunStatements(const Acl& acl, Run& run) {
   run.acl = &acl;
   bool missed = false;  // being authenticated could have led elsewhere
   Answer last = {.kind = Answer::kFalse};
   for (const Statement& statement : acl.statements) {
     run.statement = {};
     run.verb = statement.verb;
+    facts::Trace* trace = run.trace();
+    const std::size_t id = trace != nullptr ? BeginStep(*trace, statement) : 0;
     StatementAnswer result = RunItems(statement, run);
     Answer& answer = result.answer;
     ApplyMessages(run, &answer);
     if (statement.verb == Verb::kWarn && answer.kind != Answer::kFalse &&
         answer.kind != Answer::kError)
       Warn(statement, answer, run);
+    if (trace != nullptr)
+      EndStep(*trace, id, statement, run.statement.endpass, answer, run.may_show());
+    run.about_identity |= statement.about_identity;
     bool failed = answer.kind == Answer::kDefer || answer.kind == Answer::kError;
     if (Decide(statement, run.statement.endpass, &answer) == Next::kStop) {
       if (failed) answer.user_text.clear();
@@ -347,6 +389,17 @@ AclAnswer RunAcl(const Acl& acl, Run& run) {
   return {std::move(last), acl.span, std::nullopt};
 }
 
+}  // namespace
+
+AclAnswer RunAcl(const Acl& acl, Run& run) {
+  facts::Trace* trace = run.trace();
+  if (trace == nullptr) return RunStatements(acl, run);
+  const std::size_t id = BeginStep(*trace, acl, run.rules);
+  AclAnswer answer = RunStatements(acl, run);
+  EndStep(*trace, id, answer, acl, run.may_show());
+  return answer;
+}
+
 facts::Verdict Evaluate(const Rules& rules, AclWhen when, config::MatchContext& context,
                         Effects& effects) {
   effects.session().rates_of_command.clear();
@@ -356,18 +409,19 @@ facts::Verdict Evaluate(const Rules& rules, AclWhen when, config::MatchContext& 
   FoundAcl found_now;
   switch (hook.kind) {
     case Hook::kUnset:
-      return Unset(when);
+      return Undecided(Unset(when), run);
     case Hook::kFixed:
       acl = &rules.rep().acls[hook.acl];
       break;
     case Hook::kExpanded: {
       auto found = FindByExpansion(*hook.option, run);
-      if (!found.ok()) return found.error();
+      if (!found.ok()) return Undecided(found.error(), run);
       found_now = std::move(found).value();
       acl = found_now.acl;
     }
   }
   facts::Verdict verdict = ToVerdict(RunAcl(*acl, run), when, effects);
+  verdict.about_identity = run.about_identity || verdict.because_unauthenticated;
   // A text of its own may be gone before the verdict is.
   if (found_now.text != nullptr) verdict.where = hook.option->span;
   return verdict;

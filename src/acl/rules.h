@@ -34,12 +34,15 @@ struct Item {
   std::vector<std::string> logs;  // logwrite: "main", "reject", "panic"
   // Its text reads whether, or as whom, the client is authenticated.
   bool reads_identity = false;
+  // It hangs on who the client is in any way: that, or what is in its certificate.
+  bool about_identity = false;
 };
 
 struct Statement {
   Verb verb = Verb::kAccept;
   SourceSpan span;  // the verb
   std::vector<Item> items;
+  bool about_identity = false;  // some item is
 };
 
 struct Acl {

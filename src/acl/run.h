@@ -32,8 +32,21 @@ class Run {
   StatementState statement;
   Verb verb = Verb::kAccept;  // of the current statement
   const Acl* acl = nullptr;   // the current one
+  // Some statement that was asked hangs on who the client is, and has not accepted.
+  bool about_identity = false;
+  // Of the item at hand, for the trace: what its argument came to, and from where.
+  std::string shown;
+  Origins shown_from = kFromAdministrator;
 
   const facts::Session& session() const { return context.session; }
+  facts::Trace* trace() const { return session().trace; }
+  // Whether values may be written down: a message's content may be in them later.
+  bool may_show() const { return session().phase < facts::Phase::kData; }
+  void Show(std::string_view text, Origins from) {
+    if (trace() == nullptr) return;
+    shown = text;
+    shown_from = from;
+  }
   bool authenticated() const {
     return context.session.auth.result == facts::AuthResult::kAuthenticated;
   }

@@ -7,6 +7,7 @@
 #include "src/acl/acl.h"
 #include "src/base/limits.h"
 #include "test/support/policy.h"
+#include "test/support/trace_dump.h"
 
 namespace signet::acl {
 namespace {
@@ -661,6 +662,102 @@ TEST_F(AclEvaluateTest, ListsLeaveWhatTheyFound) {
   // A list that does not hold leaves what was there.
   Rcpt("accept domains = x.example");
   EXPECT_EQ(policy.session.envelope.domain_data.text, "*.com");
+}
+
+// --- what is written down --------------------------------------------------------------------
+
+TEST_F(AclEvaluateTest, ATraceShowsEachStatementThatWasAskedAndItsItems) {
+  facts::Trace trace;
+  policy.session.trace = &trace;
+  policy.session.connection.client_ip = "192.0.2.7";
+  Rcpt(
+      "warn set acl_m_x = bob\n"
+      "accept authenticated = *\n"
+      "accept hosts = 10.0.0.0/8 : 192.0.2.0/24\n"
+      "       ! condition = ${if   eq{$local_part}  {$acl_m_x}}\n"
+      "deny message = no relay for $domain\n"
+      "     !condition = false\n"
+      "accept");
+  EXPECT_EQ(test::Dump(trace).substr(0, 21), "acl no a = deny: no r") << test::Dump(trace);
+  std::string shown;
+  for (const facts::TraceStep& step : trace.steps())
+    if (step.kind != facts::TraceStep::Kind::kExpression)
+      shown += std::string(facts::NameOf(step.kind)) + ' ' +
+               std::string(facts::NameOf(step.outcome)) + ' ' + std::to_string(step.depth) + ' ' +
+               step.what + " = " + step.value + '\n';
+  EXPECT_EQ(shown,
+            "acl no 0 a = deny: no relay for example.com\n"
+            "statement yes 1 warn = applies\n"
+            "condition none 2 set acl_m_x = bob = bob\n"
+            "statement no 1 accept = does not apply\n"
+            "condition no 2 authenticated = * = the client is not authenticated\n"
+            "statement no 1 accept = does not apply\n"
+            "condition yes 2 hosts = 10.0.0.0/8 : 192.0.2.0/24 = 192.0.2.7\n"
+            "condition no 2 ! condition = ${if eq{$local_part} {$acl_m_x}} = true\n"
+            "statement yes 1 deny = applies\n"
+            "condition yes 2 !condition = false = false\n"
+            "condition none 2 message = no relay for $domain = no relay for example.com\n");
+  ASSERT_GT(trace.steps().size(), 2u);
+  EXPECT_EQ(trace.steps()[2].place, "test.conf:1:6");
+}
+
+TEST_F(AclEvaluateTest, ATraceNestsCalledAcls) {
+  facts::Trace trace;
+  policy.session.trace = &trace;
+  policy.Acl("inner", "deny condition = $acl_arg1");
+  Rcpt("accept !acl = inner yes\ndeny");
+  EXPECT_NE(test::Dump(trace).find("      acl no inner = deny\n"
+                                   "        statement yes deny = applies\n"),
+            std::string::npos)
+      << test::Dump(trace);
+}
+
+TEST_F(AclEvaluateTest, ATraceSaysWhatAnAclThatIsNotSetDoes) {
+  facts::Trace trace;
+  policy.session.trace = &trace;
+  Run(AclWhen::kRcpt);
+  Run(AclWhen::kMail);
+  EXPECT_EQ(test::Dump(trace),
+            "acl no acl_smtp_rcpt = not set: the default is to deny\n"
+            "acl yes acl_smtp_mail = not set: the default is to accept\n");
+}
+
+TEST_F(AclEvaluateTest, ATraceSaysThatNobodyHasDecided) {
+  facts::Trace trace;
+  policy.session.trace = &trace;
+  Rcpt("accept condition = no");
+  ASSERT_FALSE(trace.steps().empty());
+  EXPECT_EQ(trace.steps()[0].value, "deny, because no statement has decided");
+}
+
+TEST_F(AclEvaluateTest, RuleC7ATraceHasNoPartOfAMessage) {
+  facts::Trace trace;
+  policy.session.trace = &trace;
+  policy.session.phase = facts::Phase::kData;
+  policy.session.envelope.headers_read = true;
+  policy.session.envelope.headers = {{"Subject", "Subject: topsecret"}};
+  Run(AclWhen::kData,
+      "deny condition = ${if match{$h_subject:}{secret}{yes}{no}}\n"
+      "     set acl_m_s = $h_subject:\n"
+      "     message = because of $h_subject:");
+  EXPECT_EQ(test::AllTextOf(trace).find("topsecret"), std::string::npos) << test::Dump(trace);
+}
+
+TEST_F(AclEvaluateTest, AVerdictTellsWhetherItIsAboutIdentity) {
+  const auto about = [&](std::string_view lines) { return Rcpt(lines).about_identity; };
+  EXPECT_TRUE(about("accept authenticated = *"));
+  EXPECT_TRUE(about("deny !authenticated = *"));
+  EXPECT_TRUE(about("deny condition = ${if eq{$authenticated_id}{}}"));
+  EXPECT_TRUE(about("accept condition = ${if def:tls_in_peerdn}\ndeny"));
+  EXPECT_TRUE(about("accept condition = $tls_in_certificate_verified\ndeny"));
+  EXPECT_TRUE(about("warn set acl_m_a = $authenticated_id\ndeny"));
+  EXPECT_FALSE(about("deny"));
+  EXPECT_FALSE(about("deny domains = example.com"));
+  EXPECT_FALSE(about("warn add_header = X-Id: $authenticated_id\ndeny"));
+  // Not asked any more.
+  EXPECT_FALSE(about("deny domains = example.com\naccept authenticated = *"));
+  policy.Acl("known", "accept authenticated = *");
+  EXPECT_TRUE(about("accept acl = known\ndeny"));
 }
 
 }  // namespace
