@@ -201,8 +201,9 @@ End Conclude(Dialogue& dialogue, Attempt attempt) {
     session.authentication_failed = false;
     dialogue.auth_used = true;
   } else {
-    dialogue.context.log->MainAndReject(
-        AuthenticatorLine(session, dialogue.selector, attempt.auth, attempt.name));
+    Refer(dialogue);
+    dialogue.context.log->MainAndReject(WithReference(
+        dialogue, AuthenticatorLine(session, dialogue.selector, attempt.auth, attempt.name)));
     dialogue.NoteRefusal({"AUTH " + dialogue.last_auth, reply, attempt.auth.reason, {}, true});
   }
   const bool failed = attempt.auth.result == AuthResult::kFailed;
@@ -237,11 +238,16 @@ bool SourceHasFailedTooOften(Dialogue& dialogue) {
 }
 
 Answer RefuseSource(Dialogue& dialogue) {
+  Refer(dialogue);
+  const std::string why = "too many authentication failures from this address lately";
   dialogue.context.log->MainAndReject(
-      DroppedLine(dialogue.session(), dialogue.selector,
-                  "too many authentication failures from this address lately"));
+      WithReference(dialogue, DroppedLine(dialogue.session(), dialogue.selector, why)));
   dialogue.ending = "closed after failed authentication";
-  return MakeClosingReply(421, "4.7.0", "Too many authentication failures, please try later");
+  Reply reply =
+      MakeClosingReply(421, "4.7.0", "Too many authentication failures, please try later");
+  dialogue.NoteRefusal({"AUTH", reply, why, {}, false});
+  TellReference(dialogue, &reply);
+  return reply;
 }
 
 End RunMechanism(Dialogue& dialogue, const config::Authenticator& instance, Initial initial) {
@@ -272,8 +278,9 @@ End RunMechanism(Dialogue& dialogue, const config::Authenticator& instance, Init
 void LogFailedReply(Dialogue& dialogue, const Reply& reply, const std::string& name) {
   facts::Auth auth;
   auth.reason = std::to_string(reply.code) + ' ' + reply.text();
-  dialogue.context.log->MainAndReject(
-      AuthenticatorLine(dialogue.session(), dialogue.selector, auth, name));
+  Refer(dialogue);
+  dialogue.context.log->MainAndReject(WithReference(
+      dialogue, AuthenticatorLine(dialogue.session(), dialogue.selector, auth, name)));
 }
 
 // Rule A5. At the limit the connection ends.
@@ -282,8 +289,9 @@ void CountFailure(Dialogue& dialogue, Answer* answer) {
     dialogue.context.auth_failures->Add(dialogue.session().connection.client_ip,
                                         std::chrono::steady_clock::now());
   if (++dialogue.auth_failures < limits::kAuthFailuresMax || !answer->reply) return;
-  dialogue.context.log->MainAndReject(
-      DroppedLine(dialogue.session(), dialogue.selector, "too many authentication failures"));
+  dialogue.context.log->MainAndReject(WithReference(
+      dialogue,
+      DroppedLine(dialogue.session(), dialogue.selector, "too many authentication failures")));
   answer->reply->lines.emplace_back("Too many authentication failures");
   answer->ends = true;
   dialogue.ending = "closed after failed authentication";
@@ -358,8 +366,10 @@ Answer RunAuth(Dialogue& dialogue, const Command& command) {
                            : RunMechanism(dialogue, *instance, std::move(initial));
   if (!end.answer.reply) return end.answer;
   const int code = end.answer.reply->code;
+  if (code == 421) return end.answer;  // RefuseSource has seen to all of it
   if (code >= 500 && code != 535) LogFailedReply(dialogue, *end.answer.reply, name);
   if (end.failed) CountFailure(dialogue, &end.answer);
+  if (code >= 400) TellReference(dialogue, &*end.answer.reply);
   return end.answer;
 }
 

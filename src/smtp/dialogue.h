@@ -11,6 +11,7 @@
 #include "src/smtp/input.h"
 #include "src/smtp/log_lines.h"
 #include "src/smtp/parse.h"
+#include "src/smtp/reference.h"
 #include "src/smtp/reply.h"
 #include "src/smtp/services.h"
 #include "src/smtp/session.h"
@@ -107,9 +108,10 @@ class Dialogue final : public acl::Effects {
   // A refusal of the upstream, logged and passed on; `what` as above.
   Answer RefusedUpstream(const relay::Reply& reply, std::string_view what);
 
-  // `logs`: "main", "reject", "panic", as a verdict may name them.
+  // `logs`: "main", "reject", "panic", as a verdict may name them. `named`: with the reference.
   void LogRejection(smtp::Refusal refusal, std::string_view what, std::string_view why,
-                    const std::optional<std::vector<std::string>>& logs = std::nullopt);
+                    const std::optional<std::vector<std::string>>& logs = std::nullopt,
+                    Named named = Named::kNo);
   std::string Host() const { return HostName(session_, selector); }
   // Whether the client sent commands in groups since the last EHLO, for the log.
   Arrival::Pipelining Pipelining() const {
@@ -176,6 +178,8 @@ class Dialogue final : public acl::Effects {
   bool free_starttls = true;
   bool free_auth = true;
   Deadline without_mail;  // by then a message must have come
+
+  Referral referral;  // to the decision about this client
 
   // How the session ends, for the log: "closed by QUIT", …
   std::string ending;

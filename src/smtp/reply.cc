@@ -112,6 +112,16 @@ Reply MakeClosingReply(int code, std::string_view enhanced, std::string text) {
   return reply;
 }
 
+void AddToLastLine(std::string_view text, Reply* reply) {
+  if (reply->lines.empty()) reply->lines.emplace_back();
+  if (reply->lines.size() > kReplyLinesMax) reply->lines.resize(kReplyLinesMax);
+  const std::size_t codes =
+      4 + (reply->enhanced.empty() ? 0 : reply->enhanced.size() + 1);  // "550 5.7.1 "
+  std::string line = Visible(reply->lines.back());
+  line.resize(std::min(line.size(), kReplyLineMaxBytes - codes - text.size()));
+  reply->lines.back() = line.append(text);
+}
+
 std::string Encode(const Reply& reply) {
   std::string out;
   // A challenge is one line, and no use in part (RFC 4954 4).

@@ -33,6 +33,10 @@ std::string Encode(const Reply& reply);
 inline constexpr std::size_t kReplyLineMaxBytes = 510;  // RFC 5321 4.5.3.1.5, without CRLF
 inline constexpr std::size_t kReplyLinesMax = 50;
 
+// Puts text of ours at the end of what Encode() sends as the last line; what is too long for
+// that loses its own end.
+void AddToLastLine(std::string_view text, Reply* reply);
+
 // `text` with everything but printable ASCII written as an escape (\n, \ooo) and no
 // more than `max_bytes` of it: how a client's own words may stand in a reply.
 std::string Echo(std::string_view text, std::size_t max_bytes = 200);

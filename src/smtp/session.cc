@@ -299,15 +299,19 @@ bool Dialogue::Refuse(const facts::Verdict& verdict) {
   const std::string& why = same ? worded.text : verdict.log_message;
   ending = "closed by connect ACL";
   NoteRefusal({"connection", worded.reply, why, verdict.where, verdict.about_identity});
+  const Named named = IsAboutIdentity(*this, verdict);
+  if (named == Named::kYes) Refer(*this);
   if (session_.connection.tls_on_connect) {
+    const std::string after = " dropped by 'connect' ACL" + (why.empty() ? "" : ": " + why);
     context.log->MainAndReject(
-        HostEvent("dropped", "", session_, selector,
-                  " dropped by 'connect' ACL" + (why.empty() ? "" : ": " + why)));
+        WithReference(*this, HostEvent("dropped", "", session_, selector, after)));
     return false;
   }
   LogRejection(permanent ? smtp::Refusal::kPermanent : smtp::Refusal::kTemporary,
-               "connection in \"connect\" ACL", why, verdict.reject_logs);
-  Send(worded.reply);
+               "connection in \"connect\" ACL", why, verdict.reject_logs, named);
+  Reply reply = worded.reply;
+  if (named == Named::kYes) TellReference(*this, &reply);
+  Send(reply);
   return false;
 }
 
@@ -620,6 +624,7 @@ void Dialogue::Close() {
     if (session_.notquit_reason.empty()) session_.notquit_reason = ReasonOf(ending);
     (void)AskNotquit();
   }
+  KeepLastDecision(*this);
   if (stream != nullptr) {
     (void)Flush();
     // Closing with unread input resets the connection, and the client may lose our
@@ -645,6 +650,7 @@ void Dialogue::Send(const Reply& reply) {
 }
 
 bool Dialogue::Flush() {
+  KeepRefusal(*this);
   if (output_.empty()) return !output_failed_;
   if (stream == nullptr || output_failed_) return false;
   const engine::IoResult result = stream->Write(output_, Deadline::After(kWriteWait));
@@ -740,12 +746,15 @@ std::optional<Answer> Dialogue::Refusal(const facts::Verdict& verdict, const Rep
   // Who could not be recognised for a trouble of ours is told to come again (rule I14).
   const bool not_known_yet = IsPermanent(verdict.kind) && verdict.because_unauthenticated &&
                              session_.auth.result == facts::AuthResult::kDeferred;
+  const Named named = IsAboutIdentity(*this, verdict);
+  if (named == Named::kYes) Refer(*this);
   Reply reply;
   if (not_known_yet) {
     reply = MakeReply(451, "4.7.0",
                       "Temporary authentication failure: " + session_.auth.deferred_class);
     LogRejection(smtp::Refusal::kTemporary, what,
-                 "authentication was deferred: " + session_.auth.deferred_class);
+                 "authentication was deferred: " + session_.auth.deferred_class, std::nullopt,
+                 named);
     NoteRefusal({std::string(what), reply, "authentication was deferred: " + session_.auth.reason,
                  verdict.where, true});
   } else {
@@ -759,10 +768,11 @@ std::optional<Answer> Dialogue::Refusal(const facts::Verdict& verdict, const Rep
     if (session_.controls.no_multiline_responses) reply.lines.resize(1);
     const bool same = verdict.log_message.empty() || verdict.log_message == verdict.user_message;
     LogRejection(permanent ? smtp::Refusal::kPermanent : smtp::Refusal::kTemporary, what,
-                 same ? worded.text : verdict.log_message, verdict.reject_logs);
+                 same ? worded.text : verdict.log_message, verdict.reject_logs, named);
     NoteRefusal({std::string(what), reply, same ? worded.text : verdict.log_message, verdict.where,
                  verdict.about_identity || verdict.because_unauthenticated});
   }
+  if (named == Named::kYes) TellReference(*this, &reply);
   reply.closes = verdict.kind == VerdictKind::kDrop;
   if (reply.closes) ending = "closed by DROP in ACL";
   return Answer{std::move(reply)};
@@ -809,8 +819,9 @@ Result<bool, Failure> Dialogue::HostIn(const config::Expanded& hosts, std::strin
 }
 
 void Dialogue::LogRejection(smtp::Refusal refusal, std::string_view what, std::string_view why,
-                            const std::optional<std::vector<std::string>>& logs) {
-  const auto line = RejectionLine(session_, selector, refusal, what, why);
+                            const std::optional<std::vector<std::string>>& logs, Named named) {
+  LogEvent line = RejectionLine(session_, selector, refusal, what, why);
+  if (named == Named::kYes) line = WithReference(*this, std::move(line));
   if (!logs) return context.log->MainAndReject(line);
   const auto wanted = [&](std::string_view log) {
     return std::find(logs->begin(), logs->end(), log) != logs->end();

@@ -154,8 +154,11 @@ bool StartTls(Dialogue& dialogue, TlsPlan plan) {
   tls::Accepted layer = std::move(accepted).value();
   if (counters != nullptr) counters->Add(layer.facts);
   if (pretence == nullptr) dialogue.stream = std::move(layer.stream);
-  if (!layer.refused.empty())  // before its EHLO name is forgotten
-    dialogue.context.log->Main(TlsErrorLine(dialogue.session(), dialogue.selector, layer.refused));
+  if (!layer.refused.empty()) {  // before its EHLO name is forgotten
+    Refer(dialogue);
+    dialogue.context.log->Main(WithReference(
+        dialogue, TlsErrorLine(dialogue.session(), dialogue.selector, layer.refused)));
+  }
   dialogue.ForgetSession();
   dialogue.session().tls = std::move(layer.facts);
   dialogue.session().tls.active = true;

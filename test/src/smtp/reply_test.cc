@@ -99,5 +99,39 @@ TEST(ReplyWithText, NumbersThatAreNoCodesStayText) {
   EXPECT_EQ(ReplyWithText(kDeny, "550 5.7.1234 text").reply.text(), "5.7.1234 text");
 }
 
+TEST(AddToLastLine, StandsAtTheEndOfTheLastLine) {
+  Reply reply = MakeReply(550, "5.7.1", "no");
+  reply.lines.emplace_back("never");
+  AddToLastLine(" (reference K7Q2-9FXMT)", &reply);
+  EXPECT_EQ(Encode(reply), "550-5.7.1 no\r\n550 5.7.1 never (reference K7Q2-9FXMT)\r\n");
+}
+
+TEST(AddToLastLine, ALineThatIsFullLosesItsOwnEnd) {
+  const std::string added = " (reference K7Q2-9FXMT)";
+  for (const char* enhanced : {"", "5.7.1", "4.300.300"}) {
+    const std::size_t codes = std::string(enhanced).empty() ? 4 : 5 + std::string(enhanced).size();
+    for (int over : {-1, 0, 1, 1000}) {
+      const std::size_t size = kReplyLineMaxBytes - codes - added.size() + over;
+      Reply reply = MakeReply(550, enhanced, std::string(size, 'x'));
+      AddToLastLine(added, &reply);
+      const std::string sent = Encode(reply);
+      EXPECT_EQ(sent.size(), kReplyLineMaxBytes + (over < 0 ? -1 : 0) + 2) << over;
+      EXPECT_TRUE(sent.ends_with("x" + added + "\r\n")) << over;
+    }
+  }
+  // Octets that are shown as four characters.
+  Reply reply = MakeReply(550, "", std::string(400, '\xff'));
+  AddToLastLine(added, &reply);
+  EXPECT_TRUE(Encode(reply).ends_with(added + "\r\n"));
+  EXPECT_EQ(Encode(reply).size(), kReplyLineMaxBytes + 2);
+}
+
+TEST(AddToLastLine, IsNotLostWithLinesThatAreTooMany) {
+  Reply reply = MakeReply(550, "", "x");
+  reply.lines.resize(kReplyLinesMax + 1, "x");
+  AddToLastLine(" end", &reply);
+  EXPECT_TRUE(Encode(reply).ends_with("550 x end\r\n"));
+}
+
 }  // namespace
 }  // namespace signet::smtp

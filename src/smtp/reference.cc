@@ -1,0 +1,76 @@
+#include "src/smtp/reference.h"
+
+#include <bit>
+
+#include "src/report/decisions.h"
+#include "src/smtp/decide.h"
+#include "src/smtp/dialogue.h"
+
+namespace signet::smtp {
+namespace {
+
+using facts::AuthResult;
+using facts::Phase;
+
+// A certificate, verified or not, or AUTH, good or not.
+bool HasTriedToBeSomebody(const facts::Session& session) {
+  return session.tls.peer != nullptr || !session.tls.presented.empty() ||
+         session.authentication_failed || session.auth.result != AuthResult::kNotTried;
+}
+
+// The first few, and then ever fewer: of a thousand refusals some twenty.
+bool IsKept(std::uint32_t refusal) { return refusal <= 8 || std::has_single_bit(refusal); }
+
+void Keep(Dialogue& dialogue) {
+  dialogue.context.decisions->Put(MakeDecision(dialogue));
+  dialogue.referral.waits = dialogue.referral.changed = false;
+}
+
+}  // namespace
+
+Named IsAboutIdentity(const Dialogue& dialogue, const facts::Verdict& verdict) {
+  if (dialogue.context.decisions == nullptr) return Named::kNo;
+  const facts::Session& session = dialogue.session();
+  const bool itself = verdict.about_identity || verdict.because_unauthenticated;
+  // What is asked of every client when it comes is seldom about who it is.
+  const bool early = session.phase == Phase::kConnect || session.phase == Phase::kHelo;
+  return itself || (!early && HasTriedToBeSomebody(session)) ? Named::kYes : Named::kNo;
+}
+
+void Refer(Dialogue& dialogue) {
+  if (dialogue.context.decisions == nullptr) return;
+  if (dialogue.reference.empty()) dialogue.reference = report::NewReference();
+  Referral& referral = dialogue.referral;
+  referral.waits = referral.waits || IsKept(++referral.refusals);
+  referral.changed = true;
+}
+
+LogEvent WithReference(const Dialogue& dialogue, LogEvent event) {
+  const std::string& reference = dialogue.reference;
+  if (!reference.empty()) event.Field(" REF=", "reference", reference);
+  return event;
+}
+
+void TellReference(const Dialogue& dialogue, Reply* reply) {
+  const std::string& reference = dialogue.reference;
+  if (reference.empty() || !dialogue.config.main.reply_references) return;
+  AddToLastLine(" (reference " + reference + ')', reply);
+}
+
+void KeepRefusal(Dialogue& dialogue) {
+  if (dialogue.referral.waits) Keep(dialogue);
+}
+
+void KeepLastDecision(Dialogue& dialogue) {
+  if (dialogue.context.decisions == nullptr) return;
+  if (!dialogue.reference.empty()) {
+    if (dialogue.referral.changed) Keep(dialogue);
+    return;
+  }
+  const facts::Session& session = dialogue.session();
+  if (session.tls.peer == nullptr && session.auth.result != AuthResult::kAuthenticated) return;
+  dialogue.reference = report::NewReference();
+  Keep(dialogue);
+}
+
+}  // namespace signet::smtp
