@@ -22,6 +22,13 @@ struct VerbRow {
 
 // clang-format off
 constexpr VerbRow kVerbs[] = {
+  {"cert", "signet cert [-C FILE] [-D NAME=VALUE] [--json] [--at TIME] PEM…",
+   "show all of a certificate, and how to get at it",
+   "Prints every field of the certificates in each file, PEM or DER, with the expression that\n"
+   "yields it. Where there is a configuration (-C, or the usual one), it says what each listener\n"
+   "would make of a client with the file's first certificate: whether it is asked for one, whether\n"
+   "it verifies, and as whom it is authenticated; the other certificates of the file are its chain.\n"
+   "Nothing is fetched. Status 2 where a file cannot be read, or holds anything but certificates.\n"},
   {"check", "signet check [-C FILE] [-D NAME=VALUE] [-bP [OPTION…] | --table]",
    "compile the configuration, print every mistake",
    "Reads the configuration as serve would, keys and trust files included, and prints every\n"
@@ -110,10 +117,13 @@ void SetSender(Arguments& a, std::string_view text) {
 void Nothing(Arguments&, std::string_view) {}
 
 constexpr OptionRow kOptions[] = {
+  {"--at", Takes::kValue, "cert", "", "TIME",
+   [](Arguments& a, std::string_view v) { a.at = v; },
+   "the moment it is taken to be, as 2027-06-30 or 2027-06-30T12:00:00Z; now without it"},
   {"--cert", Takes::kValue, "expand", "", "PEM",
    [](Arguments& a, std::string_view v) { a.certificate_file = v; },
    "the certificate that $tls_in_peercert is"},
-  {"--config", Takes::kValue, "check expand serve tlsrpt", "", "FILE",
+  {"--config", Takes::kValue, "cert check expand serve tlsrpt", "", "FILE",
    [](Arguments& a, std::string_view v) { a.config_file = v; }, "same as -C"},
   {"--day", Takes::kValue, "tlsrpt", "", "DAY",
    [](Arguments& a, std::string_view v) { a.day = v; },
@@ -121,6 +131,8 @@ constexpr OptionRow kOptions[] = {
   {"--from", Takes::kValue, "pins", "", "DATE",
    [](Arguments& a, std::string_view v) { a.from = v; },
    "add: when the line begins to hold, as 2027-06-30 or 2027-06-30T12:00:00Z"},
+  {"--json", Takes::kNothing, "cert", "", "",
+   [](Arguments& a, std::string_view) { a.json = true; }, "print JSON, for machines"},
   {"--print", Takes::kNothing, "check", "", "",
    [](Arguments& a, std::string_view) { a.print_options = true; }, "same as -bP"},
   {"--set", Takes::kValue, "expand", "", "NAME=VALUE",
@@ -135,7 +147,7 @@ constexpr OptionRow kOptions[] = {
   {"--until", Takes::kValue, "pins", "", "DATE",
    [](Arguments& a, std::string_view v) { a.until = v; },
    "add: the last day or second for which the line holds"},
-  {"-C", Takes::kValue, "check expand serve tlsrpt", "", "FILE",
+  {"-C", Takes::kValue, "cert check expand serve tlsrpt", "", "FILE",
    [](Arguments& a, std::string_view v) { a.config_file = v; },
    "configuration file; default /etc/signet/signet.conf"},
   {"-C", Takes::kValue, "send", "", "FILE",
@@ -144,7 +156,7 @@ constexpr OptionRow kOptions[] = {
      a.send_config_given = true;
    },
    "the settings, in place of both files"},
-  {"-D", Takes::kValue, "check expand serve tlsrpt", "", "NAME=VALUE",
+  {"-D", Takes::kValue, "cert check expand serve tlsrpt", "", "NAME=VALUE",
    [](Arguments& a, std::string_view v) { AddMacro(a, v); },
    "a macro; definitions of that name in the file are ignored"},
   {"-bP", Takes::kNothing, "check", "check", "",
@@ -375,8 +387,9 @@ class Parser {
 
   Wrong CheckOperands() {
     const Arguments& a = arguments_;
-    const bool takes_names = a.verb == "expand" || a.verb == "help" || a.verb == "pins" ||
-                             a.verb == "completion" || a.verb == "send" || a.print_options;
+    const bool takes_names = a.verb == "cert" || a.verb == "expand" || a.verb == "help" ||
+                             a.verb == "pins" || a.verb == "completion" || a.verb == "send" ||
+                             a.print_options;
     if (takes_names || a.operands.empty()) return {};
     // Most other programs take their file so.
     const bool is_file = access(a.operands[0].c_str(), F_OK) == 0;

@@ -45,7 +45,11 @@ struct Arguments {
   bool print_version = false;  // -bV
   bool print_table = false;    // --table: every option there is
 
-  // expand (also explain and cert, when they come)
+  // cert, audit; also explain and session
+  std::string at;     // --at TIME: the moment it is taken to be; "": now
+  bool json = false;  // --json
+
+  // expand
   std::string certificate_file;                               // --cert PEM: $tls_in_peercert
   std::vector<std::pair<std::string, std::string>> settings;  // --set NAME=VALUE, in order
 
@@ -99,6 +103,7 @@ std::string CompletionScript(std::string_view shell);
 int RunServe(const Arguments& arguments);
 int RunCheck(const Arguments& arguments);
 int RunCompletion(const Arguments& arguments);
+int RunCert(const Arguments& arguments);
 int RunExpand(const Arguments& arguments);
 int RunPins(const Arguments& arguments);
 int RunTlsrpt(const Arguments& arguments);

@@ -176,9 +176,7 @@ std::string FlawOfValidity(const Certificate& certificate, std::int64_t now) {
 
 std::string FlawOfExtensions(const Certificate& certificate) {
   for (const Extension& extension : certificate.extensions()) {
-    if (!extension.critical) continue;
-    if (std::find(std::begin(kUnderstood), std::end(kUnderstood), extension.oid) ==
-        std::end(kUnderstood))
+    if (extension.critical && !IsUnderstood(extension.oid))
       return "unknown critical extension " + extension.oid;
   }
   return "";
@@ -248,6 +246,10 @@ bool HasCriticalPolicies(const Certificate& certificate) {
 }
 
 }  // namespace
+
+bool IsUnderstood(std::string_view oid) {
+  return std::find(std::begin(kUnderstood), std::end(kUnderstood), oid) != std::end(kUnderstood);
+}
 
 std::string FlawOfPinnedLeaf(const Certificate& certificate, Purpose purpose, std::int64_t now) {
   const bool self_issued = IsSelfIssued(certificate);

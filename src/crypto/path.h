@@ -39,6 +39,9 @@ bool HasPurposeThroughout(const Path& path, Purpose purpose);
 // extensions, a client that is a CA (rules I3, I4, I18, I19).
 std::string FlawOf(const Path& path, Purpose purpose, std::int64_t now);
 
+// Whether an extension is understood here, so that it may be critical.
+bool IsUnderstood(std::string_view oid);
+
 // Whether GnuTLS refuses such a path for its constraints or critical extensions whatever they
 // say: it has no word for an exclusion of directory names, counts self-issued authorities for
 // the path length, and knows no policy constraints.

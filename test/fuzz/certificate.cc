@@ -15,6 +15,7 @@
 #include "src/base/text.h"
 #include "src/crypto/certificate.h"
 #include "src/crypto/constraints.h"
+#include "src/crypto/describe.h"
 #include "src/crypto/path.h"
 #include "src/crypto/policy.h"
 #include "src/crypto/trust.h"
@@ -133,6 +134,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (const auto value = certificate.value()->ExtensionView("2.5.29.30"))
     if (const auto constraints = signet::crypto::NameConstraints::Parse(*value))
       constraints->Allow(*certificate.value());
+  // What people are shown.
+  (void)signet::crypto::NameConstraintsOf(*certificate.value());
+  (void)signet::crypto::IssuerUrisOf(*certificate.value());
+  for (const auto& name : certificate.value()->alternative_names())
+    Require(!signet::crypto::KindOfName(name).empty());
+  for (const auto& left : signet::crypto::LeftOutOf(*certificate.value()))
+    Require(!left.why.empty());
   // As its own issuer: what is said of issuers, names and policies is read too.
   signet::crypto::Path path;
   path.below = {certificate.value(), certificate.value()};
