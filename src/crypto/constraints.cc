@@ -1,7 +1,11 @@
 #include "src/crypto/constraints.h"
 
-#include <algorithm>
+#include <arpa/inet.h>
 
+#include <algorithm>
+#include <utility>
+
+#include "src/base/codec.h"
 #include "src/base/text.h"
 #include "src/crypto/name.h"
 #include "src/crypto/other_name.h"
@@ -280,6 +284,66 @@ bool NameConstraints::Allow(const Certificate& certificate) const {
 
 std::size_t CountConstrainedNames(const Certificate& certificate) {
   return certificate.alternative_names().size() + certificate.subject().size() + 1;
+}
+
+// --- in words ----------------------------------------------------------------------------------
+
+namespace {
+
+constexpr std::string_view kKindNames[] = {"mail", "DNS", "URI", "IP", "directory name"};
+
+std::string ShowName(const Attributes& name) {
+  std::string text;
+  for (const NameAttribute& attribute : name)
+    text += (text.empty() ? "" : ",") + attribute.label + "=" + attribute.value;
+  return text;
+}
+
+// An address, or a network: address and mask.
+std::string ShowIp(std::string_view octets) {
+  const bool is_v6 = octets.size() == 16 || octets.size() == 32;
+  const std::size_t size = is_v6 ? 16 : 4;
+  std::string text;
+  for (std::size_t begin = 0; begin < octets.size(); begin += size) {
+    if (octets.size() - begin < size) return HexLower(octets);
+    char shown[INET6_ADDRSTRLEN];
+    inet_ntop(is_v6 ? AF_INET6 : AF_INET, octets.data() + begin, shown, sizeof shown);
+    text += (text.empty() ? "" : "/") + std::string(shown);
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string NameConstraints::NameNotAllowed(const Certificate& certificate) const {
+  for (const Candidate& name : NamesOf(certificate)) {
+    if (AllowName(name)) continue;
+    std::string text(kKindNames[static_cast<std::size_t>(name.kind)]);
+    if (!name.valid) return text + " that is not valid";
+    if (name.kind == Kind::kDirectory) return text + ' ' + ShowName(name.name);
+    return text + ' ' + (name.kind == Kind::kIp ? ShowIp(name.text) : std::string(name.text));
+  }
+  return "";
+}
+
+std::string NameConstraints::Describe() const {
+  constexpr std::size_t kShown = 8;
+  std::string text;
+  for (const auto& [word, list] : {std::pair{"permitted", &permitted_}, {"excluded", &excluded_}}) {
+    if (list->empty()) continue;
+    text += (text.empty() ? "" : "; ") + std::string(word) + ": ";
+    for (std::size_t i = 0; i < list->size() && i < kShown; ++i) {
+      const Subtree& subtree = (*list)[i];
+      text += (i > 0 ? ", " : "") +
+              std::string(kKindNames[static_cast<std::size_t>(subtree.kind)]) + ' ';
+      if (subtree.kind == Kind::kDirectory)
+        text += ShowName(subtree.name);
+      else
+        text += subtree.kind == Kind::kIp ? ShowIp(subtree.base) : std::string(subtree.base);
+    }
+    if (list->size() > kShown) text += " and " + std::to_string(list->size() - kShown) + " more";
+  }
+  return text;
 }
 
 }  // namespace signet::crypto

@@ -27,6 +27,10 @@ class NameConstraints {
   // Whether every name of the certificate is permitted and none is excluded.
   bool Allow(const Certificate& certificate) const;
   bool ExcludesDirectoryNames() const;
+  // For people: the first name that Allow refuses, "mail eve@example.net"; and what is
+  // permitted and excluded. Not escaped.
+  std::string NameNotAllowed(const Certificate& certificate) const;
+  std::string Describe() const;
   std::size_t size() const { return permitted_.size() + excluded_.size(); }
 
  private:

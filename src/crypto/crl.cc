@@ -9,6 +9,7 @@
 #include "src/base/codec.h"
 #include "src/crypto/der.h"
 #include "src/crypto/digest.h"
+#include "src/crypto/show_time.h"
 
 namespace signet::crypto {
 namespace {
@@ -98,6 +99,18 @@ struct CrlIndex::List {
   bool ParseEntries(std::string_view content);
   bool ParseExtensions(std::string_view content);
   bool SignedBy(const Certificate& issuer_certificate);
+
+  // Whether it speaks for an issuer of that name: a namesake, with another key, has lists of
+  // its own.
+  bool IsOf(const Certificate& certificate, const Certificate& issuer_certificate) const;
+  bool IsUsableFor(const Certificate& issuer_certificate) {
+    return understood && MaySignLists(issuer_certificate) && SignedBy(issuer_certificate);
+  }
+  bool Has(std::string_view serial) const {
+    return std::binary_search(serials.begin(), serials.end(), Normal(serial));
+  }
+  bool IsCurrent(std::int64_t now) const { return this_update <= now && now <= next_update; }
+  std::string WhenAndWhy(std::string_view serial) const;
 };
 
 CrlIndex::CrlIndex() = default;
@@ -217,29 +230,116 @@ Result<std::unique_ptr<CrlIndex>, std::string> CrlIndex::FromPem(std::string_vie
   return index;
 }
 
+namespace {
+
+std::optional<std::string> SerialOf(const Certificate& certificate) {
+  const std::string& hex = certificate.serial_hex();
+  return DecodeHex(hex.size() % 2 == 0 ? hex : "0" + hex);
+}
+
+}  // namespace
+
+bool CrlIndex::List::IsOf(const Certificate& certificate,
+                          const Certificate& issuer_certificate) const {
+  if (issuer != certificate.issuer_der()) return false;
+  const std::string_view id = SubjectKeyIdOf(issuer_certificate);
+  return authority_key_id.empty() || id.empty() || authority_key_id == id;
+}
+
 Revocation CrlIndex::Check(const Certificate& certificate, const Certificate& issuer,
                            std::int64_t now, std::int64_t* fresh_until) const {
-  const auto serial =
-      DecodeHex(certificate.serial_hex().size() % 2 == 0 ? certificate.serial_hex()
-                                                         : "0" + certificate.serial_hex());
+  const auto serial = SerialOf(certificate);
   Revocation answer = Revocation::kNoList;
   for (const auto& list : lists_) {
-    if (list->issuer != certificate.issuer_der()) continue;
-    // A namesake of the issuer, with another key, has lists of its own.
-    const std::string_view id = SubjectKeyIdOf(issuer);
-    if (!list->authority_key_id.empty() && !id.empty() && list->authority_key_id != id) continue;
-    if (!list->understood || !MaySignLists(issuer) || !list->SignedBy(issuer)) {
+    if (!list->IsOf(certificate, issuer)) continue;
+    if (!list->IsUsableFor(issuer)) {
       if (answer == Revocation::kNoList) answer = Revocation::kNoUsableList;
       continue;
     }
     // What was revoked stays so, however old the list is.
-    if (!serial || std::binary_search(list->serials.begin(), list->serials.end(), Normal(*serial)))
-      return Revocation::kRevoked;
-    const bool current = list->this_update <= now && now <= list->next_update;
+    if (!serial || list->Has(*serial)) return Revocation::kRevoked;
+    const bool current = list->IsCurrent(now);
     if (current) *fresh_until = std::min(*fresh_until, list->next_update);
     if (answer != Revocation::kGood) answer = current ? Revocation::kGood : Revocation::kStaleList;
   }
   return answer;
+}
+
+// --- in words ----------------------------------------------------------------------------------
+
+namespace {
+
+// RFC 5280 5.3.1; 7 is not used.
+constexpr std::string_view kReasons[] = {
+    "unspecified",   "keyCompromise",        "cACompromise",    "affiliationChanged",
+    "superseded",    "cessationOfOperation", "certificateHold", "",
+    "removeFromCRL", "privilegeWithdrawn",   "aACompromise"};
+constexpr std::string_view kOidReason = "2.5.29.21";
+
+std::string_view ReasonIn(std::string_view extensions) {
+  der::Reader reader(extensions);
+  while (const auto extension = reader.Next()) {
+    der::Reader parts(extension->content);
+    const auto oid = parts.Expect(der::kOid);
+    parts.Optional(der::kBoolean);
+    const auto value = parts.Expect(der::kOctetString);
+    if (!oid || !value || der::OidText(oid->content) != kOidReason) continue;
+    const auto code = der::Only(value->content, der::kEnumerated);
+    const auto number = code ? der::SmallInteger(code->content) : std::nullopt;
+    return number && *number < std::size(kReasons) ? kReasons[*number] : std::string_view();
+  }
+  return "";
+}
+
+}  // namespace
+
+// An entry is looked for where it is wanted: lists are long, and this is asked seldom.
+std::string CrlIndex::List::WhenAndWhy(std::string_view serial) const {
+  const auto tbs = der::Only(signed_part, der::kSequence);
+  if (!tbs) return "";
+  der::Reader reader(tbs->content);
+  reader.Optional(der::kInteger);
+  for (int skipped = 0; skipped < 3; ++skipped) reader.Next();  // algorithm, issuer, thisUpdate
+  if (!reader.Optional(der::kUtcTime)) reader.Optional(der::kGeneralizedTime);
+  const auto entries = reader.Optional(der::kSequence);
+  der::Reader all(entries ? entries->content : std::string_view());
+  while (const auto entry = all.Next()) {
+    der::Reader parts(entry->content);
+    const auto number = parts.Expect(der::kInteger);
+    if (!number || Normal(number->content) != Normal(serial)) continue;
+    const auto when = parts.Next();
+    const auto time = when ? der::Time(*when) : std::nullopt;
+    std::string words = time ? " " + ShowTime(*time) : "";
+    const auto extensions = parts.Optional(der::kSequence);
+    const std::string_view reason = extensions ? ReasonIn(extensions->content) : "";
+    if (!reason.empty()) words += ", reason " + std::string(reason);
+    return words;
+  }
+  return "";
+}
+
+std::string CrlIndex::Describe(const Certificate& certificate, const Certificate& issuer,
+                               std::int64_t now) const {
+  const auto serial = SerialOf(certificate);
+  std::string words;
+  for (const auto& list : lists_) {
+    if (!list->IsOf(certificate, issuer)) continue;
+    const std::string by = "the list of " + issuer.subject_text() + ", issued " +
+                           ShowTime(list->this_update) + ", next due " +
+                           (list->next_update == 0 ? "never" : ShowTime(list->next_update));
+    if (!list->IsUsableFor(issuer)) {
+      words = by + ", which cannot be used: " +
+              (!list->understood       ? "it is of a kind that is not understood"
+               : !MaySignLists(issuer) ? "its issuer may not sign lists"
+                                       : "its signature is not its issuer's");
+      continue;
+    }
+    if (!serial || list->Has(*serial))
+      return "revoked" + (serial ? list->WhenAndWhy(*serial) : "") + ", by " + by;
+    words = "not in " + by + (list->IsCurrent(now) ? "" : ", which is out of date");
+    if (list->IsCurrent(now)) return words;
+  }
+  return words;
 }
 
 }  // namespace signet::crypto

@@ -41,6 +41,11 @@ class CrlIndex {
                    std::int64_t* fresh_until) const;
   std::size_t lists() const;
 
+  // What the lists of an issuer say of a certificate, in words for people: which list, of when,
+  // and when and why the certificate was revoked. "" where there is no list.
+  std::string Describe(const Certificate& certificate, const Certificate& issuer,
+                       std::int64_t now) const;
+
  private:
   struct List;
   CrlIndex();

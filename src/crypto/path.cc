@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "src/base/limits.h"
+#include "src/crypto/checks.h"
 #include "src/crypto/constraints.h"
 #include "src/crypto/der.h"
 #include "src/crypto/policy.h"
@@ -42,12 +43,6 @@ std::string_view KeyIdOfIssuer(const Certificate& certificate) {
   der::Reader reader(sequence->content);
   const auto id = reader.Optional(der::Context(0));
   return id ? id->content : std::string_view();
-}
-
-bool MayHaveIssued(const Certificate& issuer, const Certificate& certificate) {
-  if (issuer.subject_der() != certificate.issuer_der()) return false;
-  const std::string_view wanted = KeyIdOfIssuer(certificate), has = KeyIdOfSubject(issuer);
-  return wanted.empty() || has.empty() || wanted == has;
 }
 
 // Depth-first over what was sent. Name loops and cross-signing cost steps, not time.
@@ -164,8 +159,26 @@ bool HasPurpose(const Certificate& certificate, Purpose purpose) {
   return (PurposesOf(certificate) & Wanted(purpose)) != 0;
 }
 
+}  // namespace
+
+// --- one check each ----------------------------------------------------------------------------
+
 bool IsSelfIssued(const Certificate& certificate) {
   return certificate.subject_der() == certificate.issuer_der();
+}
+
+bool MayHaveIssued(const Certificate& issuer, const Certificate& certificate) {
+  if (issuer.subject_der() != certificate.issuer_der()) return false;
+  const std::string_view wanted = KeyIdOfIssuer(certificate), has = KeyIdOfSubject(issuer);
+  return wanted.empty() || has.empty() || wanted == has;
+}
+
+std::vector<const Certificate*> IssuersOf(const Path& path) {
+  std::vector<const Certificate*> issuers;
+  if (path.leaf_is_anchor()) return issuers;
+  for (std::size_t i = 1; i < path.below.size(); ++i) issuers.push_back(path.below[i].get());
+  issuers.push_back(path.anchor.get());
+  return issuers;
 }
 
 std::string FlawOfValidity(const Certificate& certificate, std::int64_t now) {
@@ -182,32 +195,70 @@ std::string FlawOfExtensions(const Certificate& certificate) {
   return "";
 }
 
+std::string FlawOfLimits(const Certificate& certificate, Stands stands) {
+  if (certificate.within_limits()) return "";
+  return stands == Stands::kLeaf ? "certificate over limits"
+                                 : "certificate of an issuer over limits";
+}
+
+std::string FlawOfAuthority(const Certificate& issuer) {
+  const auto constraints = ReadBasicConstraints(issuer);
+  return constraints && constraints->ca ? "" : "issuer is not a certificate authority";
+}
+
+std::string FlawOfPathLength(const Certificate& issuer, std::size_t below) {
+  const auto constraints = ReadBasicConstraints(issuer);
+  const bool exceeded =
+      constraints && constraints->path_length && below > *constraints->path_length;
+  return exceeded ? "path length of a certificate authority exceeded" : "";
+}
+
+std::string FlawOfBeingAuthority(const Certificate& leaf, Purpose purpose) {
+  return IsClientPurpose(purpose) && leaf.is_ca() ? "certificate authority as client" : "";
+}
+
+std::string FlawOfUsage(const Certificate& certificate, Stands stands) {
+  if (stands == Stands::kLeaf)
+    return HasUsage(certificate, kUsageDigitalSignature) ? ""
+                                                         : "key usage does not allow signatures";
+  return HasUsage(certificate, kUsageCertSign) ? "" : "issuer may not sign certificates";
+}
+
+std::string FlawOfPurpose(const Certificate& certificate, Purpose purpose, Stands stands) {
+  if (HasPurpose(certificate, purpose)) return "";
+  return stands == Stands::kLeaf ? "wrong key purpose" : "wrong key purpose of an issuer";
+}
+
+std::optional<NameConstraints> ConstraintsOf(const Certificate& issuer, std::string* flaw) {
+  const auto value = issuer.ExtensionView(kOidNameConstraints);
+  if (!value) return std::nullopt;
+  auto constraints = NameConstraints::Parse(*value);
+  if (!constraints) *flaw = "name constraints of a kind that is not evaluated";
+  return constraints;
+}
+
+std::string FlawOfNamesUnder(const NameConstraints& constraints, const Certificate& certificate,
+                             Stands stands) {
+  // A self-issued intermediate (a key rollover) is exempt: RFC 5280 6.1.3 (b).
+  if (stands == Stands::kIssuer && IsSelfIssued(certificate)) return "";
+  return constraints.Allow(certificate) ? "" : "name not allowed by its issuer's constraints";
+}
+
+namespace {
+
 // `below`: certificates under this one that are not self-issued, the leaf not counted.
 std::string FlawOfIssuer(const Certificate& issuer, std::size_t below, Purpose purpose) {
-  const auto constraints = ReadBasicConstraints(issuer);
-  if (!constraints || !constraints->ca) return "issuer is not a certificate authority";
-  if (constraints->path_length && below > *constraints->path_length)
-    return "path length of a certificate authority exceeded";
-  if (!HasUsage(issuer, kUsageCertSign)) return "issuer may not sign certificates";
-  if (!HasPurpose(issuer, purpose)) return "wrong key purpose of an issuer";
-  return "";
+  std::string flaw = FlawOfAuthority(issuer);
+  if (flaw.empty()) flaw = FlawOfPathLength(issuer, below);
+  if (flaw.empty()) flaw = FlawOfUsage(issuer, Stands::kIssuer);
+  return flaw.empty() ? FlawOfPurpose(issuer, purpose, Stands::kIssuer) : flaw;
 }
 
 std::string FlawOfLeaf(const Certificate& leaf, Purpose purpose) {
-  if (!leaf.within_limits()) return "certificate over limits";
-  if (IsClientPurpose(purpose) && leaf.is_ca()) return "certificate authority as client";
-  if (!HasUsage(leaf, kUsageDigitalSignature)) return "key usage does not allow signatures";
-  if (!HasPurpose(leaf, purpose)) return "wrong key purpose";
-  return "";
-}
-
-// Issuers above the leaf, nearest first.
-std::vector<const Certificate*> IssuersOf(const Path& path) {
-  std::vector<const Certificate*> issuers;
-  if (path.leaf_is_anchor()) return issuers;
-  for (std::size_t i = 1; i < path.below.size(); ++i) issuers.push_back(path.below[i].get());
-  issuers.push_back(path.anchor.get());
-  return issuers;
+  std::string flaw = FlawOfLimits(leaf, Stands::kLeaf);
+  if (flaw.empty()) flaw = FlawOfBeingAuthority(leaf, purpose);
+  if (flaw.empty()) flaw = FlawOfUsage(leaf, Stands::kLeaf);
+  return flaw.empty() ? FlawOfPurpose(leaf, purpose, Stands::kLeaf) : flaw;
 }
 
 std::string FlawOfIssuers(const Path& path, Purpose purpose) {
@@ -219,20 +270,16 @@ std::string FlawOfIssuers(const Path& path, Purpose purpose) {
   return "";
 }
 
-// An issuer's constraints hold for everything below it; a self-issued intermediate (a key
-// rollover) is exempt: RFC 5280 6.1.3 (b).
+// An issuer's constraints hold for everything below it.
 std::string FlawOfNames(const Path& path) {
   const auto issuers = IssuersOf(path);
   for (std::size_t i = 0; i < issuers.size(); ++i) {
-    const auto value = issuers[i]->ExtensionView(kOidNameConstraints);
-    if (!value) continue;
-    const auto constraints = NameConstraints::Parse(*value);
-    if (!constraints) return "name constraints of a kind that is not evaluated";
-    for (std::size_t k = 0; k <= i; ++k) {
-      const Certificate& certificate = *path.below[k];
-      if (k > 0 && IsSelfIssued(certificate)) continue;
-      if (!constraints->Allow(certificate)) return "name not allowed by its issuer's constraints";
-    }
+    std::string flaw;
+    const auto constraints = ConstraintsOf(*issuers[i], &flaw);
+    for (std::size_t k = 0; constraints && k <= i && flaw.empty(); ++k)
+      flaw =
+          FlawOfNamesUnder(*constraints, *path.below[k], k == 0 ? Stands::kLeaf : Stands::kIssuer);
+    if (!flaw.empty()) return flaw;
   }
   return "";
 }
@@ -253,11 +300,12 @@ bool IsUnderstood(std::string_view oid) {
 
 std::string FlawOfPinnedLeaf(const Certificate& certificate, Purpose purpose, std::int64_t now) {
   const bool self_issued = IsSelfIssued(certificate);
-  if (!certificate.within_limits()) return "certificate over limits";
+  std::string flaw = FlawOfLimits(certificate, Stands::kLeaf);
+  if (!flaw.empty()) return flaw;
   if (certificate.is_ca() && !self_issued) return "certificate authority as client";
-  if (!HasUsage(certificate, kUsageDigitalSignature)) return "key usage does not allow signatures";
-  if (!HasPurpose(certificate, purpose)) return "wrong key purpose";
-  std::string flaw = FlawOfValidity(certificate, now);
+  flaw = FlawOfUsage(certificate, Stands::kLeaf);
+  if (flaw.empty()) flaw = FlawOfPurpose(certificate, purpose, Stands::kLeaf);
+  if (flaw.empty()) flaw = FlawOfValidity(certificate, now);
   return flaw.empty() ? FlawOfExtensions(certificate) : flaw;
 }
 
@@ -306,7 +354,7 @@ std::string FlawOf(const Path& path, Purpose purpose, std::int64_t now) {
   const auto check = [&](const Certificate& certificate) {
     if (flaw.empty()) flaw = FlawOfValidity(certificate, now);
     if (flaw.empty()) flaw = FlawOfExtensions(certificate);
-    if (flaw.empty() && !certificate.within_limits()) flaw = "certificate of an issuer over limits";
+    if (flaw.empty()) flaw = FlawOfLimits(certificate, Stands::kIssuer);
   };
   for (const CertificatePtr& certificate : path.below) check(*certificate);
   check(*path.anchor);

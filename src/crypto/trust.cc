@@ -10,10 +10,12 @@
 
 #include "src/base/limits.h"
 #include "src/crypto/chain_cache.h"
+#include "src/crypto/checks.h"
 #include "src/crypto/crl.h"
 #include "src/crypto/der.h"
 #include "src/crypto/digest.h"
 #include "src/crypto/path.h"
+#include "src/crypto/trust_parts.h"
 
 namespace signet::crypto {
 namespace {
@@ -76,6 +78,33 @@ bool SignatureIsStrong(gnutls_x509_crt_t crt) {
   }
 }
 
+std::string FlawOfStrength(gnutls_x509_crt_t crt) {
+  if (!KeyIsStrong(crt)) return "key too weak";
+  return SignatureIsStrong(crt) ? "" : "signature algorithm too weak";
+}
+
+// The signature of a certificate with the key of another, and nothing else.
+std::string FlawOfSignature(const Certificate& certificate, gnutls_x509_crt_t crt,
+                            gnutls_x509_crt_t issuer) {
+  const auto whole = der::Only(certificate.der(), der::kSequence);
+  const auto signed_part =
+      whole ? der::Reader(whole->content).Next() : std::optional<der::Element>();
+  const int algorithm = gnutls_x509_crt_get_signature_algorithm(crt);
+  gnutls_pubkey_t key = nullptr;
+  if (!signed_part || algorithm < 0 || gnutls_pubkey_init(&key) < 0) return "not verified";
+  const auto datum = [](std::string_view octets) {
+    return gnutls_datum_t{reinterpret_cast<unsigned char*>(const_cast<char*>(octets.data())),
+                          static_cast<unsigned>(octets.size())};
+  };
+  const gnutls_datum_t text = datum(signed_part->whole);
+  const gnutls_datum_t signature = datum(certificate.signature());
+  const bool good = gnutls_pubkey_import_x509(key, issuer, 0) >= 0 &&
+                    gnutls_pubkey_verify_data2(key, static_cast<gnutls_sign_algorithm_t>(algorithm),
+                                               0, &text, &signature) >= 0;
+  gnutls_pubkey_deinit(key);
+  return good ? "" : "bad signature";
+}
+
 // In other words than ours where we have checked the same before, so that a log and a
 // test can tell who found it.
 std::string Describe(unsigned status) {
@@ -128,31 +157,13 @@ gnutls_x509_crt_t TrustStore::Rep::LibraryAnchor(const CertificatePtr& anchor) c
   return library_anchors[static_cast<std::size_t>(it - anchors.begin())].get();
 }
 
-// The signature of each certificate with the key above it, and nothing else: for paths whose
-// standing the library judges by less than the standard. "" or what is wrong.
+// For paths whose standing the library judges by less than the standard. "" or what is wrong.
 std::string FlawOfEachSignature(const Path& path, const std::vector<gnutls_x509_crt_t>& chain,
                                 gnutls_x509_crt_t anchor) {
-  for (std::size_t i = 0; i < chain.size(); ++i) {
-    const auto certificate = der::Only(path.below[i]->der(), der::kSequence);
-    const auto signed_part =
-        certificate ? der::Reader(certificate->content).Next() : std::optional<der::Element>();
-    const int algorithm = gnutls_x509_crt_get_signature_algorithm(chain[i]);
-    gnutls_pubkey_t key = nullptr;
-    if (!signed_part || algorithm < 0 || gnutls_pubkey_init(&key) < 0) return "not verified";
-    const auto datum = [](std::string_view octets) {
-      return gnutls_datum_t{reinterpret_cast<unsigned char*>(const_cast<char*>(octets.data())),
-                            static_cast<unsigned>(octets.size())};
-    };
-    const gnutls_datum_t text = datum(signed_part->whole);
-    const gnutls_datum_t signature = datum(path.below[i]->signature());
-    const bool good =
-        gnutls_pubkey_import_x509(key, i + 1 < chain.size() ? chain[i + 1] : anchor, 0) >= 0 &&
-        gnutls_pubkey_verify_data2(key, static_cast<gnutls_sign_algorithm_t>(algorithm), 0, &text,
-                                   &signature) >= 0;
-    gnutls_pubkey_deinit(key);
-    if (!good) return "bad signature";
-  }
-  return "";
+  std::string flaw;
+  for (std::size_t i = 0; i < chain.size() && flaw.empty(); ++i)
+    flaw = FlawOfSignature(*path.below[i], chain[i], i + 1 < chain.size() ? chain[i + 1] : anchor);
+  return flaw;
 }
 
 // Signatures, by the library, against exactly the anchor whose constraints were checked.
@@ -163,8 +174,8 @@ std::string TrustStore::Rep::FlawOfSignatures(const Path& path, Purpose purpose)
   for (const CertificatePtr& certificate : path.below) {
     owned.emplace_back(certificate->der());
     if (!owned.back().good()) return "malformed certificate";
-    if (!KeyIsStrong(owned.back().get())) return "key too weak";
-    if (!SignatureIsStrong(owned.back().get())) return "signature algorithm too weak";
+    std::string flaw = FlawOfStrength(owned.back().get());
+    if (!flaw.empty()) return flaw;
     chain.push_back(owned.back().get());
   }
   gnutls_x509_trust_list_t list = nullptr;
@@ -245,6 +256,17 @@ void TrustStore::Rep::VerifyParsed(const std::vector<CertificatePtr>& sent, Purp
   if (!path->leaf_is_anchor()) status->path.push_back(path->anchor);
 }
 
+std::string FlawOfStrength(const Certificate& certificate) {
+  const LibraryCertificate library(certificate.der());
+  return library.good() ? FlawOfStrength(library.get()) : "malformed certificate";
+}
+
+std::string FlawOfSignature(const Certificate& certificate, const Certificate& issuer) {
+  const LibraryCertificate library(certificate.der()), signer(issuer.der());
+  if (!library.good() || !signer.good()) return "malformed certificate";
+  return FlawOfSignature(certificate, library.get(), signer.get());
+}
+
 std::string FlawOfPinned(const Certificate& certificate, Purpose purpose, std::int64_t now) {
   std::string flaw = FlawOfPinnedLeaf(certificate, purpose, now);
   if (!flaw.empty()) return flaw;
@@ -306,7 +328,7 @@ ChainStatus TrustStore::Verify(std::span<const std::string_view> chain_der, Purp
   }
   if (!sent.empty()) status.leaf = sent.front();
   if (too_long) {
-    status.reason = "certificate chain over limits";
+    status.reason = kChainOverLimits;
     return status;
   }
   if (status.reason.empty()) rep_->VerifyParsed(sent, purpose, now, &status);
@@ -320,5 +342,8 @@ std::size_t TrustStore::anchors() const { return rep_->anchors.size(); }
 const std::vector<CertificatePtr>& TrustStore::anchor_certificates() const { return rep_->anchors; }
 std::uint64_t TrustStore::generation() const { return rep_->generation; }
 TrustStore::CacheCounters TrustStore::cache_counters() const { return rep_->cache.counters(); }
+
+const CrlIndex& TrustInternals::Lists(const TrustStore& store) { return *store.rep_->crls; }
+OnStale TrustInternals::WhereStale(const TrustStore& store) { return store.rep_->on_stale; }
 
 }  // namespace signet::crypto
