@@ -15,6 +15,7 @@
 #include "src/base/limits.h"
 #include "src/cli/modules.h"
 #include "src/cli/options.h"
+#include "src/server/administration.h"
 #include "src/server/connections.h"
 #include "src/server/listener.h"
 #include "src/server/log_setup.h"
@@ -147,8 +148,11 @@ class Server {
     if (auto status = BecomeOrdinary(main); status != kGood) return status;
     log_->StartWriting();
     LogArguments(main);
+    administration_.emplace(std::string(kVersion), *log_);
+    auto prepared = administration_->Prepare(main);
+    if (!prepared) return Complain(kNo, "not started: " + prepared.error());
     StartWorkers(main);
-    Adopt(loaded.site, opened.value());
+    Adopt(loaded.site, opened.value(), std::move(prepared).value());
     log_->Main(StartLine());
     background_.Begun(server::LogsToStderr(log_setup));
     return kGood;
@@ -222,12 +226,16 @@ class Server {
     LoadReports(main);
     workers_.emplace(server::Workers::Options{std::max(1u, std::thread::hardware_concurrency()),
                                               capacity.connections, &smtp::RunSession,
-                                              reports_file_.empty() ? nullptr : &reports_},
+                                              reports_file_.empty() ? nullptr : &reports_,
+                                              administration_->decisions()},
                      *log_);
+    administration_->Watch(&*workers_);
   }
 
-  void Adopt(const smtp::SitePtr& site, const server::Opened& opened) {
+  void Adopt(const smtp::SitePtr& site, const server::Opened& opened,
+             server::Administration::Prepared prepared) {
     listeners_ = opened.Adopt();
+    administration_->Adopt(std::move(prepared), site);
     workers_->Publish(site, listeners_);
   }
 
@@ -283,25 +291,41 @@ class Server {
 
   std::string Pid() const { return "pid " + std::to_string(::getpid()) + ": "; }
 
-  // All or nothing (rule C1): what is wrong is logged, and then nothing has happened.
   void Reload() {
+    const auto asked = administration_->TakeReloads();
     log_->Reopen();
+    server::LoadOutcome outcome;
+    const std::string wrong = TryReload(&outcome.lines);
+    outcome.good = wrong.empty();
+    outcome.time = std::time(nullptr);
+    outcome.lines.push_back(outcome.good ? "configuration reloaded"
+                                         : "configuration kept as it was, " + wrong);
+    const std::string line =
+        Pid() + (asked.empty() ? "SIGHUP received: " : "reload asked for: ") + outcome.lines.back();
+    if (outcome.good)
+      log_->Main(line);
+    else
+      log_->Panic(line);
+    administration_->Reloaded(outcome, asked);
+  }
+
+  // All or nothing (rule C1): what is wrong is logged, and then nothing has happened. "" or
+  // what is wrong, in all; `lines` gets what the log got besides.
+  std::string TryReload(std::vector<std::string>* lines) {
     smtp::LoadedSite loaded = Load();
-    for (const Diagnostic& d : loaded.loaded.diagnostics) log_->Main(OneLine(d));
-    if (loaded.site == nullptr) {
-      log_->Panic(Pid() + "SIGHUP received: configuration kept as it was, " +
-                  Mistakes(loaded.loaded.diagnostics));
-      return;
+    for (const Diagnostic& d : loaded.loaded.diagnostics) {
+      lines->push_back(OneLine(d));
+      log_->Main(lines->back());
     }
+    if (loaded.site == nullptr) return Mistakes(loaded.loaded.diagnostics);
     auto opened = OpenFor(*loaded.site);
-    if (!opened) {
-      log_->Panic(Pid() + "SIGHUP received: configuration kept as it was, " + opened.error());
-      return;
-    }
+    if (!opened) return opened.error();
+    auto prepared = administration_->Prepare(loaded.site->config->main);
+    if (!prepared) return prepared.error();
     SetTimezone(loaded.site->config->main);
     log_->Configure(server::LogSetupOf(loaded.site->config->main));
-    Adopt(loaded.site, opened.value());
-    log_->Main(Pid() + "SIGHUP received: configuration reloaded");
+    Adopt(loaded.site, opened.value(), std::move(prepared).value());
+    return "";
   }
 
   // Sessions end at their next command; after a while, or a second signal, wherever they are.
@@ -315,6 +339,7 @@ class Server {
       if (signals_.Wait(Deadline::After(kLook)) == server::Request::kStop) break;
     }
     const std::string counted = report::Summary(workers_->tls_counters());
+    administration_->CloseSocket();
     workers_->Stop();
     SaveReports();
     log_->Main(counted);
@@ -330,6 +355,7 @@ class Server {
   std::vector<server::ListenerPtr> listeners_;
   report::TlsReports reports_;
   std::string reports_file_;  // "": nothing is counted
+  std::optional<server::Administration> administration_;
   std::optional<server::Workers> workers_;
 };
 

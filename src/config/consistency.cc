@@ -2,6 +2,8 @@
 #include <grp.h>
 #include <netdb.h>
 #include <pwd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #include <algorithm>
 #include <charconv>
@@ -378,9 +380,21 @@ class Consistency {
   }
 
   void CheckReports() {
-    const Text& file = main_.tlsrpt_file;
-    if (!file.text.empty() && file.text[0] != '/')
-      Error(file.span, "tlsrpt_file " + Quoted(file.text) + " is not an absolute path");
+    CheckAbsolute("tlsrpt_file", main_.tlsrpt_file);
+    CheckAbsolute("decisions_file", main_.decisions_file);
+    CheckAbsolute("control_socket", main_.control_socket);
+    CheckRange("decisions_kept", main_.decisions_kept, 0,
+               static_cast<std::size_t>(limits::kDecisionsKeptMost));
+    constexpr std::size_t kSocketPathBytes = sizeof(sockaddr_un::sun_path) - 1;
+    if (main_.control_socket.text.size() > kSocketPathBytes)
+      Error(main_.control_socket.span, "control_socket is longer than the " +
+                                           std::to_string(kSocketPathBytes) +
+                                           " octets that the system takes");
+  }
+
+  void CheckAbsolute(std::string_view option, const Text& path) {
+    if (!path.text.empty() && path.text[0] != '/')
+      Error(path.span, std::string(option) + ' ' + Quoted(path.text) + " is not an absolute path");
   }
 
   void CheckPlaces(std::string_view option, const Text& list, Log::Form form) {

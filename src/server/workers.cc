@@ -177,6 +177,7 @@ class Worker {
   void Join() { thread_.join(); }
   // As the others see it: who has no site yet is no place to hand a session to.
   std::size_t load() const { return ready_ ? sessions_.load() : SIZE_MAX; }
+  std::size_t sessions() const { return sessions_; }
   // Takes a connection over; any thread.
   void Take(AcceptedPtr accepted);
 
@@ -354,6 +355,8 @@ void Worker::Serve(Accepted& accepted, const GenerationPtr& generation) {
   context.tls_reports = workers_.options_.tls_reports;
   context.tls_counters = &workers_.tls_counters_;
   context.rates = &workers_.rates_;
+  if (generation->site->config->main.decisions_kept > 0)
+    context.decisions = workers_.options_.decisions;
   context.admit_told = [&accepted, &generation](const facts::Connection& told) {
     const std::size_t max = MaxPerHost(generation->site->config->main, told);
     if (!accepted.connections->Move(accepted.counted_ip, told.client_ip, max)) return false;
@@ -388,6 +391,12 @@ Workers::~Workers() { SIGNET_CHECK(workers_.empty()); }
 
 void Workers::Publish(smtp::SitePtr site, const std::vector<ListenerPtr>& listeners) {
   for (auto& worker : workers_) worker->Publish(site, listeners);
+}
+
+std::vector<std::size_t> Workers::sessions_by_worker() const {
+  std::vector<std::size_t> sessions;
+  for (const auto& worker : workers_) sessions.push_back(worker->sessions());
+  return sessions;
 }
 
 void Workers::BeginShutdown() {

@@ -32,7 +32,8 @@ class Workers {
     std::size_t threads = 1;
     std::size_t connections_max = 1;  // whatever smtp_accept_max says
     Session session;
-    report::TlsReports* tls_reports = nullptr;  // nullptr: not counted
+    report::TlsReports* tls_reports = nullptr;   // nullptr: not counted
+    report::DecisionStore* decisions = nullptr;  // nullptr: none are kept
   };
 
   Workers(Options options, Log& log);
@@ -50,6 +51,9 @@ class Workers {
   void Stop();
 
   std::size_t sessions() const { return connections_.total(); }
+  std::uint64_t sessions_seen() const { return connections_seen_; }
+  // Of each worker. Not while Stop() runs.
+  std::vector<std::size_t> sessions_by_worker() const;
   const report::TlsCounters& tls_counters() const { return tls_counters_; }
 
  private:

@@ -582,6 +582,23 @@ TEST(ConfigConsistency, LogSelectorsAreKnown) {
             "2:3: error: unknown log_selector setting: -nonsense");
 }
 
+TEST(ConfigConsistency, DecisionsAreKeptWithinBounds) {
+  Good("decisions_kept = 0\n");
+  Good("decisions_kept = 100000\n");
+  EXPECT_EQ(Said("decisions_kept = 100001\n"),
+            "1:18: error: decisions_kept must be between 0 and 100000");
+  EXPECT_EQ(Said("decisions_file = decisions\n"),
+            "1:18: error: decisions_file \"decisions\" is not an absolute path");
+}
+
+TEST(ConfigConsistency, TheControlSocketHasAPathThatTheSystemTakes) {
+  EXPECT_EQ(Said("control_socket = control\n"),
+            "1:18: error: control_socket \"control\" is not an absolute path");
+  Good("control_socket = /" + std::string(106, 'x') + "\n");
+  EXPECT_EQ(Said("control_socket = /" + std::string(107, 'x') + "\n"),
+            "1:18: error: control_socket is longer than the 107 octets that the system takes");
+}
+
 TEST(ConfigConsistency, LogPathsAreAbsoluteAndHaveAPlaceForTheName) {
   EXPECT_EQ(Said("log_file_path = log/%slog\n"),
             "1:17: error: log_file_path \"log/%slog\" is not an absolute path");
