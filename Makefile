@@ -85,7 +85,7 @@ variant_ldflags.cov := --coverage
 variant_ldflags.fuzz := -fsanitize=address,undefined
 vflags := $(variant_flags.$(VARIANT))
 vldflags := $(variant_ldflags.$(VARIANT))
-libs := -lgnutls -lldap -llber -lpcre2-8 -lidn2 -lcrypt -lcdb -ldb-5.3 -ljansson -lsqlite3 -lcurl-gnutls -ledit -l:libboost_context.a -ldl
+libs := -lgnutls -lldap -llber -lpcre2-8 -lidn2 -lcrypt -lcdb -ldb-5.3 -lmicrohttpd -ljansson -lsqlite3 -lcurl-gnutls -ledit -l:libboost_context.a -ldl
 test_libs := -lgtest -lgtest_main -lgmock
 
 # Tests are compiled without optimization in the release variant: half of the time to build
@@ -232,6 +232,7 @@ third_party.curl/ := drivers/lookup/http.cc
 third_party.idn2.h := expand/alabel.cc
 third_party.crypt.h := src/crypto/password.cc
 third_party.histedit.h := src/cli/line_reader.cc
+third_party.microhttpd.h := src/server/metrics_listener.cc
 
 check:
 	$(submake) test

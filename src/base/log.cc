@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "src/base/limits.h"
+#include "src/base/log_lost.h"
 #include "src/base/log_sink.h"
 #include "src/base/text.h"
 
@@ -17,6 +18,9 @@ namespace {
 using logging::Entry;
 using logging::Sink;
 using EntryPtr = std::shared_ptr<const Entry>;
+
+// Of all logs, and for good: those of writers are told to the log, and forgotten then.
+std::atomic<std::uint64_t> all_lost{0};
 
 // One place and what waits to be written there.
 class Writer {
@@ -29,6 +33,7 @@ class Writer {
     if (!running_) return WriteNow(*entry);
     if (queued_bytes_ > limits::kLogQueueBytes) {
       ++dropped_;
+      ++all_lost;
       return;
     }
     PushDropped(*entry);
@@ -112,7 +117,7 @@ class Writer {
 
   // The first of many is told to whoever reads standard error.
   void Judge(bool good) {
-    if (!good) ++lost_;
+    if (!good) ++lost_, ++all_lost;
     if (!good && !failing_)
       std::fprintf(stderr, "signet: log lines are being lost: %s\n", sink_->problem().c_str());
     failing_ = !good;
@@ -136,6 +141,8 @@ LogEvent Plain(std::string_view text) {
 }
 
 }  // namespace
+
+std::uint64_t LogLinesLost() { return all_lost; }
 
 struct Log::Rep {
   std::mutex mutex;  // all below

@@ -19,6 +19,7 @@
 #include "src/server/connections.h"
 #include "src/server/listener.h"
 #include "src/server/log_setup.h"
+#include "src/server/monitoring.h"
 #include "src/server/pid_file.h"
 #include "src/server/privileges.h"
 #include "src/server/signals.h"
@@ -151,8 +152,10 @@ class Server {
     administration_.emplace(std::string(kVersion), *log_);
     auto prepared = administration_->Prepare(main);
     if (!prepared) return Complain(kNo, "not started: " + prepared.error());
+    auto monitored = monitoring_.Prepare(main);
+    if (!monitored) return Complain(kNo, "not started: " + monitored.error());
     StartWorkers(main);
-    Adopt(loaded.site, opened.value(), std::move(prepared).value());
+    Adopt(loaded.site, opened.value(), std::move(prepared).value(), std::move(monitored).value());
     log_->Main(StartLine());
     background_.Begun(server::LogsToStderr(log_setup));
     return kGood;
@@ -227,15 +230,17 @@ class Server {
     workers_.emplace(server::Workers::Options{std::max(1u, std::thread::hardware_concurrency()),
                                               capacity.connections, &smtp::RunSession,
                                               reports_file_.empty() ? nullptr : &reports_,
-                                              administration_->decisions()},
+                                              administration_->decisions(), monitoring_.metrics()},
                      *log_);
+    monitoring_.Watch(*workers_, administration_->decisions());
     administration_->Watch(&*workers_);
   }
 
   void Adopt(const smtp::SitePtr& site, const server::Opened& opened,
-             server::Administration::Prepared prepared) {
+             server::Administration::Prepared prepared, server::Monitoring::Prepared monitored) {
     listeners_ = opened.Adopt();
     administration_->Adopt(std::move(prepared), site);
+    monitoring_.Adopt(std::move(monitored), site);
     workers_->Publish(site, listeners_);
   }
 
@@ -302,6 +307,7 @@ class Server {
                                          : "configuration kept as it was, " + wrong);
     const std::string line =
         Pid() + (asked.empty() ? "SIGHUP received: " : "reload asked for: ") + outcome.lines.back();
+    if (!outcome.good) monitoring_.ReloadFailed();
     if (outcome.good)
       log_->Main(line);
     else
@@ -322,9 +328,11 @@ class Server {
     if (!opened) return opened.error();
     auto prepared = administration_->Prepare(loaded.site->config->main);
     if (!prepared) return prepared.error();
+    auto monitored = monitoring_.Prepare(loaded.site->config->main);
+    if (!monitored) return monitored.error();
     SetTimezone(loaded.site->config->main);
     log_->Configure(server::LogSetupOf(loaded.site->config->main));
-    Adopt(loaded.site, opened.value(), std::move(prepared).value());
+    Adopt(loaded.site, opened.value(), std::move(prepared).value(), std::move(monitored).value());
     return "";
   }
 
@@ -340,6 +348,7 @@ class Server {
     }
     const std::string counted = report::Summary(workers_->tls_counters());
     administration_->CloseSocket();
+    monitoring_.Close();
     workers_->Stop();
     SaveReports();
     log_->Main(counted);
@@ -356,6 +365,7 @@ class Server {
   report::TlsReports reports_;
   std::string reports_file_;  // "": nothing is counted
   std::optional<server::Administration> administration_;
+  server::Monitoring monitoring_{kVersion};
   std::optional<server::Workers> workers_;
 };
 

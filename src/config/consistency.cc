@@ -16,6 +16,7 @@
 #include "src/base/log_selector.h"
 #include "src/base/text.h"
 #include "src/config/check.h"
+#include "src/config/metrics_address.h"
 #include "src/config/options.h"
 #include "src/config/values.h"
 
@@ -367,6 +368,7 @@ class Consistency {
   void CheckLogs() {
     CheckLogSelector();
     CheckReports();
+    CheckMetrics();
     CheckPlaces("log_file_path", main_.log_file_path, Log::Form::kExim);
     CheckPlaces("log_json_path", main_.log_json_path, Log::Form::kJson);
     if (!FindSyslogFacility(main_.syslog_facility.text))
@@ -395,6 +397,15 @@ class Consistency {
   void CheckAbsolute(std::string_view option, const Text& path) {
     if (!path.text.empty() && path.text[0] != '/')
       Error(path.span, std::string(option) + ' ' + Quoted(path.text) + " is not an absolute path");
+  }
+
+  void CheckMetrics() {
+    const Text& option = main_.metrics_listen;
+    const auto address = ReadMetricsAddress(option.text);
+    if (!address)
+      Error(option.span, "metrics_listen " + Quoted(option.text) + ": " + address.error(),
+            "a loopback address with a port (127.0.0.1:9465, [::1]:9465), or the absolute path of "
+            "a Unix socket; a web server in front can let others in");
   }
 
   void CheckPlaces(std::string_view option, const Text& list, Log::Form form) {

@@ -86,6 +86,7 @@ constexpr Row<Main> kMain[] = {
   {"message_body_visible",      &Main::message_body_visible,    "500",      "octets of the body's start and end for $message_body and $message_body_end"},
   {"message_linelength_limit",  &Main::message_linelength_limit, "998",     "octets that a line of a message may have, without CRLF"},
   {"message_size_limit",        &Main::message_size_limit,      "50M",      "largest message in octets; 0 is no limit", Phase::kConnect},
+  {"metrics_listen",            &Main::metrics_listen,          "",         "where metrics are served to Prometheus over HTTP: a loopback address and port, or a Unix socket; unset is nowhere"},
   {"pid_file_path",             &Main::pid_file_path,           "",         "file for the number of the process"},
   {"pipelining_advertise_hosts", &Main::pipelining_advertise_hosts, "*",    "hosts to offer PIPELINING to", Phase::kHelo, ListKind::kHost},
   {"primary_hostname",          &Main::primary_hostname,        "",         "name of this host in replies and trace fields; unset is what the system says"},

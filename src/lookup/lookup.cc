@@ -47,6 +47,12 @@ Worker::~Worker() = default;
 signet_worker* Worker::host() { return rep_->host.get(); }
 const expand::Names* Worker::names() const { return rep_->host->names(); }
 
+std::string_view Worker::TypeName(int handle) const {
+  const auto& all = rep_->registry.lookups();
+  const bool known = handle >= 0 && static_cast<std::size_t>(handle) < all.size();
+  return known ? all[static_cast<std::size_t>(handle)]->type.name : "unknown";
+}
+
 namespace {
 
 LookupAnswer Deferred(std::string why, bool opening = false) {
@@ -196,7 +202,11 @@ LookupAnswer PerConnection::Rep::Find(const LookupDriver& driver,
   for (const std::string_view part : {request.key, request.query, std::string_view(options.rest)})
     AddToKey(&key, part);
   if (options.read_cache && driver.kept)
-    if (const LookupAnswer* known = FindKept(key); known != nullptr) return *known;
+    if (const LookupAnswer* known = FindKept(key); known != nullptr) {
+      LookupAnswer answer = *known;
+      answer.remembered = true;
+      return answer;
+    }
   Told told;
   LookupAnswer answer =
       Ask(driver, {request.handle, request.key, request.query, options.rest, request.patterns},

@@ -21,6 +21,8 @@ class Worker {
   ~Worker();
   // Of the configuration; nullptr where it has none.
   const expand::Names* names() const;
+  // Of the type with that handle, for people; "unknown" where there is none.
+  std::string_view TypeName(int handle) const;
   // What drivers wait and connect by; lives as long as this.
   signet_worker* host();
   struct Rep;

@@ -13,6 +13,10 @@
 #include "src/facts/session.h"
 #include "src/report/tlsrpt.h"
 
+namespace signet::report {
+class Metrics;
+}
+
 namespace signet::relay {
 
 // Routers and transports of a configuration, checked and ready. Compile never returns
@@ -83,6 +87,7 @@ struct TransactionOptions {
   bool body_8bitmime = false;
   std::uint64_t declared_size = 0;
   report::TlsReports* tls_reports = nullptr;  // where sessions with upstreams are counted
+  report::Metrics* metrics = nullptr;         // where their results are
 };
 // `session` outlives the Transaction, which reads the envelope from it and says in
 // session.upstream whom it talks to.

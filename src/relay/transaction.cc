@@ -10,6 +10,7 @@
 #include "src/relay/replies.h"
 #include "src/relay/route.h"
 #include "src/relay/worker.h"
+#include "src/report/metrics.h"
 
 namespace signet::relay {
 namespace {
@@ -124,6 +125,8 @@ class RelayTransaction : public Transaction {
   Reply FinishMaildir();
   void Deliver(const facts::Upstream& upstream, const std::string& confirmation);
   void LeaveUpstream();
+  void Count(const Place& place, const Reply& reply);
+  Reply Counted(Reply reply);  // of the place, and counted
   SmtpClient& client() { return connection_->client(); }
   std::string LogText(std::string_view after, std::string_view what) const {
     return connection_->LogText(after, what);
@@ -163,7 +166,10 @@ Reply RelayTransaction::AddRecipient(const facts::Recipient& recipient,
     reply = AddAtUpstream(place, recipient, context);
   else
     place_ = place;
-  if (reply.positive()) accepted_.push_back({recipient, place.router});
+  if (reply.positive())
+    accepted_.push_back({recipient, place.router});
+  else
+    Count(place, reply);
   return WithPlace(place, std::move(reply));
 }
 
@@ -260,6 +266,8 @@ Reply RelayTransaction::TryAddress(const Place& place, const Host& host, const A
         Connection::Open(std::move(terms).value(), address, *place.transport, options_.tls_reports);
     if (!opened.ok()) {
       ThisWorker().failing.Note(NameOf(host, address.ip));
+      if (options_.metrics != nullptr)
+        options_.metrics->Add(report::Metric::kUpstreamFailures, {place.transport->name});
       return opened.error();
     }
     ThisWorker().failing.Forget(NameOf(host, address.ip));
@@ -323,16 +331,16 @@ Reply RelayTransaction::StartData() {
   if (connection_ != nullptr) {
     connection_->CountMessage();
     auto answer = client().StartData();
-    if (!answer.ok()) return WithPlace(*place_, Unclear(LogText("DATA", answer.error())));
+    if (!answer.ok()) return Counted(Unclear(LogText("DATA", answer.error())));
     if (answer.value().code != 354)
-      return WithPlace(*place_, PassedOn(answer.value(), LogText("DATA", answer.value().ForLog())));
+      return Counted(PassedOn(answer.value(), LogText("DATA", answer.value().ForLog())));
   } else {
     began_ = std::chrono::system_clock::now();
     file_ = std::make_unique<MaildirFile>(place_->directory, session_.primary_hostname,
                                           FileCalls::System(), ModesOf(*place_->transport));
     auto create = MaildirFile::CreateDirectory(place_->transport->create_directory);
     auto opened = file_->Open(create);
-    if (!opened.ok()) return WithPlace(*place_, LocalTrouble(opened.error()));
+    if (!opened.ok()) return Counted(LocalTrouble(opened.error()));
   }
   state_ = State::kData;
   return {354, "", "Enter message, ending with \".\" on a line by itself", ""};
@@ -347,7 +355,25 @@ bool RelayTransaction::WriteLine(std::string_view line) {
 Reply RelayTransaction::Finish() {
   if (state_ != State::kData) return Unclear("no message under way");
   state_ = State::kEnded;
-  return WithPlace(*place_, file_ != nullptr ? FinishMaildir() : FinishUpstream());
+  Reply reply = Counted(file_ != nullptr ? FinishMaildir() : FinishUpstream());
+  const std::chrono::duration<double> took = std::chrono::system_clock::now() - began_;
+  if (options_.metrics != nullptr)
+    options_.metrics->Observe(report::Metric::kRelayDuration, {place_->transport->name},
+                              std::max(0.0, took.count()));
+  return reply;
+}
+
+void RelayTransaction::Count(const Place& place, const Reply& reply) {
+  if (options_.metrics == nullptr) return;
+  const std::string_view result = reply.positive()   ? "delivered"
+                                  : reply.code < 500 ? "temporary"
+                                                     : "permanent";
+  options_.metrics->Add(report::Metric::kRelay, {place.transport->name, result});
+}
+
+Reply RelayTransaction::Counted(Reply reply) {
+  Count(*place_, reply);
+  return WithPlace(*place_, std::move(reply));
 }
 
 Reply RelayTransaction::FinishUpstream() {

@@ -22,6 +22,7 @@
 #include "expand/expand.h"
 #include "src/base/limits.h"
 #include "src/base/text.h"
+#include "src/report/metrics.h"
 #include "src/server/log_setup.h"
 
 namespace signet::server {
@@ -30,8 +31,9 @@ namespace {
 using std::chrono::seconds;
 
 constexpr std::size_t kAcceptsPerTurn = 8;
-constexpr std::size_t kHandOverDifference = 8;  // sessions more than the idlest worker has
-constexpr seconds kPause{1};                    // out of descriptors, or of memory
+constexpr std::size_t kHandOverDifference = 8;          // sessions more than the idlest worker has
+constexpr seconds kPause{1};                            // out of descriptors, or of memory
+constexpr std::chrono::milliseconds kLagInterval{500};  // between two looks at a loop's clock
 
 constexpr std::string_view kTooMany =
     "421 Too many concurrent SMTP connections; please try again later.\r\n";
@@ -168,6 +170,26 @@ struct Accepted {
 };
 using AcceptedPtr = std::shared_ptr<Accepted>;
 
+// A session that is under way, in the numbers.
+class SessionCount {
+ public:
+  SessionCount(report::Metrics* metrics, int port)
+      : metrics_(metrics), port_(std::to_string(port)) {
+    if (metrics_ == nullptr) return;
+    metrics_->Add(report::Metric::kSessions, {port_});
+    metrics_->Change(report::Metric::kSessionsActive, {port_}, 1);
+  }
+  ~SessionCount() {
+    if (metrics_ != nullptr) metrics_->Change(report::Metric::kSessionsActive, {port_}, -1);
+  }
+  SessionCount(const SessionCount&) = delete;
+  SessionCount& operator=(const SessionCount&) = delete;
+
+ private:
+  report::Metrics* metrics_;
+  const std::string port_;
+};
+
 class Worker {
  public:
   Worker(Workers& workers, std::size_t number);
@@ -183,6 +205,8 @@ class Worker {
 
  private:
   void Run(std::size_t number);
+  void Watch(const std::string& name);
+  void CountRefused(std::string_view reason);
   void Adopt(const smtp::SitePtr& site, const std::vector<ListenerPtr>& listeners);
   void AcceptFrom(const ListenerPtr& listener);
   bool AcceptSome(engine::Socket& socket, const Listener& listener);
@@ -213,8 +237,31 @@ Worker::Worker(Workers& workers, std::size_t number)
 
 void Worker::Run(std::size_t number) {
   ::pthread_setname_np(::pthread_self(), ("worker " + std::to_string(number)).c_str());
+  if (workers_.options_.metrics != nullptr)
+    (void)loop_.Spawn([this, number] { Watch(std::to_string(number)); });
   loop_.Run();
   current_.reset();  // on the thread that its directory connections belong to
+}
+
+// How late a timer wakes is how long anybody waits here for what does not let go.
+void Worker::Watch(const std::string& name) {
+  using report::Metric;
+  report::Metrics& metrics = *workers_.options_.metrics;
+  double counted = 0;
+  for (bool stays = true; stays;) {
+    const auto alive = static_cast<double>(loop_.coroutines());
+    metrics.Change(Metric::kCoroutines, {}, alive - std::exchange(counted, alive));
+    const Deadline due = Deadline::After(kLagInterval);
+    stays = engine::SleepUntil(due).ok();
+    const std::chrono::duration<double> late = std::chrono::steady_clock::now() - due.when();
+    if (stays) metrics.Observe(Metric::kLoopLag, {name}, std::max(0.0, late.count()));
+  }
+  metrics.Change(Metric::kCoroutines, {}, -counted);
+}
+
+void Worker::CountRefused(std::string_view reason) {
+  if (workers_.options_.metrics != nullptr)
+    workers_.options_.metrics->Add(report::Metric::kConnectionsRefused, {reason});
 }
 
 void Worker::Publish(smtp::SitePtr site, std::vector<ListenerPtr> listeners) {
@@ -305,6 +352,7 @@ void Worker::Admit(int fd, const Listener& listener) {
     const std::string why = admission == Admission::kTooMany
                                 ? "too many connections"
                                 : "too many connections from that IP address";
+    CountRefused(admission == Admission::kTooMany ? "too_many" : "too_many_from_source");
     const LogSelector selector = LogSelectorOf(main);
     if (selector.Has(Selector::kConnectionReject)) log_.Main(RefusedLine(*connection, why));
     // A client that expects TLS would not understand.
@@ -340,6 +388,7 @@ void Worker::Start(AcceptedPtr accepted) {
       loop_.Spawn([this, accepted, generation = current_] { Serve(*accepted, generation); });
   if (started) return;
   --sessions_;
+  CountRefused("no_memory");
   log_.Panic("Connection from [" + accepted->connection.client_ip + "] refused: no memory");
 }
 
@@ -357,12 +406,14 @@ void Worker::Serve(Accepted& accepted, const GenerationPtr& generation) {
   context.rates = &workers_.rates_;
   if (generation->site->config->main.decisions_kept > 0)
     context.decisions = workers_.options_.decisions;
+  context.metrics = workers_.options_.metrics;
   context.admit_told = [&accepted, &generation](const facts::Connection& told) {
     const std::size_t max = MaxPerHost(generation->site->config->main, told);
     if (!accepted.connections->Move(accepted.counted_ip, told.client_ip, max)) return false;
     accepted.counted_ip = told.client_ip;
     return true;
   };
+  const SessionCount counted(context.metrics, accepted.connection.local_port);
   std::string trouble;
   try {
     workers_.options_.session(std::move(accepted.socket), accepted.connection, std::move(context));

@@ -34,6 +34,7 @@ class Workers {
     Session session;
     report::TlsReports* tls_reports = nullptr;   // nullptr: not counted
     report::DecisionStore* decisions = nullptr;  // nullptr: none are kept
+    report::Metrics* metrics = nullptr;          // likewise
   };
 
   Workers(Options options, Log& log);
@@ -55,6 +56,7 @@ class Workers {
   // Of each worker. Not while Stop() runs.
   std::vector<std::size_t> sessions_by_worker() const;
   const report::TlsCounters& tls_counters() const { return tls_counters_; }
+  std::uint64_t rates_evicted() const { return rates_.evicted(); }
 
  private:
   friend class Worker;

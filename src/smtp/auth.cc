@@ -8,6 +8,7 @@
 #include "src/auth/sasl.h"
 #include "src/base/codec.h"
 #include "src/base/text.h"
+#include "src/smtp/counted.h"
 
 namespace signet::smtp {
 namespace {
@@ -364,6 +365,7 @@ Answer RunAuth(Dialogue& dialogue, const Command& command) {
   End end = !initial.valid ? Ends(MakeReply(501, "5.5.2", "Invalid base64 data"))
             : external     ? RunExternal(dialogue, std::move(initial))
                            : RunMechanism(dialogue, *instance, std::move(initial));
+  CountExchange(dialogue, name, end.answer);
   if (!end.answer.reply) return end.answer;
   const int code = end.answer.reply->code;
   if (code == 421) return end.answer;  // RefuseSource has seen to all of it

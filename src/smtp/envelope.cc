@@ -172,6 +172,7 @@ relay::Reply HandOver(Dialogue& dialogue) {
   facts::Session& session = dialogue.session();
   if (dialogue.transaction == nullptr) {
     dialogue.transaction_options.tls_reports = dialogue.context.tls_reports;
+    dialogue.transaction_options.metrics = dialogue.context.metrics;
     dialogue.transaction =
         dialogue.context.begin
             ? dialogue.context.begin(session, dialogue.transaction_options)

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "src/base/text.h"
+#include "src/smtp/counted.h"
 #include "src/smtp/dialogue.h"
 #include "src/smtp/proxy_header.h"
 #include "src/smtp/xclient.h"
@@ -51,6 +52,7 @@ std::optional<Reply> TooMany(Dialogue& dialogue) {
   if (!dialogue.context.admit_told || dialogue.context.admit_told(connection)) return std::nullopt;
   dialogue.context.log->Main("Connection from [" + connection.client_ip +
                              "] refused: too many connections from that IP address");
+  CountRefusedConnection(dialogue, "too_many_from_source");
   dialogue.ending = "closed: too many connections";
   return MakeClosingReply(
       421, "",

@@ -6,6 +6,7 @@
 #include "expand/auth_results.h"
 #include "src/base/charset.h"
 #include "src/base/text.h"
+#include "src/smtp/counted.h"
 #include "src/smtp/fixups.h"
 #include "src/smtp/message_id.h"
 #include "src/smtp/received.h"
@@ -383,6 +384,7 @@ Answer Discard(Dialogue& dialogue, const facts::Verdict& verdict, const Receiver
   log.Main(ArrivalLine(session, dialogue.selector, arrival));
   log.Main(BlackholeLine(session, acl, verdict.log_message));
   log.Main(CompletedLine(session, dialogue.selector, arrival, std::chrono::system_clock::now()));
+  CountMessage(dialogue, arrival.size_bytes);
   return dialogue.Accepted(verdict, TakenReply(dialogue));
 }
 
@@ -416,6 +418,7 @@ Answer HandOver(Dialogue& dialogue, const facts::Verdict& verdict, const Receive
     mark = "->";
   }
   log.Main(CompletedLine(session, selector, arrival, now));
+  CountMessage(dialogue, arrival.size_bytes);
   if (auto fake = FakeReply(dialogue)) return *fake;
   return dialogue.Accepted(verdict, TakenReply(dialogue));
 }

@@ -5,6 +5,7 @@
 #include "src/config/environment.h"
 
 #include "src/engine/engine.h"
+#include "src/report/metrics.h"
 
 namespace signet::smtp {
 namespace {
@@ -23,16 +24,36 @@ lookup::PerConnection* SessionServices::lookups() {
   return &*lookups_;
 }
 
+expand::LookupAnswer SessionServices::Counted(int handle,
+                                              const std::function<expand::LookupAnswer()>& find) {
+  using report::Metric;
+  if (site_.metrics == nullptr) return find();
+  const auto began = std::chrono::steady_clock::now();
+  expand::LookupAnswer answer = find();
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
+  const std::string_view type = worker_->TypeName(handle);
+  const std::string_view result = answer.kind == expand::LookupAnswer::kDeferred   ? "deferred"
+                                  : answer.remembered                              ? "remembered"
+                                  : answer.kind == expand::LookupAnswer::kNotFound ? "not_found"
+                                                                                   : "found";
+  site_.metrics->Add(Metric::kLookups, {type, result});
+  if (!answer.remembered) site_.metrics->Observe(Metric::kLookupDuration, {type}, took.count());
+  return answer;
+}
+
 expand::LookupAnswer SessionServices::Lookup(const expand::LookupRequest& request) {
   lookup::PerConnection* connection = lookups();
   if (connection == nullptr) return NoLookups();
-  return connection->Find(request, Deadline::After(limits::kLookupTotal));
+  return Counted(request.handle,
+                 [&] { return connection->Find(request, Deadline::After(limits::kLookupTotal)); });
 }
 
 expand::LookupAnswer SessionServices::AuthenticateBy(int lookup_handle, std::string_view query) {
   lookup::PerConnection* connection = lookups();
   if (connection == nullptr) return NoLookups();
-  return connection->Authenticate(lookup_handle, query, Deadline::After(limits::kLookupTotal));
+  return Counted(lookup_handle, [&] {
+    return connection->Authenticate(lookup_handle, query, Deadline::After(limits::kLookupTotal));
+  });
 }
 
 acl::RateAnswer SessionServices::UpdateRate(std::string_view lookup_type,

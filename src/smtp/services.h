@@ -8,6 +8,10 @@
 #include "src/acl/acl.h"
 #include "src/lookup/lookup.h"
 
+namespace signet::report {
+class Metrics;
+}
+
 namespace signet::smtp {
 
 // What a session's expansions may ask of the world: the worker's lookups, with the
@@ -24,6 +28,7 @@ class SessionServices final : public expand::Services {
     const config::Config* config = nullptr;
     const acl::Rules* rules = nullptr;
     acl::Effects* effects = nullptr;
+    report::Metrics* metrics = nullptr;  // where lookups are counted
   };
   void Serve(Site site) { site_ = site; }
 
@@ -50,6 +55,7 @@ class SessionServices final : public expand::Services {
 
  private:
   lookup::PerConnection* lookups();
+  expand::LookupAnswer Counted(int handle, const std::function<expand::LookupAnswer()>& find);
 
   lookup::Worker* worker_;
   Site site_;

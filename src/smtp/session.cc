@@ -12,6 +12,7 @@
 
 #include "src/base/text.h"
 #include "src/smtp/commands.h"
+#include "src/smtp/counted.h"
 #include "src/smtp/dialogue.h"
 #include "src/smtp/receive.h"
 #include "src/smtp/received.h"
@@ -134,7 +135,7 @@ Dialogue::Dialogue(engine::Socket socket, facts::Connection connection,
   session_.primary_hostname = config.main.primary_hostname;
   session_.strict_acl_vars = config.main.strict_acl_vars;
   session_.active_hostname = config.main.primary_hostname;
-  services.Serve({&config, context.site->acl.get(), this});
+  services.Serve({&config, context.site->acl.get(), this, context.metrics});
 }
 
 // The transaction reads the session's envelope as long as it lives.
@@ -249,6 +250,7 @@ bool Dialogue::RejectedHost() {
   if (selector.Has(Selector::kConnectionReject))
     context.log->MainAndReject(HostEvent("connection_refused", "refused connection from ", session_,
                                          selector, " (host_reject_connection)"));
+  CountRefusedConnection(*this, "host_reject_connection");
   ending = "closed by host_reject_connection";
   return true;
 }
@@ -299,6 +301,7 @@ bool Dialogue::Refuse(const facts::Verdict& verdict) {
   const std::string& why = same ? worded.text : verdict.log_message;
   ending = "closed by connect ACL";
   NoteRefusal({"connection", worded.reply, why, verdict.where, verdict.about_identity});
+  CountRefused(*this, "connect", worded.reply);
   const Named named = IsAboutIdentity(*this, verdict);
   if (named == Named::kYes) Refer(*this);
   if (session_.connection.tls_on_connect) {
@@ -363,6 +366,7 @@ void Dialogue::Carry(const Command& command, const Input::Line& line, Answer* an
   // Octets follow that must not be taken for commands (rule S6).
   const bool bad_chunk = line.status != Input::Status::kLine && command.verb == "BDAT";
   answer->ends = answer->ends || bad_chunk;
+  CountAnswer(*this, command, *answer);
   if (answer->reply) {
     if (answer->fault != Fault::kNone) CountMistake(command, answer);
     if (!answer->reply->positive() && !answer->ends) CountRefusal(command, answer);
@@ -386,6 +390,7 @@ void Dialogue::NoteAnswer(const Command& command, const Answer& answer) {
 // Nothing that such a client says is looked at (rule T12).
 bool Dialogue::RefuseCertificate() {
   NoteRefusal({"handshake", *certificate_refusal, session_.tls.verify_reason, {}, true});
+  CountRefused(*this, "tls", *certificate_refusal);
   Send(*certificate_refusal);
   ending = "closed: client certificate refused";
   return false;
@@ -635,6 +640,7 @@ void Dialogue::Close() {
       if (!stream->Read(rest.data(), rest.size(), until).ok()) break;
   }
   LogNoMail();
+  CountEnd(*this);
   if (selector.Has(Selector::kSmtpConnection) && !nolog_)
     context.log->Main(EndLine(session_, selector, std::chrono::system_clock::now(),
                               ending.empty() ? "closed" : ending));

@@ -1,6 +1,7 @@
 // From a connection in clear to a session that knows who its client is.
 #include "src/auth/authenticate.h"
 #include "src/base/text.h"
+#include "src/smtp/counted.h"
 #include "src/smtp/decide.h"
 #include "src/smtp/dialogue.h"
 
@@ -153,6 +154,7 @@ bool StartTls(Dialogue& dialogue, TlsPlan plan) {
   }
   tls::Accepted layer = std::move(accepted).value();
   if (counters != nullptr) counters->Add(layer.facts);
+  CountHandshake(dialogue, layer.facts);
   if (pretence == nullptr) dialogue.stream = std::move(layer.stream);
   if (!layer.refused.empty()) {  // before its EHLO name is forgotten
     Refer(dialogue);
@@ -196,7 +198,10 @@ bool Authenticate(Dialogue& dialogue) {
   facts::Auth auth = auth::AuthenticateAfterTls(dialogue.config, session, dialogue.services,
                                                 budget.get(), dialogue.context.log);
   LogOutcome(dialogue, auth);
+  if (const config::Authenticator* instance = auth::FindAfterTls(dialogue.config))
+    CountAuthentication(dialogue, instance->name, auth.result);
   session.auth = std::move(auth);
+  CountCertificateOf(dialogue);
   if (session.auth.result == facts::AuthResult::kAuthenticated)
     session.authentication_failed = false;
   return true;

@@ -6,6 +6,7 @@
 #include "src/base/text.h"
 #include "src/crypto/digest.h"
 #include "src/tls/material.h"
+#include "src/tls/own.h"
 #include "src/tls/policy.h"
 #include "src/tls/tls.h"
 
@@ -97,6 +98,7 @@ Result<ServerPolicyPtr, std::string> MakePolicy(const ServerPolicy::Sources& sou
     }
     if (!wrong.empty()) return Err{"\"" + pair.certificate_file + "\": " + wrong};
     rep->own.push_back(pair.leaf);
+    rep->own_files.push_back(pair.certificate_file);
   }
   if (std::string wrong = rep->priority.Set(sources.priority, kServerPriority); !wrong.empty())
     return Err{wrong};
@@ -114,6 +116,14 @@ Result<ServerPolicyPtr, std::string> MakePolicy(const ServerPolicy::Sources& sou
   rep->resumption = sources.resumption;
   if (rep->resumption) rep->ticket_secret = SecretText(crypto::RandomOctets(32));
   return TlsInternals::Wrap(std::move(rep));
+}
+
+std::vector<OwnCertificate> OwnCertificates(const ServerPolicy& policy) {
+  const PolicyParts& parts = TlsInternals::Of(policy);
+  std::vector<OwnCertificate> all;
+  for (std::size_t i = 0; i < parts.own.size(); ++i)
+    all.push_back({parts.own_files[i], parts.own[i]});
+  return all;
 }
 
 std::vector<std::string> ServerPolicy::Complaints(const Sources& sources) {

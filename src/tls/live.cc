@@ -159,6 +159,11 @@ Result<std::shared_ptr<LivePolicy>, std::string> LivePolicy::Make(ServerPolicy::
   return std::shared_ptr<LivePolicy>(new LivePolicy(std::move(rep)));
 }
 
+ServerPolicyPtr LivePolicy::InUse() const {
+  const std::lock_guard lock(rep_->mutex);
+  return rep_->policies[false];
+}
+
 ServerPolicyPtr LivePolicy::Current(bool resumption, const Report& report) {
   {
     const std::lock_guard lock(rep_->mutex);

@@ -32,6 +32,9 @@ class LivePolicy {
   // the disk.
   ServerPolicyPtr Current(bool resumption, const Report& report);
 
+  // What was in use last; looks at no file.
+  ServerPolicyPtr InUse() const;
+
   // What is wrong at Make and no error: OCSP responses that are not stapled.
   const std::vector<std::string>& warnings() const;
 

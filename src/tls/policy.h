@@ -58,6 +58,7 @@ struct PolicyParts {
   crypto::TrustStorePtr trust;
   crypto::Purpose purpose = crypto::Purpose::kTlsClient;
   std::vector<crypto::CertificatePtr> own;  // leaf of each pair
+  std::vector<std::string> own_files;       // where it was read
   std::vector<std::int64_t> stapled_until;  // of each pair; 0: nothing is stapled
   bool sends_names = false;
   std::vector<std::string> alpn;

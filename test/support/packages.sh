@@ -26,6 +26,7 @@ build libjansson-dev        JSON for lookups
 build libsqlite3-dev        SQLite for lookups
 build libcurl4-gnutls-dev   HTTP for lookups
 build libedit-dev           editing of lines typed for `signet expand`
+build libmicrohttpd-dev     HTTP for those who fetch metrics
 build libboost-context-dev  switching between the stacks of coroutines
 test  libgtest-dev          test framework
 test  libgmock-dev          matchers of the test framework
