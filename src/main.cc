@@ -27,6 +27,8 @@ int RunVerb(const cli::Arguments& arguments) {
   if (arguments.verb == "check") return cli::RunCheck(arguments);
   if (arguments.verb == "completion") return cli::RunCompletion(arguments);
   if (arguments.verb == "expand") return cli::RunExpand(arguments);
+  if (arguments.verb == "explain") return cli::RunExplain(arguments);
+  if (arguments.verb == "session") return cli::RunSession(arguments);
   if (arguments.verb == "pins") return cli::RunPins(arguments);
   if (arguments.verb == "send") return cli::RunSend(arguments);
   if (arguments.verb == "tlsrpt") return cli::RunTlsrpt(arguments);

@@ -18,6 +18,7 @@ struct VerbRow {
   std::string_view usage;
   std::string_view summary;
   std::string_view help;
+  bool takes_operands = false;  // words that are no options
 };
 
 // clang-format off
@@ -28,7 +29,7 @@ constexpr VerbRow kVerbs[] = {
    "yields it. Where there is a configuration (-C, or the usual one), it says what each listener\n"
    "would make of a client with the file's first certificate: whether it is asked for one, whether\n"
    "it verifies, and as whom it is authenticated; the other certificates of the file are its chain.\n"
-   "Nothing is fetched. Status 2 where a file cannot be read, or holds anything but certificates.\n"},
+   "Nothing is fetched. Status 2 where a file cannot be read, or holds anything but certificates.\n", true},
   {"check", "signet check [-C FILE] [-D NAME=VALUE] [-bP [OPTION…] | --table]",
    "compile the configuration, print every mistake",
    "Reads the configuration as serve would, keys and trust files included, and prints every\n"
@@ -39,7 +40,7 @@ constexpr VerbRow kVerbs[] = {
   {"completion", "signet completion bash|zsh|fish",
    "print what a shell needs to complete command lines",
    "Prints a script for bash, zsh or fish, with the verbs, options and files that there are.\n"
-   "\"make install\" puts each where its shell looks for it.\n"},
+   "\"make install\" puts each where its shell looks for it.\n", true},
   {"expand", "signet expand [-C FILE] [-D NAME=VALUE] [--cert PEM] [--set NAME=VALUE] [STRING…]",
    "expand strings, with a real certificate if you like",
    "Expands each STRING, or each line of standard input, and prints the result, or \"Failed:\"\n"
@@ -47,9 +48,18 @@ constexpr VerbRow kVerbs[] = {
    "lookups are those of the configuration. \"set NAME = VALUE\" sets a variable, \"NAME = text\"\n"
    "defines a macro; a line that ends in a backslash goes on in the next. On a terminal, lines\n"
    "can be edited and called back. The certificate of --cert is verified as a client's would\n"
-   "be, for $tls_in_certificate_verified. Status 1 where anything failed.\n"},
+   "be, for $tls_in_certificate_verified. Status 1 where anything failed.\n", true},
+  {"explain", "signet explain --cert PEM [--from ADDRESS] [--to ADDRESS]… [OPTION]…",
+   "say what a client would get, and why, step by step",
+   "Plays a client against the configuration, with the engine that serves but without a network:\n"
+   "the chain of its certificate check by check, the authenticator with every expression and\n"
+   "lookup, the ACLs statement by statement, the replies. The verdict comes first. Nothing is\n"
+   "delivered, and no upstream is asked; lookups are made, unless --directory says otherwise.\n"
+   "Without --from the sender is the identity, or else the address in the certificate; without\n"
+   "--to the recipient is postmaster@example.org. Status 0 where all is accepted, 1 where something is\n"
+   "refused, 75 where it is deferred, 2 for wrong usage or configuration.\n"},
   {"help", "signet help [VERB]",
-   "explain the verbs", "Prints what there is.\n"},
+   "explain the verbs", "Prints what there is.\n", true},
   {"pins", "signet pins add FILE NAME CERTIFICATE [--from DATE] [--until DATE]\n"
    "       signet pins check FILE CERTIFICATE…\n"
    "       signet pins list FILE\n"
@@ -61,7 +71,7 @@ constexpr VerbRow kVerbs[] = {
    "the next pin the current one. Comments, owner and mode of the file stay as they are. \"list\"\n"
    "shows how long each line holds. \"check\" says of each certificate (PEM, the first of the file)\n"
    "under which name it is known, and warns of one that is known by its fingerprint only; status 1\n"
-   "where any is not good. \"show\" prints the pins of certificates, of authorities too.\n"},
+   "where any is not good. \"show\" prints the pins of certificates, of authorities too.\n", true},
   {"send", "signet send [-C FILE] [--set NAME=VALUE] [-t] [-i] [-f SENDER] [-F NAME] [-v] [RECIPIENT…]",
    "submit a message to a smart host, as sendmail does",
    "Reads a message from standard input and submits it, with the certificate of\n"
@@ -69,12 +79,20 @@ constexpr VerbRow kVerbs[] = {
    "lacks (From, Date, Message-ID) is added. A line with a lone dot ends it, unless -i is given.\n"
    "All recipients get it, or none. Nothing is queued: status 0 is said when the host has the\n"
    "message, 1 where it refuses, 75 where it may take it later, 2 for wrong usage or settings.\n"
-   "Called by the name \"sendmail\", it takes what programs say to that, and gives its statuses.\n"},
+   "Called by the name \"sendmail\", it takes what programs say to that, and gives its statuses.\n",
+   true},
   {"serve", "signet serve [-C FILE] [-D NAME=VALUE] [-oX LIST] [-oP FILE] [-tls-on-connect] [-d]",
    "run the gateway, in the foreground",
    "Serves until SIGTERM or SIGINT. SIGHUP loads the configuration again: if it is good, new\n"
    "connections get it; if not, every mistake is logged and nothing changes. SIGUSR1 opens\n"
    "the log files again; SIGUSR2 logs how many TLS handshakes there were, and how they went.\n"},
+  {"session", "signet session [--cert PEM] [--trace] [OPTION]… [ADDRESS]",
+   "talk SMTP with the configuration on standard input, as a client from ADDRESS",
+   "You are the client; the server is the real one but for the network: after STARTTLS you are\n"
+   "the holder of the certificate of --cert, right away and in clear. Nothing is delivered,\n"
+   "nothing is asked of an upstream or kept on disk. What would be logged is shown, and with\n"
+   "--trace what is decided, step by step. A line \"NAME: value\" of a message is data as ever.\n"
+   "Status 0 when the session has ended, 2 for wrong usage or configuration.\n", true},
   {"tlsrpt", "signet tlsrpt [-C FILE] [-D NAME=VALUE] [--day DAY]",
    "print a day's TLS report (RFC 8460)",
    "Prints how TLS with upstreams went on a day, in UTC, as the JSON of RFC 8460: what a running\n"
@@ -117,22 +135,51 @@ void SetSender(Arguments& a, std::string_view text) {
 void Nothing(Arguments&, std::string_view) {}
 
 constexpr OptionRow kOptions[] = {
-  {"--at", Takes::kValue, "cert", "", "TIME",
+  {"--at", Takes::kValue, "cert explain session", "", "TIME",
    [](Arguments& a, std::string_view v) { a.at = v; },
-   "the moment it is taken to be, as 2027-06-30 or 2027-06-30T12:00:00Z; now without it"},
+   "the moment it is taken to be, as 2027-06-30 or 2027-06-30T12:00:00Z; default now"},
+  {"--auth", Takes::kValue, "explain", "", "MECHANISM",
+   [](Arguments& a, std::string_view v) { a.auth = v; },
+   "says AUTH too: EXTERNAL, LOGIN, OAUTHBEARER or PLAIN"},
   {"--cert", Takes::kValue, "expand", "", "PEM",
    [](Arguments& a, std::string_view v) { a.certificate_file = v; },
    "the certificate that $tls_in_peercert is"},
-  {"--config", Takes::kValue, "cert check expand serve tlsrpt", "", "FILE",
+  {"--cert", Takes::kValue, "explain session", "", "PEM",
+   [](Arguments& a, std::string_view v) { a.certificate_file = v; },
+   "the client's certificate; more of the file are its chain"},
+  {"--chain", Takes::kValue, "explain session", "", "PEM",
+   [](Arguments& a, std::string_view v) { a.chain_files.emplace_back(v); },
+   "more certificates that the client sends"},
+  {"--client-ip", Takes::kValue, "explain session", "", "ADDRESS",
+   [](Arguments& a, std::string_view v) { a.client_ip = v; },
+   "where the client is; default 192.0.2.1, an address that nobody has"},
+  {"--config", Takes::kValue, "cert check expand explain serve session tlsrpt", "", "FILE",
    [](Arguments& a, std::string_view v) { a.config_file = v; }, "same as -C"},
   {"--day", Takes::kValue, "tlsrpt", "", "DAY",
    [](Arguments& a, std::string_view v) { a.day = v; },
    "the day, as 2026-03-01; default yesterday"},
+  {"--directory", Takes::kValue, "explain session", "", "live|FILE|none",
+   [](Arguments& a, std::string_view v) { a.directory = v; },
+   "where lookups are answered: as configured, from an LDIF file, or nowhere"},
+  {"--from", Takes::kValue, "explain", "", "ADDRESS",
+   [](Arguments& a, std::string_view v) { a.senders.emplace_back(v); },
+   "the sender of MAIL; \"<>\" for none"},
   {"--from", Takes::kValue, "pins", "", "DATE",
    [](Arguments& a, std::string_view v) { a.from = v; },
    "add: when the line begins to hold, as 2027-06-30 or 2027-06-30T12:00:00Z"},
-  {"--json", Takes::kNothing, "cert", "", "",
-   [](Arguments& a, std::string_view) { a.json = true; }, "print JSON, for machines"},
+  {"--helo", Takes::kValue, "explain", "", "NAME",
+   [](Arguments& a, std::string_view v) { a.helo = v; },
+   "the name in EHLO; default the client's address"},
+  {"--json", Takes::kNothing, "cert explain", "", "",
+   [](Arguments& a, std::string_view) { a.json = true; }, "for programs: all of it as JSON"},
+  {"--listener", Takes::kValue, "explain session", "", "PORT",
+   [](Arguments& a, std::string_view v) { a.listener = v; },
+   "the port that the client has found, or ADDRESS:PORT; default the first"},
+  {"--no-tls", Takes::kNothing, "explain", "", "",
+   [](Arguments& a, std::string_view) { a.without_tls = true; }, "does not say STARTTLS"},
+  {"--password-file", Takes::kValue, "explain", "", "FILE",
+   [](Arguments& a, std::string_view v) { a.password_file = v; },
+   "for --auth: its first line is the password or token; \"-\" is standard input"},
   {"--print", Takes::kNothing, "check", "", "",
    [](Arguments& a, std::string_view) { a.print_options = true; }, "same as -bP"},
   {"--set", Takes::kValue, "expand", "", "NAME=VALUE",
@@ -141,13 +188,25 @@ constexpr OptionRow kOptions[] = {
   {"--set", Takes::kValue, "send", "", "NAME=VALUE",
    [](Arguments& a, std::string_view v) { AddSetting(a, v); },
    "a setting, as in the file"},
+  {"--sni", Takes::kValue, "explain session", "", "NAME",
+   [](Arguments& a, std::string_view v) { a.server_name = v; },
+   "the server name that the client asks for in TLS"},
   {"--table", Takes::kNothing, "check", "", "",
    [](Arguments& a, std::string_view) { a.print_table = true; },
    "print every option there is: scope, name, type, default, meaning"},
+  {"--tls1.2", Takes::kNothing, "explain session", "", "",
+   [](Arguments& a, std::string_view) { a.tls12 = true; }, "TLS 1.2 instead of 1.3"},
+  {"--to", Takes::kValue, "explain", "", "ADDRESS",
+   [](Arguments& a, std::string_view v) { a.recipients.emplace_back(v); },
+   "a recipient; may be said again"},
+  {"--trace", Takes::kNothing, "session", "", "",
+   [](Arguments& a, std::string_view) { a.trace = true; }, "show each step of what is decided"},
   {"--until", Takes::kValue, "pins", "", "DATE",
    [](Arguments& a, std::string_view v) { a.until = v; },
    "add: the last day or second for which the line holds"},
-  {"-C", Takes::kValue, "cert check expand serve tlsrpt", "", "FILE",
+  {"--user", Takes::kValue, "explain", "", "NAME",
+   [](Arguments& a, std::string_view v) { a.auth_user = v; }, "for --auth: who it is"},
+  {"-C", Takes::kValue, "cert check expand explain serve session tlsrpt", "", "FILE",
    [](Arguments& a, std::string_view v) { a.config_file = v; },
    "configuration file; default /etc/signet/signet.conf"},
   {"-C", Takes::kValue, "send", "", "FILE",
@@ -156,7 +215,7 @@ constexpr OptionRow kOptions[] = {
      a.send_config_given = true;
    },
    "the settings, in place of both files"},
-  {"-D", Takes::kValue, "cert check expand serve tlsrpt", "", "NAME=VALUE",
+  {"-D", Takes::kValue, "cert check expand explain serve session tlsrpt", "", "NAME=VALUE",
    [](Arguments& a, std::string_view v) { AddMacro(a, v); },
    "a macro; definitions of that name in the file are ignored"},
   {"-bP", Takes::kNothing, "check", "check", "",
@@ -172,6 +231,7 @@ constexpr OptionRow kOptions[] = {
    [](Arguments& a, std::string_view) { a.background = false; }, "stay in the foreground"},
   {"-be", Takes::kNothing, "expand", "expand", "", [](Arguments&, std::string_view) {},
    "Exim's name of this verb"},
+  {"-bh", Takes::kNothing, "session", "session", "", &Nothing, "Exim's name of this verb"},
   {"-d", Takes::kRest, "serve", "", "",
    [](Arguments& a, std::string_view) { a.debug = true; },
    "stay in the foreground, whatever -bd says"},
@@ -387,10 +447,7 @@ class Parser {
 
   Wrong CheckOperands() {
     const Arguments& a = arguments_;
-    const bool takes_names = a.verb == "cert" || a.verb == "expand" || a.verb == "help" ||
-                             a.verb == "pins" || a.verb == "completion" || a.verb == "send" ||
-                             a.print_options;
-    if (takes_names || a.operands.empty()) return {};
+    if (FindVerb(a.verb)->takes_operands || a.print_options || a.operands.empty()) return {};
     // Most other programs take their file so.
     const bool is_file = access(a.operands[0].c_str(), F_OK) == 0;
     return UsageError{"unexpected word " + Quoted(a.operands[0]) + " after \"" + a.verb + "\"" +

@@ -45,13 +45,21 @@ struct Arguments {
   bool print_version = false;  // -bV
   bool print_table = false;    // --table: every option there is
 
-  // cert, audit; also explain and session
+  // of several verbs
   std::string at;     // --at TIME: the moment it is taken to be; "": now
   bool json = false;  // --json
 
-  // expand
+  // expand; --cert of other verbs too
   std::string certificate_file;                               // --cert PEM: $tls_in_peercert
   std::vector<std::pair<std::string, std::string>> settings;  // --set NAME=VALUE, in order
+
+  // explain, session
+  std::vector<std::string> chain_files;  // --chain, in order
+  std::string listener, client_ip, helo, server_name, directory;
+  std::string auth, auth_user, password_file;
+  std::vector<std::string> senders, recipients;  // --from, --to
+  bool without_tls = false, tls12 = false;       // --no-tls, --tls1.2
+  bool trace = false;
 
   // send
   bool send_config_given = false;     // -C: then nothing else is read
@@ -105,6 +113,8 @@ int RunCheck(const Arguments& arguments);
 int RunCompletion(const Arguments& arguments);
 int RunCert(const Arguments& arguments);
 int RunExpand(const Arguments& arguments);
+int RunExplain(const Arguments& arguments);
+int RunSession(const Arguments& arguments);
 int RunPins(const Arguments& arguments);
 int RunTlsrpt(const Arguments& arguments);
 int RunSend(const Arguments& arguments);

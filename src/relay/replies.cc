@@ -18,6 +18,16 @@ Reply Unclear(std::string log_text) {
   return {451, "4.4.2", "Upstream did not answer properly, please try later", std::move(log_text)};
 }
 
+Reply Elsewhere() {
+  return {452, "4.5.3", "Too many recipients: this one goes elsewhere, send it separately",
+          "routes elsewhere than the recipients before it"};
+}
+
+Reply TooManyRecipients() {
+  return {452, "4.5.3", "Too many recipients, send this one separately",
+          "the upstream takes no more recipients of one message (max_rcpt)"};
+}
+
 Reply PassedOn(const UpstreamReply& upstream, const std::string& log_text) {
   static constexpr int kTemporary[] = {450, 451, 452, 455};
   static constexpr int kPermanent[] = {550, 551, 552, 553, 554, 555};

@@ -16,6 +16,11 @@ Reply LocalProblem(std::string log_text);
 // In step no more, or an outcome that nobody knows (rule U1).
 Reply Unclear(std::string log_text);
 
+// A recipient of a message that others go elsewhere with.
+Reply Elsewhere();
+// More recipients of one message than max_rcpt.
+Reply TooManyRecipients();
+
 // A refusal of the upstream in front of our client: the class is kept, codes that mean
 // something between the upstream and us are not (rule U5).
 Reply PassedOn(const UpstreamReply& upstream, const std::string& log_text);

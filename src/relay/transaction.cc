@@ -20,16 +20,6 @@ Reply LocalTrouble(const MaildirFile::Problem& problem) {
   return {451, "4.3.0", "Temporary local problem - please try later", problem.text};
 }
 
-Reply Elsewhere() {
-  return {452, "4.5.3", "Too many recipients: this one goes elsewhere, send it separately",
-          "routes elsewhere than the recipients before it"};
-}
-
-Reply TooMany() {
-  return {452, "4.5.3", "Too many recipients, send this one separately",
-          "the upstream takes no more recipients of one message (max_rcpt)"};
-}
-
 // The log also wants to know who routed it there.
 Reply WithPlace(const Place& place, Reply reply) {
   if (!reply.log_text.empty())
@@ -158,7 +148,7 @@ Reply RelayTransaction::AddRecipient(const facts::Recipient& recipient,
   if (!found.ok()) return found.error();
   const Place& place = found.value();
   if (!accepted_.empty() && !place.SameAs(*place_)) return Elsewhere();
-  if (IsFull(place)) return TooMany();
+  if (IsFull(place)) return TooManyRecipients();
 
   bool upstream = place.transport->driver == config::TransportDriver::kSmtp;
   Reply reply = {250, "2.1.5", "Accepted", ""};

@@ -21,8 +21,11 @@ std::string WithoutReply(const std::string& reason) {
   for (std::string_view reply :
        {"535 Incorrect authentication data", "435 Unable to authenticate at present"}) {
     if (!reason.starts_with(reply)) continue;
-    std::string rest = reason.substr(reply.size());
-    if (rest.starts_with(": ")) rest.erase(0, 2);
+    std::string_view rest = Trim(std::string_view(reason).substr(reply.size()));
+    // Who failed is said elsewhere.
+    const std::size_t end = rest.find("): ");
+    if (rest.starts_with("(set_id=") && end != rest.npos) rest.remove_prefix(end + 1);
+    if (rest.starts_with(": ")) rest.remove_prefix(2);
     return std::string(Trim(rest));
   }
   return reason;

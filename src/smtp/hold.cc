@@ -30,7 +30,7 @@ int OpenUnnamed(const std::string& directory) {
 
 }  // namespace
 
-HeldBody::HeldBody(std::string directory, Write write)
+HeldBody::HeldBody(std::optional<std::string> directory, Write write)
     : directory_(std::move(directory)), write_(write ? std::move(write) : Write(&::write)) {}
 
 HeldBody::~HeldBody() {
@@ -42,7 +42,7 @@ bool HeldBody::Append(std::string_view line) {
   if (problem_) return false;
   memory_ += line;
   memory_ += '\n';
-  return memory_.size() < limits::kHeldInMemoryBytes || Spill();
+  return !directory_ || memory_.size() < limits::kHeldInMemoryBytes || Spill();
 }
 
 bool HeldBody::Spill() {
@@ -53,7 +53,7 @@ bool HeldBody::Spill() {
 }
 
 bool HeldBody::Open() {
-  file_ = OpenUnnamed(directory_);
+  file_ = OpenUnnamed(*directory_);
   return file_ >= 0 || Fail("make a file in", errno);
 }
 
@@ -70,7 +70,7 @@ bool HeldBody::WriteOut() {
 }
 
 bool HeldBody::Fail(std::string_view what, int error) {
-  problem_ = Problem{"cannot " + std::string(what) + " \"" + Printable(directory_) +
+  problem_ = Problem{"cannot " + std::string(what) + " \"" + Printable(directory_.value_or("")) +
                          "\": " + std::generic_category().message(error),
                      error == ENOSPC || error == EDQUOT};
   return false;

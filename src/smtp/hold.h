@@ -29,7 +29,8 @@ class HeldBody {
   // How octets are written; the system's write() but for tests.
   using Write = std::function<ssize_t(int file, const void* octets, std::size_t size)>;
 
-  explicit HeldBody(std::string directory, Write write = nullptr);
+  // Without a directory all is kept in memory: for offline tools.
+  explicit HeldBody(std::optional<std::string> directory, Write write = nullptr);
   ~HeldBody();
   HeldBody(const HeldBody&) = delete;
   HeldBody& operator=(const HeldBody&) = delete;
@@ -50,7 +51,7 @@ class HeldBody {
   bool WriteOut();
   bool Fail(std::string_view what, int error);
 
-  std::string directory_;
+  std::optional<std::string> directory_;
   Write write_;
   int file_ = -1;
   std::uint64_t file_bytes_ = 0;

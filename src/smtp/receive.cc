@@ -125,7 +125,9 @@ Receiver::Receiver(Dialogue& dialogue, Framing framing)
   RenewLineDeadline();
   envelope().received = std::chrono::system_clock::now();
   if (acl::MayChangeHeader(*dialogue.context.site->acl, dialogue.config, AclWhen::kData))
-    held_.emplace(dialogue.config.main.hold_directory.text);
+    held_.emplace(dialogue.context.pretence != nullptr
+                      ? std::nullopt
+                      : std::optional(dialogue.config.main.hold_directory.text));
 }
 
 Read Receiver::ReadMessage() {

@@ -124,6 +124,7 @@ void LoadPolicy(Site& site, Diagnostics* diagnostics) {
   Sources sources;
   if (!ConstantSources(main, &sources)) return;
   AddConstants(*site.config, &sources);
+  sources.without_keys = site.without_keys;
   auto policy = tls::LivePolicy::Make(sources);
   if (!policy) {
     std::vector<std::string> complaints = tls::ServerPolicy::Complaints(sources);
@@ -206,8 +207,9 @@ Result<tls::ServerPolicyPtr, std::string> Site::PolicyFor(const facts::Session& 
                                                           expand::Services& services,
                                                           Log* log) const {
   expand::Budget budget;
-  const auto sources = SourcesFor(*config, session, services, budget);
+  auto sources = SourcesFor(*config, session, services, budget);
   if (!sources) return Err{sources.error()};
+  sources.value().without_keys = without_keys;
   config::MatchContext context{*config, session, services, budget};
   const auto resumption =
       config->main.tls_resumption_hosts
@@ -241,7 +243,8 @@ LoadedSite LoadSite(const std::string& path, const std::vector<config::Macro>& m
   site->by_server_name = DependsOnServerName(config->main);
   site->acl = acl::Compile(*config, *config->names, &diagnostics);
   site->routes = relay::Compile(*config, *config->names, &diagnostics);
-  if (load_tls == LoadTls::kYes && !broken) {
+  site->without_keys = load_tls == LoadTls::kWithoutKeys;
+  if (load_tls != LoadTls::kNo && !broken) {
     LoadPolicy(*site, &diagnostics);
     auth::CheckPins(*config, &diagnostics);
   }

@@ -31,6 +31,7 @@ struct Site {
   std::uint64_t generation = 0;
   // The TLS policy depends on session.tls.sni, which has to be known first.
   bool by_server_name = false;
+  bool without_keys = false;  // LoadTls::kWithoutKeys: its policies serve nobody
 
   // The TLS policy for the option values as they expand for this session. Where the
   // options are constant this is the policy that was loaded with the configuration.
@@ -55,7 +56,8 @@ struct LoadedSite {
 
 crypto::OnStale OnStaleOf(const config::Main& main);
 
-enum class LoadTls : std::uint8_t { kYes, kNo };  // kNo: offline tools that read no keys
+// kWithoutKeys: for offline tools, which serve nobody. kNo: nothing of TLS is read.
+enum class LoadTls : std::uint8_t { kYes, kWithoutKeys, kNo };
 
 // Loads a configuration and compiles all of it; every stage's diagnostics together.
 LoadedSite LoadSite(const std::string& path, const std::vector<config::Macro>& macros,

@@ -89,10 +89,11 @@ Result<ServerPolicyPtr, std::string> MakePolicy(const ServerPolicy::Sources& sou
   auto rep = std::make_unique<TlsInternals::Rep>();
   for (std::size_t i = 0; i < material.pairs->size(); ++i) {
     const Pair& pair = (*material.pairs)[i];
-    std::string wrong = rep->credentials.Add(pair.chain_pem, pair.key_pem);
+    std::string wrong =
+        sources.without_keys ? "" : rep->credentials.Add(pair.chain_pem, pair.key_pem);
     rep->stapled_until.push_back(0);
     for (const Staple& staple : material.staples) {
-      if (!wrong.empty() || staple.pair != i) continue;
+      if (!wrong.empty() || staple.pair != i || sources.without_keys) continue;
       wrong = rep->credentials.Staple(staple.der);
       rep->stapled_until.back() = staple.until;
     }

@@ -53,11 +53,13 @@ Result<std::vector<PairFiles>, std::string> PairsOf(const Sources& sources) {
   return pairs;
 }
 
-Result<Pair, std::string> LoadPair(const PairFiles& files) {
+Result<Pair, std::string> LoadPair(const PairFiles& files, bool without_key) {
   auto pem = ReadTlsFile(files.certificate);
   if (!pem.ok()) return Err{pem.error()};
   const auto chain = crypto::Certificate::ChainFromPem(pem.value());
   if (!chain.ok()) return Err{Quoted(files.certificate) + ": " + chain.error()};
+  if (without_key)
+    return Pair{files.certificate, std::move(pem).value(), {}, chain.value().front(), nullptr};
   auto key = ReadKeyFile(files.key);
   if (!key.ok()) return Err{key.error()};
   // Whether they fit is asked here, so that a bad new pair leaves the old one (rule C2).
@@ -77,7 +79,7 @@ std::string LoadPairs(const Sources& sources, Material* material) {
   auto pairs = std::make_shared<std::vector<Pair>>();
   std::string octets;
   for (const PairFiles& file : files.value()) {
-    auto pair = LoadPair(file);
+    auto pair = LoadPair(file, sources.without_keys);
     if (!pair.ok()) return pair.error();
     Append(pair.value().chain_pem, &octets);
     Append(crypto::Sha256(pair.value().key_pem.Reveal()), &octets);

@@ -49,6 +49,8 @@ class ServerPolicy {
     std::string ca_names;
     crypto::Purpose purpose = crypto::Purpose::kTlsClient;  // that chains are verified for
     bool resumption = false;
+    // For tools that serve nobody: our certificates are known, their keys are not looked at.
+    bool without_keys = false;
   };
   // Errors: which file or string is wrong, and why (C2, C4: a key that group or others
   // may read is refused).
