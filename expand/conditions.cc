@@ -12,6 +12,7 @@
 #include "expand/message.h"
 #include "expand/number.h"
 #include "expand/query.h"
+#include "expand/steps.h"
 #include "expand/table.h"
 #include "src/base/text.h"
 #include "src/crypto/password.h"
@@ -139,7 +140,9 @@ class EachTest {
   // Whether to go on with the next element.
   bool GoesOn(const Text& element) {
     e_.item = Datum(element);
+    ElementStep step(e_.trace, element);
     good_ = e_.Test(e_.program.child(node_, 1), holds_);
+    step.Holds(good_ && *holds_);
     return good_ && *holds_ != kStopsAt;
   }
   bool good() { return good_ || e_.FailedInside(InQuotes(node_.condition->name) + " condition"); }
@@ -332,7 +335,11 @@ bool RunCredentials(Evaluation& e, const Node& node, bool* holds) {
   if (query.text.empty()) return true;
   LookupAnswer answer;
   if (!e.Ask(
-          node, [&] { return e.services.AuthenticateBy(node.lookup->handle, query.text); },
+          node,
+          [&] {
+            return TestCredentials(e.trace, e.services, *node.lookup, query.text,
+                                   e.program.Original(node.span));
+          },
           &answer))
     return false;
   if (answer.kind == LookupAnswer::kDeferred) return e.FailDeferred(node, answer.text);

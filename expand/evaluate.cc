@@ -6,6 +6,8 @@
 
 #include "expand/compile.h"
 #include "expand/query.h"
+#include "expand/show.h"
+#include "expand/steps.h"
 #include "src/base/log.h"
 #include "src/base/text.h"
 
@@ -75,6 +77,8 @@ bool Evaluation::Child(const Node& node, std::size_t n, Datum* out) {
 
 bool Evaluation::Eval(NodeId id, Datum* out) {
   const Node& node = program.node(id);
+  if (Traces()) [[unlikely]]
+    return EvalTraced(id, node, out);
   if (!Step(node)) return false;
   switch (node.kind) {
     case NodeKind::kText:
@@ -105,8 +109,45 @@ bool Evaluation::Eval(NodeId id, Datum* out) {
   SIGNET_CHECK(false);
 }
 
+// With the step that stands for it, if it has one.
+bool Evaluation::EvalTraced(NodeId id, const Node& node, Datum* out) {
+  facts::Trace* const trace_here = trace;
+  if (trace_here->dropped() > kStepsInVain) trace = nullptr;
+  entering_ = trace != nullptr;
+  if (trace == nullptr || id == query_ || !LeavesStep(program, node)) return Eval(id, out);
+  if (node.kind == NodeKind::kItem && node.lookup != nullptr && !node.keyed)
+    query_ = program.child(node, node.child_count - 1);
+  const std::size_t step = BeginStep(*this, node);
+  const bool good = Eval(id, out);
+  EndStep(*this, *trace_here, step, node, good, *out);
+  return good;
+}
+
+bool Evaluation::TestTraced(NodeId id, const Node& node, bool* holds) {
+  facts::Trace* const trace_here = trace;
+  if (trace_here->dropped() > kStepsInVain) trace = nullptr;
+  entering_ = trace != nullptr;
+  if (trace == nullptr) return Test(id, holds);
+  const std::size_t step = BeginStep(*this, node);
+  bool good = false;
+  {
+    const facts::Discretion discretion(IsAboutSecrets(*node.condition) ? trace_here : nullptr);
+    good = Test(id, holds);
+  }
+  EndTest(*this, *trace_here, step, good, *holds);
+  return good;
+}
+
+bool Evaluation::ChildOfJoin(const Node& node, std::size_t n, const Text* parts, Datum* out) {
+  const bool secret = StandsInPassword(parts, n);
+  const facts::Discretion discretion(secret ? trace : nullptr);
+  return Child(node, n, out);
+}
+
 bool Evaluation::Test(NodeId id, bool* holds) {
   const Node& node = program.node(id);
+  if (Traces()) [[unlikely]]
+    return TestTraced(id, node, holds);
   if (!Step(node) || !node.condition->run(*this, node, holds)) return false;
   if (node.negated) *holds = !*holds;
   return true;
@@ -120,7 +161,8 @@ bool Evaluation::Join(const Node& node, Datum* out) {
   bool outsiders = false;
   for (std::size_t n = 0; n < node.child_count; ++n) {
     Datum part;
-    if (!Child(node, n, &part)) return false;
+    const bool good = trace == nullptr ? Child(node, n, &part) : ChildOfJoin(node, n, parts, &part);
+    if (!good) return false;
     parts[n] = part;
     size += part.text.size();
     runs += RunsIn(part);
@@ -354,6 +396,7 @@ bool Evaluation::RunCompiled(const Node& node, const Text& text, Datum* out) {
   inner.item = item;
   inner.captures = captures;
   inner.compiled_ = compiled_;
+  inner.trace = trace;
   if (inner.Eval(rep.root, out)) return true;
   failure_ = std::move(inner.failure_);
   failure_.span = node.span;
@@ -362,6 +405,13 @@ bool Evaluation::RunCompiled(const Node& node, const Text& text, Datum* out) {
 }
 
 bool Evaluation::Tail(const Node& node, bool success, const Datum* found, Datum* out) {
+  const bool good = RunTail(node, success, found, out);
+  if (trace != nullptr)
+    branch = success ? facts::TraceStep::Outcome::kYes : facts::TraceStep::Outcome::kNo;
+  return good;
+}
+
+bool Evaluation::RunTail(const Node& node, bool success, const Datum* found, Datum* out) {
   if (success) {
     if (node.yes == kNoNode) return *out = found != nullptr ? *found : Datum("true"), true;
     if (found != nullptr) value = *found;
@@ -428,6 +478,9 @@ Outcome EvaluateIn(const Program& program, const ListElement* item, const facts:
   alignas(16) char block[kFirstBlockBytes];
   Arena arena(block, sizeof block, budget);
   Evaluation evaluation(rep, session, services, budget, arena);
+  if (rep.hidden) evaluation.trace = nullptr;
+  const facts::Discretion discretion(
+      session.trace != nullptr && !MayShow(program, session) ? session.trace : nullptr);
   Value element;  // outlives what is evaluated with it
   if (item != nullptr) {
     element = Value(item->text, item->origins);

@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "expand/list.h"
@@ -80,7 +81,12 @@ class Evaluation {
  public:
   Evaluation(const Program::Rep& program, const facts::Session& session, Services& services,
              Budget& budget, Arena& arena)
-      : program(program), session(session), services(services), budget(budget), arena(arena) {}
+      : program(program),
+        session(session),
+        services(services),
+        budget(budget),
+        arena(arena),
+        trace(session.trace) {}
 
   // Evaluates a node. False where it failed; failure() says how.
   bool Eval(NodeId id, Datum* out);
@@ -175,7 +181,18 @@ class Evaluation {
   std::span<const Datum> holes;    // of the innermost sg
   std::string_view ldap_dn;        // of the last directory entry that a lookup found
 
+  // --- what is written down, in steps.cc ---------------------------------------------
+  facts::Trace* trace;  // nullptr: nothing
+  // Which way the tail went of the item that was evaluated last.
+  facts::TraceStep::Outcome branch = facts::TraceStep::Outcome::kNone;
+  bool failure_told = false;
+
  private:
+  bool EvalTraced(NodeId id, const Node& node, Datum* out);
+  bool TestTraced(NodeId id, const Node& node, bool* holds);
+  bool ChildOfJoin(const Node& node, std::size_t n, const Text* parts, Datum* out);
+  // Whether a node is to be written down; where it is already, this is asked within.
+  bool Traces() { return trace != nullptr && !std::exchange(entering_, false); }
   bool Step(const Node& node);
   bool MayAsk(const Node& node);
   bool Join(const Node& node, Datum* out);
@@ -186,6 +203,7 @@ class Evaluation {
   void Own(Datum* datum);
 
   bool RunCompiled(const Node& node, const Text& text, Datum* out);
+  bool RunTail(const Node& node, bool success, const Datum* found, Datum* out);
 
   // What was compiled meanwhile; values may point into it until the end.
   struct Compiled {
@@ -195,6 +213,8 @@ class Evaluation {
 
   Failure failure_;
   bool failed_ = false;
+  bool entering_ = false;   // the node at hand has its step
+  NodeId query_ = kNoNode;  // the argument of the lookup at hand, whose step shows it
   std::vector<Compiled> own_;
   std::vector<Compiled>* compiled_ = &own_;  // the outermost one's
 };

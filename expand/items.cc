@@ -14,6 +14,7 @@
 #include "expand/match.h"
 #include "expand/number.h"
 #include "expand/query.h"
+#include "expand/steps.h"
 #include "expand/table.h"
 #include "src/base/codec.h"
 #include "src/base/codes.h"
@@ -167,6 +168,10 @@ void SetParts(Evaluation& e, const Text& key, const LookupKeys::Parts& parts) {
   e.captures = {texts, 3};
 }
 
+LookupAnswer LookUpFor(Evaluation& e, const Node& node, const LookupRequest& request) {
+  return LookUp(e.trace, e.services, *node.lookup, request, e.program.Original(node.span));
+}
+
 // `shown` is the key as it was given, for messages. All keys that it stands for are one
 // lookup of the session's.
 bool AskForKeys(Evaluation& e, const Node& node, const Datum& shown, const Datum& key,
@@ -178,7 +183,7 @@ bool AskForKeys(Evaluation& e, const Node& node, const Datum& shown, const Datum
     if (keys.key().empty()) continue;  // never found; what stands for any key still is
     KeyMatcher patterns(keys.key(), world);
     LookupRequest request{node.lookup->handle, keys.key(), file.text, node.text, &patterns};
-    const auto ask = [&] { return e.services.Lookup(request); };
+    const auto ask = [&] { return LookUpFor(e, node, request); };
     if (tried == limits::kKeysPerLookup)
       return e.FailTemporarily(node, "the key has too many components for partial matching");
     if (tried++ > 0)
@@ -196,7 +201,7 @@ bool AskForKeys(Evaluation& e, const Node& node, const Datum& shown, const Datum
 bool AskQuery(Evaluation& e, const Node& node, const Datum& query, LookupAnswer* answer) {
   LookupRequest request{node.lookup->handle, "", query.text, node.text};
   if (!e.Ask(
-          node, [&] { return e.services.Lookup(request); }, answer))
+          node, [&] { return LookUpFor(e, node, request); }, answer))
     return false;
   if (!answer->entry.empty()) e.ldap_dn = e.Copy(answer->entry);
   return answer->kind != LookupAnswer::kDeferred || Defer(e, node, query.text, *answer);
@@ -555,6 +560,7 @@ bool RunMap(Evaluation& e, const Node& node, Datum* out) {
   for (Text& element : each.elements) {
     Datum result;
     e.item = Datum(element);
+    const ElementStep step(e.trace, element);
     if (!e.Child(node, 1, &result)) return e.FailedInItem(node);
     element = result;
   }
@@ -569,8 +575,10 @@ bool RunFilter(Evaluation& e, const Node& node, Datum* out) {
   for (const Text& element : each.elements) {
     bool holds = false;
     e.item = Datum(element);
+    ElementStep step(e.trace, element);
     if (!e.Test(e.program.child(node, 1), &holds))
       return e.FailedInside(InQuotes(node.item->name) + " condition");
+    step.Holds(holds);
     if (holds) kept.push_back(element);
   }
   e.value = outer_value;
@@ -587,6 +595,7 @@ bool RunReduce(Evaluation& e, const Node& node, Datum* out) {
   for (const Text& element : each.elements) {
     Datum next;
     e.item = Datum(element);
+    const ElementStep step(e.trace, element);
     good = e.Child(node, 2, &next);
     if (!good) break;
     e.value = next;

@@ -6,6 +6,7 @@
 
 #include "expand/message.h"
 #include "expand/query.h"
+#include "expand/steps.h"
 #include "src/base/codes.h"
 #include "src/base/limits.h"
 #include "src/base/text.h"
@@ -119,6 +120,7 @@ class Scan {
   }
   // One pattern of a file, outside of any list.
   ListMatch Single(const ListItem& item) {
+    inside_ = true;
     list_text_ = item.item.text;
     return Finish(Decide(item));
   }
@@ -156,7 +158,8 @@ class Scan {
   Tried HostLookup(const ListItem& item);
   Tried Ask(const ListItem& item, const Text& key, Text* data);
   // `counts`: it is one more lookup of the session's.
-  Tried AskOnce(const LookupRequest& request, bool counts, LookupAnswer* answer);
+  Tried AskOnce(const LookupType& type, const LookupRequest& request, bool counts,
+                LookupAnswer* answer);
   Tried Unknown(const ListItem& item);
   Tried File(const ListItem& item);
   Tried Mailbox(const ListItem& item);
@@ -207,6 +210,7 @@ class Scan {
   Scanned state_;
   std::optional<HostAddress> ip_;  // of the subject, where it is a host
   std::string_view list_text_;     // for messages
+  bool inside_ = false;            // of another list, or of a pattern
   bool line_negated_ = false;      // the line of a file that matched was negated
   ListMatch result_;
 };
@@ -241,6 +245,9 @@ bool Scan::OneItem(const ListItem& item, Progress* progress) {
   progress->otherwise = item.negated;
   if (tried == Tried::kNo) return true;
   if (tried == Tried::kYes && item.negated != line_negated_) tried = Tried::kNo;
+  if (world_.session.trace != nullptr && !inside_)
+    AddItem(*world_.session.trace, item.item.text, item.negated, tried == Tried::kYes,
+            tried == Tried::kDefer);
   progress->decided = true;
   progress->answer = tried;
   return false;
@@ -315,6 +322,7 @@ Tried Scan::Named(ListKind kind, std::string_view name, const Text& subject) {
     return Defer("named lists nested too deep at " + InQuotes(name) + ": possible loop");
   --world_.budget.list_depth;
   Scan inner({kind, state_.use, ItemPlace::kList}, subject, world_);
+  inner.inside_ = true;
   if (kind == state_.kind) inner.state_ = state_;
   ListMatch match =
       list->patterns != nullptr ? inner.List(*list->patterns) : inner.List(*list->program);
@@ -433,7 +441,8 @@ Tried Scan::Unknown(const ListItem& item) {
 
 // --- lookups ----------------------------------------------------------------------------------
 
-Tried Scan::AskOnce(const LookupRequest& request, bool counts, LookupAnswer* answer) {
+Tried Scan::AskOnce(const LookupType& type, const LookupRequest& request, bool counts,
+                    LookupAnswer* answer) {
   Budget& budget = world_.budget;
   if (counts && budget.lookups == 0) return Defer("too many lookups in one session");
   if (budget.deadline.Passed()) return Defer("expansion took too long");
@@ -441,7 +450,7 @@ Tried Scan::AskOnce(const LookupRequest& request, bool counts, LookupAnswer* ans
   KeyMatcher patterns(request.key, world_);
   LookupRequest with_patterns = request;
   with_patterns.patterns = &patterns;
-  *answer = world_.services.Lookup(with_patterns);
+  *answer = LookUp(world_.session.trace, world_.services, type, with_patterns, {});
   if (answer->kind == LookupAnswer::kDeferred) {
     result_.lookup_deferred = true;
     return Defer(std::move(answer->text));
@@ -453,8 +462,8 @@ Tried Scan::AskOnce(const LookupRequest& request, bool counts, LookupAnswer* ans
 Tried Scan::Ask(const ListItem& item, const Text& key, Text* data) {
   LookupAnswer answer;
   if (!item.type->single_key) {
-    const Tried tried =
-        AskOnce({item.type->handle, "", item.source.text, item.word.options}, true, &answer);
+    const Tried tried = AskOnce(
+        *item.type, {item.type->handle, "", item.source.text, item.word.options}, true, &answer);
     if (tried != Tried::kYes) return tried;
     *data = FromDirectory(answer.text, world_.arena);
     SetCaptures({key});
@@ -468,8 +477,8 @@ Tried Scan::Ask(const ListItem& item, const Text& key, Text* data) {
       return Defer("the key has too many components for partial matching");
     if (keys.key().empty()) continue;
     const Tried tried =
-        AskOnce({item.type->handle, keys.key(), item.source.text, item.word.options}, asked++ == 0,
-                &answer);
+        AskOnce(*item.type, {item.type->handle, keys.key(), item.source.text, item.word.options},
+                asked++ == 0, &answer);
     if (tried == Tried::kDefer) return tried;
     if (tried == Tried::kNo) continue;
     *data =
@@ -616,6 +625,7 @@ Tried Scan::LocalPartList(const Text& list, const Text& local, Progress* progres
   }
   const ItemRules rules{ListKind::kLocalPart, state_.use, ItemPlace::kFile};
   Scan inner(rules, local, world_);
+  inner.inside_ = true;
   inner.state_.caseful = state_.caseful;
   inner.list_text_ = list.text;
   for (const Text& element : elements)

@@ -80,6 +80,7 @@ struct Program::Rep {
   std::size_t depth = 0;  // of its deepest part
   // It may call an ACL, which may change what variables hold: they are copied.
   bool calls = false;
+  mutable bool hidden = false;  // see Hide()
   bool is_constant = false;
   std::string constant;
   // What nodes point to; deques keep addresses.

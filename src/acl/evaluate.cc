@@ -82,7 +82,7 @@ Answer RunItem(const Item& item, Run& run) {
   Answer answer = DoItem(item, run);
   // Of a call, the ACL has said more, and of its own items.
   if (item.row->argument == Argument::kCall) run.Show("", kFromAdministrator);
-  EndStep(*trace, id, item, answer, run.shown, facts::WordsOf(run.shown_from), run.may_show());
+  EndStep(*trace, id, item, answer, run.shown, facts::WordsOf(run.shown_from), run.may_show(item));
   return answer;
 }
 
@@ -153,7 +153,7 @@ Value ExpandMessage(const Item* item, const std::string& condition_text, Run& ru
   facts::Trace* trace = run.trace();
   const std::size_t id = trace != nullptr ? BeginStep(*trace, *item) : 0;
   expand::Outcome outcome = run.Expand(item->argument);
-  if (trace != nullptr) EndMessage(*trace, id, *item, outcome, run.may_show());
+  if (trace != nullptr) EndMessage(*trace, id, *item, outcome, run.may_show(*item));
   if (outcome.ok()) return std::move(outcome).value();
   const Failure& failure = outcome.error();
   if (failure.kind != FailureKind::kForced)

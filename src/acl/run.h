@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "expand/show.h"
 #include "src/acl/acl.h"
 #include "src/acl/rules.h"
 
@@ -42,6 +43,10 @@ class Run {
   facts::Trace* trace() const { return session().trace; }
   // Whether values may be written down: a message's content may be in them later.
   bool may_show() const { return session().phase < facts::Phase::kData; }
+  bool may_show(const Item& item) const {
+    const auto& program = item.argument.program;
+    return program != nullptr ? expand::MayShow(*program, session()) : may_show();
+  }
   void Show(std::string_view text, Origins from) {
     if (trace() == nullptr) return;
     shown = text;

@@ -150,7 +150,9 @@ class Checker {
       config_.lists.push_back(std::move(list));
     }
     for (NamedList& list : config_.lists) {
-      if (list.list.span.text) list.list = reader_.Compile(list.list.span, facts::Phase::kQuit);
+      const bool hidden = config_.hidden.contains('+' + list.name);
+      if (list.list.span.text)
+        list.list = reader_.Compile(list.list.span, facts::Phase::kQuit, hidden);
     }
   }
 
@@ -505,7 +507,7 @@ class Checker {
     option->set = true;
     option->text = std::string(value->view());
     option->expanded = row.kind == OptionKind::kExpanded
-                           ? reader_.Compile(*value, facts::Phase::kAuth)
+                           ? reader_.Compile(*value, facts::Phase::kAuth, named.setting->hide)
                            : Expanded{*value, nullptr};
   }
 

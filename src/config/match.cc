@@ -3,6 +3,8 @@
 #include <memory_resource>
 #include <utility>
 
+#include "expand/show.h"
+
 namespace signet::config {
 namespace {
 
@@ -37,6 +39,9 @@ Result<bool, Failure> MatchList(const Expanded& list, ListKind kind, std::string
   std::pmr::monotonic_buffer_resource arena(block, sizeof block);
   const expand::MatchWorld world{context.session, context.services, context.budget,
                                  &NamesOf(context.config), &arena};
+  facts::Trace* const trace = context.session.trace;
+  const bool hides = trace != nullptr && !expand::MayShow(*list.program, context.session);
+  const facts::Discretion discretion(hides ? trace : nullptr);
   expand::ListMatch match = list.patterns != nullptr
                                 ? expand::Match(*list.patterns, {subject, {}}, world)
                                 : expand::Match(*list.program, {kind}, {subject, {}}, world);

@@ -2,6 +2,7 @@
 
 #include <type_traits>
 
+#include "expand/show.h"
 #include "src/base/codes.h"
 #include "src/base/log.h"
 #include "src/base/text.h"
@@ -84,8 +85,10 @@ std::optional<SourceSpan> ValueReader::String(const NamedSetting& named) {
   return ReadString(named.setting->value, named.name, &config_.texts, &diagnostics_);
 }
 
-Expanded ValueReader::Compile(SourceSpan span, facts::Phase phase) {
-  return {span, expand::Compile(span, phase, names_, &diagnostics_)};
+Expanded ValueReader::Compile(SourceSpan span, facts::Phase phase, bool hidden) {
+  Expanded compiled{span, expand::Compile(span, phase, names_, &diagnostics_)};
+  if (hidden && compiled) expand::Hide(*compiled.program);
+  return compiled;
 }
 
 bool ValueReader::IsOneOf(std::string_view option, const Words& words, SourceSpan value) {
@@ -138,10 +141,11 @@ bool ValueReader::Fill(const Row<T>& row, const NamedSetting& named, T* target) 
         if (!IsOneOf(row.name, row.words, *span)) return false;
         target->*member = Text{std::string(span->view()), *span};
       } else if constexpr (std::is_same_v<Type, Expanded T::*>) {
-        target->*member = Compile(*span, row.phase);
+        target->*member =
+            Compile(*span, row.phase, named.setting->hide || row.name == "auth_password");
       } else {
         Expanded* acl = MemberOf(target, member);
-        if (acl != nullptr) *acl = Compile(*span, row.phase);
+        if (acl != nullptr) *acl = Compile(*span, row.phase, named.setting->hide);
       }
       return true;
     }

@@ -32,7 +32,8 @@ class ValueReader {
   std::optional<std::int64_t> Integer(const NamedSetting& named);
   std::optional<std::chrono::milliseconds> Time(const NamedSetting& named);
   std::optional<SourceSpan> String(const NamedSetting& named);
-  Expanded Compile(SourceSpan span, facts::Phase phase);
+  // `hidden`: set with "hide", or a secret by its nature.
+  Expanded Compile(SourceSpan span, facts::Phase phase, bool hidden = false);
 
   // Reads the value into the member that the row names. False where it is of another type.
   template <typename T>

@@ -130,9 +130,12 @@ bool EndsInPassword(std::string_view text) {
     if (HasSetting(text, at, "servers=")) return text.find_first_of(" \t\r\n;", at) == text.npos;
     if (!HasSetting(text, at, "pass=")) continue;
     const std::string_view value = text.substr(at + 5);
-    if (value.starts_with('"'))
-      return EndOfValue(value, 0) == value.size() && value.size() != 1 ? value.back() != '"' : true;
-    return value.find_first_of(" \t\r\n") == value.npos;
+    if (!value.starts_with('"')) return value.find_first_of(" \t\r\n") == value.npos;
+    for (std::size_t i = 1; i < value.size(); ++i) {
+      if (value[i] == '"') return false;
+      if (value[i] == '\\') ++i;
+    }
+    return true;
   }
   return false;
 }

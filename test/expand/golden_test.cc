@@ -39,6 +39,21 @@ TEST_P(Golden, GivesWhatItSays) {
       << GetParam().file << ":" << GetParam().line << "\n  " << GetParam().Find("expand");
 }
 
+// Whatever is written down of it, and whether there is room for that or not.
+TEST_P(Golden, GivesTheSameWhereItIsWrittenDown) {
+  facts::Trace trace, full(false, 0);
+  EXPECT_EQ(RunGolden(GetParam(), &trace), ExpectedOf(GetParam()));
+  EXPECT_EQ(RunGolden(GetParam(), &full), ExpectedOf(GetParam()));
+  EXPECT_TRUE(full.steps().empty());
+  for (const facts::TraceStep& step : trace.steps()) {
+    EXPECT_FALSE(step.what.empty());
+    EXPECT_EQ(step.what.find('\n'), std::string::npos);
+  }
+  // All that began has ended.
+  trace.Add({});
+  EXPECT_EQ(trace.dropped() == 0 ? trace.steps().back().depth : 0, 0);
+}
+
 INSTANTIATE_TEST_SUITE_P(Case, Golden, testing::ValuesIn(Cases()), NameOfCase);
 
 // Lines of dumps that show a row in use.

@@ -167,6 +167,8 @@ class Run {
     return d.message + (d.hint.empty() ? "" : "; " + d.hint);
   }
 
+  void Trace(facts::Trace* trace) { session_.trace = trace; }
+
   std::string Result() {
     std::string text;
     for (const Diagnostic& d : diagnostics_) {
@@ -380,7 +382,11 @@ std::vector<GoldenCase> ReadGoldenDirectory(const std::string& directory) {
   return cases;
 }
 
-std::string RunGolden(const GoldenCase& golden) { return Run(golden).Result(); }
+std::string RunGolden(const GoldenCase& golden, facts::Trace* trace) {
+  Run run(golden);
+  run.Trace(trace);
+  return run.Result();
+}
 
 std::string DumpOf(const GoldenCase& golden) { return Run(golden).Dumped(); }
 

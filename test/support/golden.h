@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "src/facts/trace.h"
+
 namespace signet::test {
 
 // One case of a golden file: lines of "key  value", ended by a blank line. Cases in a
@@ -46,8 +48,9 @@ std::vector<GoldenCase> ReadGoldenFile(const std::string& path);
 // All *.golden files of a directory, in order of name.
 std::vector<GoldenCase> ReadGoldenDirectory(const std::string& directory);
 
-// What the case gives now, in the words of the expectation lines: "result  abc".
-std::string RunGolden(const GoldenCase& golden);
+// What the case gives now, in the words of the expectation lines: "result  abc". `trace`: where
+// it is written down.
+std::string RunGolden(const GoldenCase& golden, facts::Trace* trace = nullptr);
 // What it should give: its expectation lines.
 std::string ExpectedOf(const GoldenCase& golden);
 
