@@ -14,6 +14,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <signal.h>
+
+#include <cstdlib>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -572,6 +575,99 @@ TEST_F(Manual, ManualPagesAreClean) {
     EXPECT_EQ(groff.status, 0) << groff.output;
     EXPECT_EQ(groff.output, "") << page;
   }
+}
+
+// --- first steps ---------------------------------------------------------------------------------
+
+// The commands of doc/first-steps.md, one block behind the other, in a directory of its own. Only
+// the port is another one.
+class FirstSteps : public ::testing::Test {
+ protected:
+  FirstSteps() { WriteFile(directory_ / "here", directory_.path()); }
+  ~FirstSteps() override {
+    const std::string pid = ReadFile(Here() + "/signet.pid");
+    if (!pid.empty()) kill(static_cast<pid_t>(std::stol(pid)), SIGTERM);
+  }
+  std::string Here() { return std::string(Trim(ReadFile(directory_ / "here"))); }
+
+  Finished Bash(const std::string& commands) {
+    const std::string program = std::filesystem::absolute(SignetProgram()).parent_path();
+    WriteFile(directory_ / "commands", "set -e\ncd '" + Here() + "'\n" +
+                                           Replace(commands, "2587", port_) + "\npwd > '" +
+                                           directory_ / "here'");
+    return test::Run({"bash", directory_ / "commands"},
+                     {.environment = {"PATH=" + program + ":" + std::getenv("PATH"),
+                                      "HOME=" + directory_.path()}});
+  }
+
+  // Verbs that the manual knows before the program does.
+  static bool IsComing(const std::string& text) {
+    for (const char* verb : {"explain", "why"})
+      if (text.starts_with("signet " + std::string(verb)))
+        return test::Run({SignetProgram(), "help", verb}).status != 0;
+    return false;
+  }
+
+  // Runs all of them; what each printed, by its first line.
+  void RunAll(bool with_gnutls) {
+    for (const Block& block : BlocksOf("doc/first-steps.md")) {
+      if (!block.fence.starts_with("sh")) continue;
+      if (block.fence == "sh-gnutls" && !with_gnutls) continue;
+      if (IsComing(block.text)) continue;
+      const Finished finished = Bash(block.text);
+      EXPECT_EQ(finished.status, block.fence == "sh-fails" ? 1 : 0)
+          << block.Where() << "\n"
+          << block.text << finished.output;
+      said_[block.text.substr(0, block.text.find('\n'))] = finished.output;
+    }
+  }
+  std::string Said(const std::string& begin) {
+    for (const auto& [command, output] : said_)
+      if (command.starts_with(begin)) return output;
+    return "nothing: " + begin;
+  }
+
+  TempDir directory_;
+  std::string port_ = std::to_string(FreePort());
+  std::map<std::string, std::string> said_;
+};
+
+TEST_F(FirstSteps, DoWhatTheySay) {
+  RunAll(false);
+  EXPECT_THAT(Said("signet cert alice.pem"), HasSubstr("alice@example.org"));
+  EXPECT_THAT(Said("signet check"), HasSubstr("signet.conf: good, no mistakes\n"));
+  EXPECT_THAT(Said("echo \"It works.\""), HasSubstr("CV=yes A=tls:alice@example.org"));
+  EXPECT_THAT(Said("echo \"It works.\""), HasSubstr("\nIt works.\n"));
+  EXPECT_THAT(Said("echo \"Send money.\""),
+              HasSubstr("550 5.7.1 please come with a certificate (reference "));
+}
+
+TEST_F(FirstSteps, DoWhatTheySayWithACertificateOfGnuTlsToo) {
+  RunAll(true);
+  EXPECT_THAT(Said("echo \"It works.\""), HasSubstr("CV=yes A=tls:alice@example.org"));
+}
+
+// The command of doc/from-postfix.md that converts a table of fingerprints.
+TEST(FromPostfix, ItsTableOfFingerprintsIsConverted) {
+  TempDir directory;
+  const std::string digits = "d7042fa70b8ca521fa3177e1418aee80aa61c355aabbccddeeff001122334455";
+  std::string colons;
+  for (std::size_t i = 0; i < digits.size(); ++i)
+    colons += (i > 0 && i % 2 == 0 ? ":" : "") + std::string(1, ToUpper(digits[i]));
+  WriteFile(directory / "relay_clientcerts", "# who may relay\n" + colons + " lutzpc.at.home\n\n" +
+                                                 colons.substr(3) + ":66  other\n");
+  for (const Block& block : BlocksOf("doc/from-postfix.md")) {
+    if (block.fence != "sh") continue;
+    WriteFile(directory / "command", "cd '" + directory.path() + "'\n" + block.text);
+    EXPECT_EQ(test::Run({"bash", directory / "command"}).output, "");
+  }
+  EXPECT_EQ(ReadFile(directory / "relay_clientcerts.signet"),
+            "lutzpc.at.home: fingerprint=" + digits + "\nother: fingerprint=" + digits.substr(2) +
+                "66\n");
+  const Finished list =
+      test::Run({SignetProgram(), "pins", "list", directory / "relay_clientcerts.signet"});
+  EXPECT_EQ(list.status, 0) << list.output;
+  EXPECT_THAT(list.output, HasSubstr("lutzpc.at.home"));
 }
 
 }  // namespace
