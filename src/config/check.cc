@@ -7,6 +7,7 @@
 #include "src/base/codes.h"
 #include "src/base/log.h"
 #include "src/base/text.h"
+#include "src/config/sense.h"
 #include "src/config/values.h"
 #include "src/config/words.h"
 
@@ -111,6 +112,7 @@ class Checker {
       for (IdentityRule& rule : authenticator.identities)
         CheckOneList(rule.identities, ListKind::kAddress);
     CheckConsistency(config_, spans_, &diagnostics_);
+    CheckSense(config_, spans_, &diagnostics_);
   }
 
  private:

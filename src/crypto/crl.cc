@@ -9,6 +9,7 @@
 #include "src/base/codec.h"
 #include "src/crypto/der.h"
 #include "src/crypto/digest.h"
+#include "src/crypto/name.h"
 #include "src/crypto/show_time.h"
 
 namespace signet::crypto {
@@ -116,6 +117,13 @@ struct CrlIndex::List {
 CrlIndex::CrlIndex() = default;
 CrlIndex::~CrlIndex() = default;
 std::size_t CrlIndex::lists() const { return lists_.size(); }
+
+std::vector<CrlIndex::Dates> CrlIndex::dates() const {
+  std::vector<Dates> all;
+  for (const auto& list : lists_)
+    all.push_back({PrintName(list->issuer), list->this_update, list->next_update});
+  return all;
+}
 
 bool CrlIndex::List::Parse() {
   const auto list = der::Only(der, der::kSequence);

@@ -40,6 +40,13 @@ class CrlIndex {
   Revocation Check(const Certificate& certificate, const Certificate& issuer, std::int64_t now,
                    std::int64_t* fresh_until) const;
   std::size_t lists() const;
+  // What the lists say of themselves, unverified: for telling people.
+  struct Dates {
+    std::string issuer;  // its name, printed
+    std::int64_t this_update = 0;
+    std::int64_t next_update = 0;  // 0: the list does not say
+  };
+  std::vector<Dates> dates() const;
 
   // What the lists of an issuer say of a certificate, in words for people: which list, of when,
   // and when and why the certificate was revoked. "" where there is no list.

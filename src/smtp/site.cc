@@ -2,13 +2,17 @@
 
 #include <sys/stat.h>
 
+#include <ctime>
 #include <utility>
 
 #include "expand/expand.h"
+#include "src/acl/sense.h"
 #include "src/auth/authenticate.h"
 #include "src/base/codes.h"
 #include "src/config/match.h"
+#include "src/config/sense.h"
 #include "src/engine/engine.h"
+#include "src/smtp/sense.h"
 
 namespace signet::smtp {
 namespace {
@@ -147,8 +151,9 @@ void LoadPolicy(Site& site, Diagnostics* diagnostics) {
   for (const std::string& warning : policy.value()->warnings())
     diagnostics->push_back(
         {Severity::kWarning, main.tls_ocsp_file.span, warning, "", {}, code::kNoStaple});
-  auth::CheckIdentities(*site.config, *policy.value()->Current(false, [](auto, auto) {})->trust(),
-                        diagnostics);
+  const crypto::TrustStorePtr trust = policy.value()->Current(false, [](auto, auto) {})->trust();
+  auth::CheckIdentities(*site.config, *trust, diagnostics);
+  CheckCertificates(*site.config, sources, *trust, std::time(nullptr), diagnostics);
   site.policies.emplace(KeyOf(sources), std::move(policy).value());
 }
 
@@ -242,11 +247,13 @@ LoadedSite LoadSite(const std::string& path, const std::vector<config::Macro>& m
   site->generation = NextGeneration();
   site->by_server_name = DependsOnServerName(config->main);
   site->acl = acl::Compile(*config, *config->names, &diagnostics);
+  acl::CheckSense(*config, *site->acl, &diagnostics);
   site->routes = relay::Compile(*config, *config->names, &diagnostics);
   site->without_keys = load_tls == LoadTls::kWithoutKeys;
   if (load_tls != LoadTls::kNo && !broken) {
     LoadPolicy(*site, &diagnostics);
     auth::CheckPins(*config, &diagnostics);
+    config::CheckFiles(*config, &diagnostics);
   }
   config::Silence(&config->allowances, &diagnostics);
   if (!HasErrors(diagnostics)) config::ReportUnused(config->allowances, &diagnostics);
