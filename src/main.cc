@@ -30,8 +30,11 @@ int RunVerb(const cli::Arguments& arguments) {
   if (arguments.verb == "explain") return cli::RunExplain(arguments);
   if (arguments.verb == "session") return cli::RunSession(arguments);
   if (arguments.verb == "pins") return cli::RunPins(arguments);
+  if (arguments.verb == "reload") return cli::RunReload(arguments);
   if (arguments.verb == "send") return cli::RunSend(arguments);
+  if (arguments.verb == "status") return cli::RunStatus(arguments);
   if (arguments.verb == "tlsrpt") return cli::RunTlsrpt(arguments);
+  if (arguments.verb == "why") return cli::RunWhy(arguments);
   if (arguments.verb == "version") {
     std::printf("signet %s\n", std::string(cli::kVersion).c_str());
     return cli::kGood;

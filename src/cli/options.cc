@@ -72,6 +72,10 @@ constexpr VerbRow kVerbs[] = {
    "shows how long each line holds. \"check\" says of each certificate (PEM, the first of the file)\n"
    "under which name it is known, and warns of one that is known by its fingerprint only; status 1\n"
    "where any is not good. \"show\" prints the pins of certificates, of authorities too.\n", true},
+  {"reload", "signet reload [-C FILE] [-D NAME=VALUE] [--socket PATH] [--json]",
+   "have the running server load its configuration again",
+   "As SIGHUP, and waits for the outcome: all or nothing. Every mistake is printed as the log\n"
+   "has it. Status 0 where the new configuration is in use, 2 where the old one stays.\n"},
   {"send", "signet send [-C FILE] [--set NAME=VALUE] [-t] [-i] [-f SENDER] [-F NAME] [-v] [RECIPIENT…]",
    "submit a message to a smart host, as sendmail does",
    "Reads a message from standard input and submits it, with the certificate of\n"
@@ -93,6 +97,10 @@ constexpr VerbRow kVerbs[] = {
    "nothing is asked of an upstream or kept on disk. What would be logged is shown, and with\n"
    "--trace what is decided, step by step. A line \"NAME: value\" of a message is data as ever.\n"
    "Status 0 when the session has ended, 2 for wrong usage or configuration.\n", true},
+  {"status", "signet status [-C FILE] [-D NAME=VALUE] [--socket PATH] [--json]",
+   "show how the running server is",
+   "Asks the running server: since when it is up, its sessions and workers, which configuration\n"
+   "it has and how its last reload went, and how many decisions it knows.\n"},
   {"tlsrpt", "signet tlsrpt [-C FILE] [-D NAME=VALUE] [--day DAY]",
    "print a day's TLS report (RFC 8460)",
    "Prints how TLS with upstreams went on a day, in UTC, as the JSON of RFC 8460: what a running\n"
@@ -100,6 +108,13 @@ constexpr VerbRow kVerbs[] = {
    "the last week. Sending it is left to you.\n"},
   {"version", "signet version",
    "print the version", "Prints the version.\n"},
+  {"why", "signet why [-C FILE] [-D NAME=VALUE] [--socket PATH] [--json] [REFERENCE]",
+   "explain a refusal of the running server, by its reference",
+   "A reply that refuses or defers for who the client is ends in a reference, \"(reference\n"
+   "K7Q2-9FXMT)\"; so does its line in the log (REF=). With it, the decision is shown as \"signet\n"
+   "explain\" would show it: the verdict, the reason, and each step. Without one, the last\n"
+   "refusals are listed. The server keeps decisions_kept of them, for a week at most. Status 1\n"
+   "where there is no such decision any more, or no server.\n", true},
 };
 
 // --- the table of options ----------------------------------------------------------------
@@ -153,7 +168,7 @@ constexpr OptionRow kOptions[] = {
   {"--client-ip", Takes::kValue, "explain session", "", "ADDRESS",
    [](Arguments& a, std::string_view v) { a.client_ip = v; },
    "where the client is; default 192.0.2.1, an address that nobody has"},
-  {"--config", Takes::kValue, "cert check expand explain serve session tlsrpt", "", "FILE",
+  {"--config", Takes::kValue, "cert check expand explain reload serve session status tlsrpt why", "", "FILE",
    [](Arguments& a, std::string_view v) { a.config_file = v; }, "same as -C"},
   {"--day", Takes::kValue, "tlsrpt", "", "DAY",
    [](Arguments& a, std::string_view v) { a.day = v; },
@@ -170,7 +185,7 @@ constexpr OptionRow kOptions[] = {
   {"--helo", Takes::kValue, "explain", "", "NAME",
    [](Arguments& a, std::string_view v) { a.helo = v; },
    "the name in EHLO; default the client's address"},
-  {"--json", Takes::kNothing, "cert explain", "", "",
+  {"--json", Takes::kNothing, "cert explain reload status why", "", "",
    [](Arguments& a, std::string_view) { a.json = true; }, "for programs: all of it as JSON"},
   {"--listener", Takes::kValue, "explain session", "", "PORT",
    [](Arguments& a, std::string_view v) { a.listener = v; },
@@ -191,6 +206,9 @@ constexpr OptionRow kOptions[] = {
   {"--sni", Takes::kValue, "explain session", "", "NAME",
    [](Arguments& a, std::string_view v) { a.server_name = v; },
    "the server name that the client asks for in TLS"},
+  {"--socket", Takes::kValue, "reload status why", "", "PATH",
+   [](Arguments& a, std::string_view v) { a.socket = v; },
+   "the server's control socket, without looking at the configuration"},
   {"--table", Takes::kNothing, "check", "", "",
    [](Arguments& a, std::string_view) { a.print_table = true; },
    "print every option there is: scope, name, type, default, meaning"},
@@ -206,7 +224,7 @@ constexpr OptionRow kOptions[] = {
    "add: the last day or second for which the line holds"},
   {"--user", Takes::kValue, "explain", "", "NAME",
    [](Arguments& a, std::string_view v) { a.auth_user = v; }, "for --auth: who it is"},
-  {"-C", Takes::kValue, "cert check expand explain serve session tlsrpt", "", "FILE",
+  {"-C", Takes::kValue, "cert check expand explain reload serve session status tlsrpt why", "", "FILE",
    [](Arguments& a, std::string_view v) { a.config_file = v; },
    "configuration file; default /etc/signet/signet.conf"},
   {"-C", Takes::kValue, "send", "", "FILE",
@@ -215,7 +233,7 @@ constexpr OptionRow kOptions[] = {
      a.send_config_given = true;
    },
    "the settings, in place of both files"},
-  {"-D", Takes::kValue, "cert check expand explain serve session tlsrpt", "", "NAME=VALUE",
+  {"-D", Takes::kValue, "cert check expand explain reload serve session status tlsrpt why", "", "NAME=VALUE",
    [](Arguments& a, std::string_view v) { AddMacro(a, v); },
    "a macro; definitions of that name in the file are ignored"},
   {"-bP", Takes::kNothing, "check", "check", "",

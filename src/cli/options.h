@@ -49,6 +49,9 @@ struct Arguments {
   std::string at;     // --at TIME: the moment it is taken to be; "": now
   bool json = false;  // --json
 
+  // why, status, reload
+  std::string socket;  // --socket PATH; "": control_socket of the configuration
+
   // expand; --cert of other verbs too
   std::string certificate_file;                               // --cert PEM: $tls_in_peercert
   std::vector<std::pair<std::string, std::string>> settings;  // --set NAME=VALUE, in order
@@ -118,6 +121,9 @@ int RunSession(const Arguments& arguments);
 int RunPins(const Arguments& arguments);
 int RunTlsrpt(const Arguments& arguments);
 int RunSend(const Arguments& arguments);
+int RunReload(const Arguments& arguments);
+int RunStatus(const Arguments& arguments);
+int RunWhy(const Arguments& arguments);
 
 // The status for programs that call us as "sendmail": as in sysexits.h.
 int SendmailStatus(int status);

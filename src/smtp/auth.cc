@@ -279,9 +279,8 @@ End RunMechanism(Dialogue& dialogue, const config::Authenticator& instance, Init
 void LogFailedReply(Dialogue& dialogue, const Reply& reply, const std::string& name) {
   facts::Auth auth;
   auth.reason = std::to_string(reply.code) + ' ' + reply.text();
-  Refer(dialogue);
-  dialogue.context.log->MainAndReject(WithReference(
-      dialogue, AuthenticatorLine(dialogue.session(), dialogue.selector, auth, name)));
+  dialogue.context.log->MainAndReject(
+      AuthenticatorLine(dialogue.session(), dialogue.selector, auth, name));
 }
 
 // Rule A5. At the limit the connection ends.
@@ -371,7 +370,8 @@ Answer RunAuth(Dialogue& dialogue, const Command& command) {
   if (code == 421) return end.answer;  // RefuseSource has seen to all of it
   if (code >= 500 && code != 535) LogFailedReply(dialogue, *end.answer.reply, name);
   if (end.failed) CountFailure(dialogue, &end.answer);
-  if (code >= 400) TellReference(dialogue, &*end.answer.reply);
+  // Of other codes of 5xx, mistakes of the client's are the reason.
+  if (code == 535 || code / 100 == 4) TellReference(dialogue, &*end.answer.reply);
   return end.answer;
 }
 

@@ -69,6 +69,7 @@ void KeepLastDecision(Dialogue& dialogue) {
   }
   const facts::Session& session = dialogue.session();
   if (session.tls.peer == nullptr && session.auth.result != AuthResult::kAuthenticated) return;
+  if (dialogue.told_refusal) return;  // for another reason: a mistake, the upstream
   dialogue.reference = report::NewReference();
   Keep(dialogue);
 }

@@ -12,6 +12,8 @@
 #include <cstdlib>
 #include <stdexcept>
 
+#include "test/support/references.h"
+
 namespace signet::test {
 namespace {
 
@@ -23,7 +25,7 @@ struct SmtpClient::Rep {
   int fd = -1;
   gnutls_session_t session = nullptr;
   gnutls_certificate_credentials_t credentials = nullptr;
-  std::string buffer, reply;
+  std::string buffer, reply, reference;
   std::vector<gnutls_pcert_st> certificates;  // of StartTlsWithDer, with the key
   gnutls_privkey_t key = nullptr;
 
@@ -77,8 +79,11 @@ struct SmtpClient::Rep {
       const std::string line = buffer.substr(0, end);
       buffer.erase(0, end + 2);
       reply += (reply.empty() ? "" : "\n") + line;
-      if (line.size() < 4 || line[3] != '-') return;
+      if (line.size() < 4 || line[3] != '-') break;
     }
+    const std::vector<std::string> references = ReferencesIn(reply);
+    reference = references.empty() ? "" : references.back();
+    reply = WithoutReferences(reply);
   }
 };
 
@@ -100,6 +105,7 @@ SmtpClient::~SmtpClient() = default;
 SmtpClient::SmtpClient(SmtpClient&&) noexcept = default;
 
 const std::string& SmtpClient::reply() const { return rep_->reply; }
+const std::string& SmtpClient::reference() const { return rep_->reference; }
 int SmtpClient::code() const { return std::atoi(rep_->reply.c_str()); }
 
 void SmtpClient::Send(std::string_view octets) { rep_->Write(octets); }

@@ -19,9 +19,11 @@ class SmtpClient {
   ~SmtpClient();
   SmtpClient(SmtpClient&&) noexcept;
 
-  // The last reply, lines joined by "\n", without the last line end; "" where the server
-  // has gone.
+  // The last reply, lines joined by "\n", without the last line end and without its reference,
+  // which is another one each time; "" where the server has gone.
   const std::string& reply() const;
+  // The reference of the last reply; "" where it has none.
+  const std::string& reference() const;
   int code() const;
   // Sends `line` and CRLF; returns the reply.
   const std::string& Say(std::string_view line);

@@ -6,6 +6,7 @@
 
 #include "src/base/text.h"
 #include "test/support/clients.h"
+#include "test/support/references.h"
 #include "test/system/world.h"
 
 namespace signet::test {
@@ -134,7 +135,7 @@ std::string Cell(World& world, const Row& row) {
   const Finished finished = SubmitWith(row.program, Make(world, row));
   if (finished.status != 0) {
     EXPECT_EQ(world.upstream.messages().size(), messages) << finished.output;
-    const std::string reason = Reason(row.program, finished.output);
+    const std::string reason = Reason(row.program, WithoutReferences(finished.output));
     EXPECT_NE(reason, "") << finished.output;
     return "“" + Replace(reason, "|", "\\|") + "”";
   }

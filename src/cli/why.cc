@@ -1,0 +1,92 @@
+#include <algorithm>
+#include <string>
+
+#include "src/base/log.h"
+#include "src/cli/control_client.h"
+#include "src/cli/options.h"
+#include "src/cli/report.h"
+#include "src/cli/terminal.h"
+#include "src/report/decision.h"
+#include "src/report/decisions.h"
+
+// signet why: the decisions of the running server.
+namespace signet::cli {
+namespace {
+
+constexpr std::size_t kListed = 20;
+
+std::string Show(const report::Decision& decision) {
+  std::string text = decision.headline + '\n';
+  if (!decision.reason.empty()) text += decision.reason + '\n';
+  return text;
+}
+
+int PrintDecision(const Arguments& arguments, const json_t* json) {
+  if (arguments.json) return PrintText(Indented(json)) ? kGood : kNo;
+  auto decision = report::DecisionFromJson(Indented(json));
+  if (!decision)
+    return ComplainWrapped(kNo, "the server's answer is none of Signet's: " + decision.error());
+  return PrintText(Show(decision.value())) ? kGood : kNo;
+}
+
+int NotFound(const std::string& reference, const json_t* answer) {
+  const std::string days = std::to_string(NumberIn(answer, "days"));
+  const std::int64_t most = NumberIn(answer, "kept_most");
+  if (most == 0) return ComplainWrapped(kNo, "the server keeps no decisions: decisions_kept is 0");
+  return ComplainWrapped(
+      kNo, "there is no decision " + reference + ": of refusals and deferrals the last " +
+               std::to_string(most) + " are kept (decisions_kept), for " + days +
+               " days at most; at present there are " + std::to_string(NumberIn(answer, "kept")));
+}
+
+int One(const Arguments& arguments, const std::string& reference) {
+  if (!report::IsReference(reference))
+    return ComplainWrapped(kUsage,
+                           "\"" + Printable(reference) +
+                               "\" is no reference; they look like K7Q2-9FXMT, and stand at the "
+                               "end of replies that refuse, and of lines of the log (REF=)");
+  int status = kGood;
+  const JsonPtr answer = AskServer(arguments, "why " + reference, &status);
+  if (answer == nullptr) return status;
+  const json_t* decision = json_object_get(answer.get(), "decision");
+  if (decision == nullptr) return NotFound(reference, answer.get());
+  return PrintDecision(arguments, decision);
+}
+
+// "2026-03-01 12:00:00  K7Q2-9FXMT  192.0.2.1  not authenticated; RCPT …"
+std::string LineOf(const json_t* row, std::size_t client_columns) {
+  const std::string head = LocalTime(NumberIn(row, "time")) + "  " + TextIn(row, "reference") +
+                           "  " + Padded(TextIn(row, "client"), client_columns) + "  ";
+  const std::size_t room = kColumns - std::min(WidthOf(head), kColumns - 20);
+  return WithoutControls(head + Shorten(TextIn(row, "headline"), room)) + '\n';
+}
+
+int Last(const Arguments& arguments) {
+  int status = kGood;
+  const JsonPtr answer = AskServer(arguments, "recent " + std::to_string(kListed), &status);
+  if (answer == nullptr) return status;
+  if (arguments.json) return PrintText(Indented(answer.get())) ? kGood : kNo;
+  const json_t* rows = json_object_get(answer.get(), "decisions");
+  std::size_t index = 0;
+  json_t* row = nullptr;
+  std::size_t client_columns = 0;
+  json_array_foreach(rows, index, row) client_columns =
+      std::max(client_columns, WidthOf(TextIn(row, "client")));
+  std::string text;
+  json_array_foreach(rows, index, row) text += LineOf(row, client_columns);
+  if (text.empty()) text = "no refusal or deferral of who a client is, as far as is remembered\n";
+  return PrintText(text) ? kGood : kNo;
+}
+
+}  // namespace
+
+int RunWhy(const Arguments& arguments) {
+  if (arguments.operands.size() > 1) {
+    std::string reference;  // "K7Q2 9FXMT", as read out on the telephone
+    for (const std::string& word : arguments.operands) reference += word;
+    return One(arguments, reference);
+  }
+  return arguments.operands.empty() ? Last(arguments) : One(arguments, arguments.operands[0]);
+}
+
+}  // namespace signet::cli
