@@ -1,10 +1,12 @@
 #include <algorithm>
+#include <cstdio>
 #include <string>
 
 #include "src/base/log.h"
 #include "src/cli/control_client.h"
 #include "src/cli/options.h"
 #include "src/cli/report.h"
+#include "src/cli/show.h"
 #include "src/cli/terminal.h"
 #include "src/report/decision.h"
 #include "src/report/decisions.h"
@@ -15,18 +17,12 @@ namespace {
 
 constexpr std::size_t kListed = 20;
 
-std::string Show(const report::Decision& decision) {
-  std::string text = decision.headline + '\n';
-  if (!decision.reason.empty()) text += decision.reason + '\n';
-  return text;
-}
-
 int PrintDecision(const Arguments& arguments, const json_t* json) {
   if (arguments.json) return PrintText(Indented(json)) ? kGood : kNo;
   auto decision = report::DecisionFromJson(Indented(json));
   if (!decision)
     return ComplainWrapped(kNo, "the server's answer is none of Signet's: " + decision.error());
-  return PrintText(Show(decision.value())) ? kGood : kNo;
+  return PrintText(Show(decision.value(), ShowOptionsFor(stdout))) ? kGood : kNo;
 }
 
 int NotFound(const std::string& reference, const json_t* answer) {
