@@ -1,5 +1,6 @@
 #include "src/cli/control_client.h"
 
+#include <jansson.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -74,6 +75,8 @@ std::string WhyNot(int error) {
 
 }  // namespace
 
+void JsonDeleter::operator()(json_t* json) const { json_decref(json); }
+
 Result<std::string, std::string> ControlPath(const Arguments& arguments) {
   if (!arguments.socket.empty()) return arguments.socket;
   const std::unique_ptr<drivers::Registry> registry = MakeRegistry(arguments);
@@ -101,7 +104,7 @@ Result<JsonPtr, std::string> AskServer(const std::string& path, const std::strin
     return Err{where +
                "the server has closed the connection: it answers root and its own user "
                "only, or it has just ended"};
-  JsonPtr json(json_loadb(text.data(), text.size(), 0, nullptr), &json_decref);
+  JsonPtr json(json_loadb(text.data(), text.size(), 0, nullptr));
   if (!json_is_object(json.get())) return Err{where + "the answer is cut off, or none of Signet's"};
   return json;
 }
@@ -110,7 +113,7 @@ JsonPtr AskServer(const Arguments& arguments, const std::string& request, int* s
                   std::chrono::seconds wait) {
   const auto complain = [&](int as, const std::string& text) {
     *status = ComplainWrapped(as, text);
-    return JsonPtr(nullptr, &json_decref);
+    return JsonPtr();
   };
   const auto path = ControlPath(arguments);
   if (!path) return complain(kUsage, path.error());

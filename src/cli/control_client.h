@@ -1,8 +1,6 @@
 #ifndef SIGNET_SRC_CLI_CONTROL_CLIENT_H_
 #define SIGNET_SRC_CLI_CONTROL_CLIENT_H_
 
-#include <jansson.h>
-
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -12,10 +10,15 @@
 #include "src/base/result.h"
 #include "src/cli/options.h"
 
+struct json_t;
+
 // How verbs ask the running server.
 namespace signet::cli {
 
-using JsonPtr = std::unique_ptr<json_t, decltype(&json_decref)>;
+struct JsonDeleter {
+  void operator()(json_t* json) const;
+};
+using JsonPtr = std::unique_ptr<json_t, JsonDeleter>;
 
 // --socket, or control_socket of the configuration, even of one with mistakes: the server may
 // well run with an older one.

@@ -1,3 +1,5 @@
+#include <jansson.h>
+
 #include <chrono>
 #include <cstdio>
 

@@ -1,3 +1,5 @@
+#include <jansson.h>
+
 #include <cstdio>
 
 #include "src/base/log.h"

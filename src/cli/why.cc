@@ -1,3 +1,5 @@
+#include <jansson.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <string>
@@ -49,12 +51,14 @@ int One(const Arguments& arguments, const std::string& reference) {
   return PrintDecision(arguments, decision);
 }
 
-// "2026-03-01 12:00:00  K7Q2-9FXMT  192.0.2.1  not authenticated; RCPT …"
+// "2026-03-01 12:00:00  K7Q2-9FXMT  192.0.2.1  the client has sent no …"
 std::string LineOf(const json_t* row, std::size_t client_columns) {
   const std::string head = LocalTime(NumberIn(row, "time")) + "  " + TextIn(row, "reference") +
                            "  " + Padded(TextIn(row, "client"), client_columns) + "  ";
   const std::size_t room = kColumns - std::min(WidthOf(head), kColumns - 20);
-  return WithoutControls(head + Shorten(TextIn(row, "headline"), room)) + '\n';
+  const std::string reason = TextIn(row, "reason");
+  return WithoutControls(head + Shorten(reason.empty() ? TextIn(row, "headline") : reason, room)) +
+         '\n';
 }
 
 int Last(const Arguments& arguments) {
