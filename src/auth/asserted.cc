@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "src/auth/authenticate.h"
+#include "src/auth/steps.h"
 #include "src/base/codes.h"
 #include "src/base/log.h"
 #include "src/config/match.h"
@@ -82,7 +83,10 @@ void LimitToAssertable(const config::Config& config, const config::Authenticator
   const facts::Tls& tls = world.session.tls;
   if (instance.identities.empty() || !tls.verified) return;
   const std::string id = auth->id;
+  facts::Trace* const trace = world.session.trace;
+  using StepOutcome = facts::TraceStep::Outcome;
   const auto refuse = [&](const std::string& reason) {
+    AddCheck(trace, "server_identities", StepOutcome::kNo, reason, instance.server_identities.span);
     *auth = {};
     auth->fail_id = id;
     Fail(auth, reason);
@@ -94,6 +98,7 @@ void LimitToAssertable(const config::Config& config, const config::Authenticator
     for (const IdentityRule* rule : rules) {
       const auto in = MatchList(rule->identities, config::ListKind::kAddress, name, context);
       if (!in) {
+        AddCheck(trace, "server_identities", StepOutcome::kLater, in.error().text, rule->span);
         *auth = {};
         auth->fail_id = id;
         return Defer(auth, Explain("server_identities", in.error()), in.error().lookup_deferred);
@@ -102,6 +107,12 @@ void LimitToAssertable(const config::Config& config, const config::Authenticator
         return refuse("its authority may not assert \"" + Printable(name) + "\": rule " +
                       Printable(rule->span.view()) + " of server_identities");
     }
+    if (trace != nullptr)
+      AddCheck(trace, "server_identities", StepOutcome::kYes,
+               "\"" + name + "\" may be asserted by its authority: rule " +
+                   std::string(rules.front()->span.view()) +
+                   (rules.size() > 1 ? " and others" : ""),
+               rules.front()->span);
   }
 }
 

@@ -1,6 +1,8 @@
 #ifndef SIGNET_SRC_AUTH_AUTHENTICATE_H_
 #define SIGNET_SRC_AUTH_AUTHENTICATE_H_
 
+#include <string>
+
 #include "expand/expand.h"
 #include "src/base/log.h"
 #include "src/config/config.h"
@@ -31,6 +33,9 @@ facts::Auth AuthenticateAfterTls(const config::Config& config, facts::Session& s
 
 // Whether that is worth trying with the session's certificate.
 bool MayAuthenticateAfterTls(const config::Config& config, const facts::Session& session);
+
+// Why it is not, in words for people; "" where it is.
+std::string WhyNotTried(const config::Config& config, const facts::Session& session);
 
 // What can be known to be wrong with files of server_pins, while the configuration loads.
 void CheckPins(const config::Config& config, Diagnostics* diagnostics);

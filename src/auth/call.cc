@@ -6,6 +6,7 @@
 
 #include "expand/list.h"
 #include "src/auth/identity.h"
+#include "src/auth/steps.h"
 #include "src/auth/unsecret.h"
 #include "src/base/limits.h"
 
@@ -95,10 +96,19 @@ signet_expanded Call::Record(std::string_view option, const Failure& failure) {
   return SIGNET_TEMPORARY_FAIL;
 }
 
+expand::Outcome Call::Evaluate(std::string_view name, const config::Expanded& option) {
+  OptionStep step(session_, name, option);
+  const Quietly quietly(session_);
+  expand::Outcome outcome =
+      expand::Evaluate(*option.program, session_, world_.services, world_.budget);
+  step.Came(outcome);
+  return outcome;
+}
+
 signet_expanded Call::Expand(std::uint32_t option, const signet_value** value) {
   if (option >= instance_.options.size() || !instance_.options[option].expanded)
     return SIGNET_UNSET;
-  expand::Outcome outcome = Evaluate(instance_.options[option].expanded);
+  expand::Outcome outcome = Evaluate(OptionName(option), instance_.options[option].expanded);
   if (!outcome) return Record(OptionName(option), outcome.error());
   *value = &values_.emplace_back(signet_value{std::move(outcome).value()});
   return SIGNET_EXPANDED;
@@ -115,6 +125,8 @@ void Call::SetAuth(std::uint32_t number, const Value& value) {
   if (&variable == &value) return;
   Wipe(&variable);
   variable = value;
+  if (session_.trace != nullptr && !session_.trace->discreet())
+    AddVariable(session_.trace, "$auth" + std::to_string(number), variable);
 }
 
 bool Call::OptionText(std::uint32_t option, std::string_view* text) {
@@ -153,10 +165,14 @@ signet_verdict Call::Judge(std::string_view option, const expand::Outcome& outco
 }
 
 signet_verdict Call::Matches(const expand::ListElement& element) {
-  return Judge("server_match",
-               expand::EvaluateForItem(*instance_.server_match.program, element, session_,
-                                       world_.services, world_.budget),
-               expand::AclTruth);
+  MatchStep step(session_, element);
+  const signet_verdict verdict =
+      Judge("server_match",
+            expand::EvaluateForItem(*instance_.server_match.program, element, session_,
+                                    world_.services, world_.budget),
+            expand::AclTruth);
+  step.Says(verdict);
+  return verdict;
 }
 
 // Exactly one (rule I12): of two, nobody could say which is meant. All are asked, so that a
@@ -187,12 +203,19 @@ signet_verdict Call::FindMatch() {
 signet_verdict Call::Condition() {
   session_.auth_matched = {};
   if (instance_.server_match) {
+    OptionStep step(session_, "server_match", instance_.server_match);
     const signet_verdict verdict = FindMatch();
+    step.Says(verdict, verdict == SIGNET_ACCEPT ? session_.auth_matched.text : reason_);
     if (verdict != SIGNET_ACCEPT) return verdict;
   }
   if (!instance_.server_condition) return SIGNET_ACCEPT;
-  const expand::Outcome outcome = Evaluate(instance_.server_condition);
+  OptionStep step(session_, "server_condition", instance_.server_condition);
+  const Quietly quietly(session_);
+  const expand::Outcome outcome = expand::Evaluate(*instance_.server_condition.program, session_,
+                                                   world_.services, world_.budget);
   const signet_verdict verdict = Judge("server_condition", outcome, expand::AuthTruth);
+  step.Came(outcome);
+  step.Says(verdict);
   const bool tell = outcome && verdict == SIGNET_DEFER;
   if (tell && outcome.value().origins() == kFromAdministrator)
     told_ = Printable(outcome.value().text);
@@ -206,6 +229,7 @@ signet_verdict Call::CheckCondition() {
 }
 
 signet_expanded Call::Variable(std::string_view name, const signet_value** value) {
+  const Quietly quietly(session_);
   expand::Outcome outcome =
       expand::EvaluateVariable(name, session_, world_.services, world_.budget);
   if (!outcome)
@@ -284,7 +308,7 @@ bool Call::Offered() {
 }
 
 std::optional<expand::Outcome> Call::Identity() {
-  if (instance_.server_set_id) return Evaluate(instance_.server_set_id);
+  if (instance_.server_set_id) return Evaluate("server_set_id", instance_.server_set_id);
   if (identity_) return expand::Outcome(*identity_);
   return std::nullopt;
 }

@@ -81,9 +81,8 @@ class Call final : public signet_call {
   // What server_condition gave where it was neither yes nor no, if no outsider has a part in
   // it: the client is told.
   const std::string& told() const { return told_; }
-  expand::Outcome Evaluate(const config::Expanded& option) {
-    return expand::Evaluate(*option.program, session_, world_.services, world_.budget);
-  }
+  // `name`: the option's, for the trace.
+  expand::Outcome Evaluate(std::string_view name, const config::Expanded& option);
   // Whether an expression of this run has read a certificate that is no proof of anything.
   bool ReadUnprovedCertificate() const;
   // What went wrong with an expression, without what may be a password of this exchange (A6).

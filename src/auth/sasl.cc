@@ -2,6 +2,7 @@
 
 #include "src/auth/call.h"
 #include "src/auth/identity.h"
+#include "src/auth/steps.h"
 #include "src/base/limits.h"
 
 namespace signet::auth {
@@ -20,7 +21,8 @@ Exchange::Step Done(facts::Auth auth) {
 // Strings that are shown are on; what forced or deferred failure hides is no trouble.
 bool AdvertiseCondition(const config::Authenticator& instance, Call& call, std::string* trouble) {
   if (!instance.server_advertise_condition) return true;
-  const expand::Outcome outcome = call.Evaluate(instance.server_advertise_condition);
+  const expand::Outcome outcome =
+      call.Evaluate("server_advertise_condition", instance.server_advertise_condition);
   if (outcome) return expand::LaxTruth(outcome.value().text);
   const bool quiet =
       outcome.error().kind == FailureKind::kForced || outcome.error().lookup_deferred;
@@ -34,7 +36,11 @@ bool AdvertiseCondition(const config::Authenticator& instance, Call& call, std::
 
 struct Exchange::Rep {
   Rep(const config::Authenticator& i, const SaslWorld& w)
-      : instance(i), session(w.session), variables(w.session), call(i, ForCall(w)) {
+      : step(w.session, i, true),
+        instance(i),
+        session(w.session),
+        variables(w.session),
+        call(i, ForCall(w)) {
     session.auth_numbers = true;
   }
   ~Rep() {
@@ -42,6 +48,7 @@ struct Exchange::Rep {
     if (end != nullptr) end(drivers::HostTable(), state);
   }
 
+  AuthenticatorStep step;
   const config::Authenticator& instance;
   facts::Session& session;
   AuthVariables variables;
@@ -54,6 +61,12 @@ Exchange::Exchange(const config::Authenticator& instance, SaslWorld world)
 Exchange::~Exchange() = default;
 
 Exchange::Step Exchange::Respond(std::optional<std::string_view> response) {
+  Step step = Next(response);
+  if (step.done) rep_->step.Came(step.auth);
+  return step;
+}
+
+Exchange::Step Exchange::Next(std::optional<std::string_view> response) {
   static const char kNothing[] = "";
   facts::Session& session = rep_->session;
   if (static_cast<std::size_t>(++session.auth_step) > limits::kAuthSteps) {
@@ -109,14 +122,19 @@ facts::Auth Authorize(const config::Config& config, std::string_view wanted, Sas
   if (!config.main.after_tls_authorize) return refuse("another identity than the certificate's");
   AuthVariables variables(world.session);
   world.session.auth_vars[0] = value;
+  OptionStep step(world.session, "after_tls_authorize", config.main.after_tls_authorize);
   const expand::Outcome outcome = expand::Evaluate(*config.main.after_tls_authorize.program,
                                                    world.session, world.services, world.budget);
+  step.Came(outcome);
   if (!outcome && outcome.error().kind != FailureKind::kForced) {
     Defer(&auth, Explain("after_tls_authorize", outcome.error()), outcome.error().lookup_deferred);
     return auth;
   }
   const expand::Truth truth =
       outcome ? expand::AuthTruth(outcome.value().text) : expand::Truth::kFalse;
+  step.Says(truth == expand::Truth::kTrue    ? SIGNET_ACCEPT
+            : truth == expand::Truth::kFalse ? SIGNET_REJECT
+                                             : SIGNET_DEFER);
   if (truth == expand::Truth::kFalse) return refuse("after_tls_authorize says no");
   if (truth == expand::Truth::kInvalid) {
     Defer(&auth,

@@ -54,6 +54,7 @@ class Exchange {
   Step Respond(std::optional<std::string_view> response);
 
  private:
+  Step Next(std::optional<std::string_view> response);
   struct Rep;
   std::unique_ptr<Rep> rep_;
 };

@@ -104,11 +104,17 @@ std::optional<std::string> SessionServices::Environment(std::string_view name) {
   return value;
 }
 
+std::optional<std::int64_t> SessionServices::At() const {
+  return site_.effects != nullptr ? site_.effects->session().at : std::nullopt;
+}
+
 std::int64_t SessionServices::Now() {
+  if (const auto pretended = At()) return *pretended;
   return std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
 }
 
 std::int64_t SessionServices::NowMicroseconds() {
+  if (const auto pretended = At()) return *pretended * 1'000'000;
   return std::chrono::duration_cast<std::chrono::microseconds>(
              std::chrono::system_clock::now().time_since_epoch())
       .count();

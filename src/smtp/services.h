@@ -54,6 +54,7 @@ class SessionServices final : public expand::Services {
   void ReturnBudget(const expand::Budget& budget) { lookups_left_ = budget.lookups; }
 
  private:
+  std::optional<std::int64_t> At() const;  // the moment that an offline tool pretends it is
   lookup::PerConnection* lookups();
   expand::LookupAnswer Counted(int handle, const std::function<expand::LookupAnswer()>& find);
 

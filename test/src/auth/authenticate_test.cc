@@ -13,6 +13,7 @@
 #include "src/crypto/pins.h"
 #include "test/support/certificates.h"
 #include "test/support/fake_world.h"
+#include "test/support/trace_dump.h"
 
 namespace signet::auth {
 namespace {
@@ -116,6 +117,111 @@ TEST(AuthenticateAfterTls, AnOlderTlsThanWantedIsASessionWithoutIdentity) {
   Attempt any(options);
   any.session.tls.version = "TLS1.2";
   EXPECT_EQ(any.Run().result, AuthResult::kAuthenticated);
+}
+
+TEST(AuthenticateAfterTls, ATraceOfTheManualsExampleShowsEveryPart) {
+  Attempt attempt(Example(), {"Alice@example.org"});
+  attempt.services.answers[kAlice] = Found("1001");
+  facts::Trace trace;
+  attempt.session.trace = &trace;
+  EXPECT_EQ(attempt.Run().result, AuthResult::kAuthenticated);
+  const std::string lookup =
+      "${lookup ldap{ldap:///mailname=${quote_ldap_dn:${lc:$item}},ou=users,dc=example,dc=org?"
+      "mailid} {$value}{0}}";
+  const std::string test = "!= {0} {" + lookup + "}";
+  const std::string forany = "forany {$auth1} {" + test + "}";
+  EXPECT_EQ(test::Dump(trace),
+            "authenticator yes cert = Alice@example.org (certificate)\n"
+            "  check yes the certificate verified\n"
+            "  option server_param1 = Alice@example.org (certificate)\n"
+            "    expression yes ${certextract {subj_altname,mail,>:} {$tls_in_peercert}} = "
+            "Alice@example.org (certificate: subject alternative name (mail))\n"
+            "      expression $tls_in_peercert = certificate of CN=client (certificate)\n"
+            "  expression $auth1 = Alice@example.org (certificate)\n"
+            "  option yes server_condition = true\n"
+            "    expression yes ${if " +
+                forany + "} = true\n" + "      expression yes " + forany + "\n" +
+                "        expression $auth1 = Alice@example.org (certificate)\n"
+                "        expression yes $item = Alice@example.org (certificate)\n"
+                "          expression yes " +
+                test + "\n" + "            expression yes " + lookup +
+                " = 1001 (directory)\n"
+                "              expression ${quote_ldap_dn:${lc:$item}} = alice%40example.org "
+                "(certificate)\n"
+                "                expression ${lc:$item} = alice@example.org (certificate)\n"
+                "              lookup yes ldap [" +
+                kAlice +
+                "] = 1001 (directory)\n"
+                "              expression $value = 1001 (directory)\n"
+                "  option server_set_id = Alice@example.org (certificate)\n"
+                "    expression yes ${if = {1}{${listcount:$auth1}} {$auth1}{}} = "
+                "Alice@example.org (certificate)\n"
+                "      expression yes = {1}{${listcount:$auth1}}\n"
+                "        expression ${listcount:$auth1} = 1\n"
+                "          expression $auth1 = Alice@example.org (certificate)\n"
+                "      expression $auth1 = Alice@example.org (certificate)\n");
+  EXPECT_EQ(trace.steps()[0].place, "test.conf:2:1");
+  EXPECT_EQ(trace.steps()[2].place, "test.conf:4:19");
+}
+
+TEST(AuthenticateAfterTls, ATraceSaysWhyNobodyIsKnown) {
+  const auto first_steps = [](Attempt& attempt, std::size_t count) {
+    facts::Trace trace;
+    attempt.session.trace = &trace;
+    attempt.Run();
+    std::string text = test::Dump(trace);
+    std::size_t end = 0;
+    while (count-- > 0 && end < text.size()) end = text.find('\n', end) + 1;
+    return text.substr(0, end);
+  };
+  Attempt nobody(Example());
+  EXPECT_EQ(first_steps(nobody, 1),
+            "authenticator no cert = 535 Incorrect authentication data "
+            "(set_id=alice@example.org)\n");
+  Attempt down(Example());
+  down.services.answers[kAlice] = {expand::LookupAnswer::kDeferred, "server is down"};
+  EXPECT_TRUE(first_steps(down, 1).starts_with(
+      "authenticator later cert = 435 Unable to authenticate at present (set_id="));
+  Attempt old(Example() + "  server_tls_version_min = TLS1.3\n");
+  old.session.tls.version = "TLS1.2";
+  EXPECT_EQ(first_steps(old, 9),
+            "authenticator no cert = 535 Incorrect authentication data: TLS1.2 is older than "
+            "server_tls_version_min\n"
+            "  check yes the certificate verified\n"
+            "  check no server_tls_version_min = TLS1.2 is older than server_tls_version_min\n");
+  Attempt unverified(Example());
+  unverified.session.tls.verified = false;
+  unverified.session.tls.verify_reason = "certificate expired";
+  EXPECT_EQ(first_steps(unverified, 9),
+            "authenticator cert = not tried\n"
+            "  check no the certificate verified = certificate expired\n");
+  EXPECT_EQ(WhyNotTried(*unverified.config, unverified.session),
+            "cert is not tried: the client's certificate did not verify (certificate expired)");
+}
+
+TEST(AuthenticateAfterTls, WhatIsNotTriedHasAReason) {
+  Attempt attempt(Example());
+  EXPECT_EQ(WhyNotTried(*attempt.config, attempt.session), "");
+  EXPECT_EQ(WhyNotTried(config::Config(), attempt.session),
+            "no authenticator runs after the TLS handshake");
+  attempt.session.tls.peer = nullptr;
+  EXPECT_EQ(WhyNotTried(*attempt.config, attempt.session),
+            "cert is not tried: the client has shown no certificate");
+  attempt.session.tls.active = false;
+  EXPECT_EQ(WhyNotTried(*attempt.config, attempt.session),
+            "cert is not tried: the session is not under TLS");
+}
+
+TEST(AuthenticateAfterTls, RuleC7AnOptionThatWasSetWithHideIsNotInATrace) {
+  Attempt attempt(
+      "  hide server_param1 = ${lc:S3CRET}\n  server_condition = true\n"
+      "  hide server_set_id = $auth1\n");
+  facts::Trace trace;
+  attempt.session.trace = &trace;
+  EXPECT_EQ(attempt.Run().id, "s3cret");
+  const std::string dump = test::Dump(trace);
+  EXPECT_NE(dump.find("option server_param1 = ***\n"), std::string::npos) << dump;
+  EXPECT_EQ(dump.find("S3CRET"), std::string::npos) << dump;
 }
 
 TEST(PurposeOfClients, RuleI3IsThatOfTlsClientsUnlessServerEkuSaysOtherwise) {

@@ -6,6 +6,7 @@
 #include "src/auth/sasl.h"
 #include "test/support/fake_world.h"
 #include "test/support/process.h"
+#include "test/support/trace_dump.h"
 
 namespace signet::auth {
 namespace {
@@ -229,6 +230,72 @@ TEST(ScramMechanism, RuleA4ForcedFailureHasASecondStepAndAcceptsNobody) {
       "  server_secret = ${lookup{$auth1}lsearch{/etc/scram}{$value}fail}\n");
   EXPECT_TRUE(site.Say({"n,,n=bob,r=abc"}).starts_with("asked r=abc"));
   EXPECT_EQ(site.Say({"n,,n=bob,r=abc", "c=biws,r=abc,p=AAAA"}), "rejected");
+}
+
+// --- what is written down ----------------------------------------------------------------------
+
+// Mechanisms that see a password, each with what the client says.
+struct Secretive {
+  std::string options;
+  std::vector<std::string> responses;
+};
+
+TEST(RuleC7, NoPasswordOfAnExchangeIsInATrace) {
+  const std::string check =
+      "  server_condition = ${if eq{$auth2$auth3}{x}}\n  server_set_id = $auth1\n";
+  const std::string plain = "  driver = plaintext\n  public_name = PLAIN\n  server_prompts = :\n";
+  const std::string directory =
+      "  server_condition = ${if ldapauth{user=\"cn=${quote_ldap_dn:$auth2}\" "
+      "pass=${quote:$auth3} ldap:///}}\n  server_set_id = $auth2\n";
+  const Secretive kCases[] = {
+      {plain + "  server_condition = ${if eq{$auth3}{${lookup{$auth2}lsearch{/etc/users}}}}\n"
+               "  server_set_id = $auth2\n",
+       {"\0alice\0s3cret"s}},
+      {plain + directory, {"\0alice\0s3cret"s}},
+      {plain + "  server_condition = ${if crypteq{$auth3}{${lookup{$auth2}lsearch{/etc/users}}}}\n"
+               "  server_set_id = $auth2\n",
+       {"\0alice\0s3cret"s}},
+      {"  driver = plaintext\n  public_name = LOGIN\n  server_prompts = Username:: : Password::\n" +
+           check,
+       {"alice", "s3cret"}},
+      {"  driver = sasl\n  server_initial = yes\n  server_step1 = reply s3cret-$auth1\n"
+       "  server_step2 = ${if eq{$auth2}{s3cret}{accept}{reject}} alice\n",
+       {"alice", "s3cret"}},
+      {"  driver = cram_md5\n  public_name = CRAM-MD5\n  server_secret = s3cret$auth1\n"
+       "  server_set_id = $auth1\n",
+       {"", "alice 0123456789abcdef0123456789abcdef"}},
+  };
+  for (const Secretive& one : kCases) {
+    Site site(one.options);
+    site.services.answers["alice /etc/users"] = {expand::LookupAnswer::kFound, "s3cret"};
+    facts::Trace trace;
+    site.session.trace = &trace;
+    site.Say(one.responses);
+    ASSERT_FALSE(trace.steps().empty());
+    const facts::TraceStep& first = trace.steps().front();
+    EXPECT_EQ(first.kind, facts::TraceStep::Kind::kAuthenticator);
+    EXPECT_EQ(first.what, "mech");
+    EXPECT_FALSE(first.hidden);
+    EXPECT_NE(first.outcome, facts::TraceStep::Outcome::kNone);
+    EXPECT_FALSE(trace.discreet());
+    EXPECT_EQ(test::AllTextOf(trace).find("s3cret"), std::string::npos)
+        << one.options << test::Dump(trace);
+  }
+}
+
+TEST(RuleC7, ATraceOfAnExchangeSaysWhoAndHowTheConditionCameOut) {
+  Site site(
+      "  driver = plaintext\n  public_name = PLAIN\n  server_prompts = :\n"
+      "  server_condition = ${if eq{$auth3}{s3cret}}\n  server_set_id = $auth2\n");
+  facts::Trace trace;
+  site.session.trace = &trace;
+  EXPECT_EQ(site.Say({"\0alice\0s3cret"s}), "alice");
+  EXPECT_EQ(trace.steps()[0].value, "alice");
+  EXPECT_EQ(test::Dump(trace),
+            "authenticator yes mech = alice (client)\n"
+            "  option server_prompts = ***\n"
+            "  option yes server_condition = ***\n"
+            "  option server_set_id = *** (client)\n");
 }
 
 }  // namespace
