@@ -443,6 +443,11 @@ class Manual : public ::testing::Test {
 
   static void MakeFile(const TempDir& directory, const std::string& name) {
     static Authority authority;
+    if (ReadFile(authority.pem("mx")).empty()) {
+      testing::CertificateSpec mx = testing::ServerSpec();
+      mx.alternative_names.push_back(testing::DnsName("mx.example.org"));
+      authority.Issue("mx", mx);
+    }
     const std::string path = directory / name;
     if (name.empty() || name.back() == '/' || std::filesystem::exists(path)) return;
     std::filesystem::create_directories(std::filesystem::path(path).parent_path());
@@ -451,13 +456,12 @@ class Manual : public ::testing::Test {
       WriteFile(path,
                 testing::PemBlock("X509 CRL", testing::MakeCrl({}, authority.intermediate())));
     } else if (has(".key")) {
-      testing::WriteFile(path, ReadFile(authority.key("server")));
+      testing::WriteFile(path, ReadFile(authority.key("mx")));
     } else if (has("ca") && has(".pem")) {
       WriteFile(path, ReadFile(authority.chain()));
     } else if (has(".pem")) {
       // Where no key is named, it stands in the same file.
-      testing::WriteFile(path,
-                         ReadFile(authority.pem("server")) + ReadFile(authority.key("server")));
+      testing::WriteFile(path, ReadFile(authority.pem("mx")) + ReadFile(authority.key("mx")));
     } else if (has("pins") || has("relay_clientcerts")) {
       WriteFile(path, "laptop: pin=IU0aK5yrkt8IdS8bxV0dQ8g2nd0+rJTKaZ6t4TW8q5Q=\n");
     } else {
@@ -669,6 +673,135 @@ TEST(FromPostfix, ItsTableOfFingerprintsIsConverted) {
       test::Run({SignetProgram(), "pins", "list", directory / "relay_clientcerts.signet"});
   EXPECT_EQ(list.status, 0) << list.output;
   EXPECT_THAT(list.output, HasSubstr("lutzpc.at.home"));
+}
+
+// --- why.md
+// ------------------------------------------------------------------------------------------
+
+// The ten reasons of doc/why.md, each made to happen: what `explain` says is what stands there.
+class TenReasons : public ::testing::Test {
+ protected:
+  static constexpr char kConfiguration[] = R"(
+primary_hostname        = mx.example.org
+daemon_smtp_ports       = 587
+tls_certificate         = HERE/server.pem
+tls_privatekey          = HERE/server.key
+tls_try_verify_hosts    = *
+tls_verify_certificates = HERE/ca.pem
+tls_crl                 = HERE/crl.pem
+acl_smtp_mail           = check_mail
+acl_smtp_rcpt           = check_rcpt
+ldap_default_servers    = 127.0.0.1::PORT
+begin acl
+check_mail:
+  require message       = 550 5.7.1 sending needs a certificate
+          authenticated = *
+  require message       = $authenticated_id may not send as $sender_address
+          condition     = ${if eqi{$sender_address}{$authenticated_id}}
+  accept
+check_rcpt:
+  accept  authenticated = *
+begin authenticators
+tls:
+  driver           = tls
+  server_param1    = ${certextract{subj_altname,mail,>:}{$tls_in_peercert}}
+  server_condition = ${if and{ {={1}{${listcount:$auth1}}} {bool{ASK}} }}
+  server_set_id    = $auth1
+begin routers
+upstream:
+  driver     = manualroute
+  route_list = * 127.0.0.1
+  transport  = to_mta
+begin transports
+to_mta:
+  driver = smtp
+)";
+  static constexpr char kFile[] = "ASK = ${lookup{$auth1}lsearch{HERE/accounts}{yes}{no}}\n";
+  static constexpr char kDirectory[] =
+      "ASK = ${lookup ldap{ldap:///dc=org?uid?sub?(mail=${quote_ldap:$auth1})}{yes}{no}}\n";
+
+  TenReasons() {
+    WriteFile(directory_ / "accounts", "alice@example.org: yes\n");
+    WriteFile(directory_ / "ca.pem", ReadFile(authority_.root()) + second_.Pem());
+    WriteFile(directory_ / "server.pem", ReadFile(authority_.pem("server")));
+    testing::WriteFile(directory_ / "server.key", ReadFile(authority_.key("server")));
+    const auto& revoked = authority_.Issue("revoked", testing::ClientSpec());
+    testing::CrlSpec crl;
+    crl.serials = {testing::SerialOf(revoked.der)};
+    WriteFile(directory_ / "crl.pem",
+              testing::PemBlock("X509 CRL", testing::MakeCrl(crl, authority_.intermediate())));
+  }
+
+  std::string Issue(const testing::CertificateSpec& spec) {
+    authority_.Issue("client", spec);
+    return authority_.pem("client");
+  }
+  std::string IssueUnderConstraints() {
+    testing::CertificateSpec partner;
+    partner.subject = testing::CommonName("Partner CA");
+    partner.ca = true;
+    partner.key_usage = testing::kKeyCertSign;
+    partner.permitted = {testing::MailName("partner.example")};
+    const testing::Key& key = testing::SharedKey(testing::KeyType::kEcdsaP256, 7);
+    const auto ca = testing::Issue(partner, key, &second_);
+    const auto leaf = testing::Issue(testing::ClientSpec(), key, &ca);
+    const std::string file = directory_ / "constrained.pem";
+    WriteFile(file, leaf.Pem() + ca.Pem());
+    return file;
+  }
+
+  // What explain says of a client, blanks and line breaks as one blank.
+  std::string Explain(const std::string& certificate, const std::string& from,
+                      const std::string& ask = kFile) {
+    const std::string text = Replace(ask + kConfiguration, "HERE", directory_.path());
+    WriteFile(directory_ / "signet.conf", Replace(text, "PORT", std::to_string(FreePort())));
+    std::vector<std::string> words = {
+        SignetProgram(), "explain", "-C",   directory_ / "signet.conf",
+        "--from",        from,      "--to", "bob@example.net"};
+    if (!certificate.empty()) words.insert(words.end(), {"--cert", certificate});
+    std::istringstream in(test::Run(words).output);
+    std::string all;
+    for (std::string word; in >> word;) all += word + " ";
+    return all;
+  }
+
+  // The phrase of the row "explain" of a section.
+  static std::string Phrase(int number) {
+    const std::string page = ReadFile("doc/why.md");
+    const std::size_t section = page.find("\n### " + std::to_string(number) + ". ");
+    const std::string row = "\n| `explain`, `why` | `";
+    const std::size_t begin = page.find(row, section) + row.size();
+    return page.substr(begin, page.find('`', begin) - begin);
+  }
+
+  Authority authority_, other_{"Other", 1};
+  testing::Issued second_ = testing::MakeRoot("Second Root", testing::KeyType::kEcdsaP384, 120);
+  TempDir directory_;
+};
+
+TEST_F(TenReasons, AreSaidInTheWordsOfTheManual) {
+  const std::string alice = "alice@example.org";
+  testing::CertificateSpec expired = testing::ClientSpec(), server = testing::ClientSpec(),
+                           nameless = testing::ClientSpec(), two = testing::ClientSpec();
+  expired.not_after = testing::kYear2020 + 86400;
+  server.purposes = {std::string(testing::kServerAuth)};
+  nameless.alternative_names.clear();
+  two.alternative_names.push_back(testing::MailName("alice.smith@example.org"));
+  other_.Issue("alice", testing::ClientSpec());
+
+  EXPECT_THAT(Explain("", alice), HasSubstr(Phrase(1)));
+  EXPECT_THAT(Explain(other_.pem("alice"), alice), HasSubstr(Phrase(2)));
+  EXPECT_THAT(Explain(Issue(expired), alice), HasSubstr(Phrase(3)));
+  EXPECT_THAT(Explain(Issue(server), alice), HasSubstr(Phrase(4)));
+  EXPECT_THAT(Explain(authority_.pem("revoked"), alice), HasSubstr(Phrase(5)));
+  EXPECT_THAT(Explain(IssueUnderConstraints(), alice), HasSubstr(Phrase(6)));
+  EXPECT_THAT(Explain(Issue(nameless), alice), HasSubstr(Phrase(7)));
+  EXPECT_THAT(Explain(Issue(two), alice), HasSubstr(Phrase(7)));
+  EXPECT_THAT(Explain(Issue(testing::ClientSpec("zoe@example.org")), "zoe@example.org"),
+              HasSubstr(Phrase(8)));
+  EXPECT_THAT(Explain(Issue(testing::ClientSpec()), alice, kDirectory), HasSubstr(Phrase(9)));
+  EXPECT_THAT(Explain(Issue(testing::ClientSpec()), "bob@example.org"), HasSubstr(Phrase(10)));
+  EXPECT_THAT(Explain(Issue(testing::ClientSpec()), alice), HasSubstr("ACCEPTED"));
 }
 
 }  // namespace
