@@ -310,11 +310,12 @@ install: all
 	$(foreach m,$(manual_pages),install -D -m 644 $(m) $(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $(m)))/$(notdir $(m)) &&) true
 	install -d $(dir $(completions:%=$(DESTDIR)$(PREFIX)/share/%))
 	$(foreach c,$(completions),$(B)/signet completion $(firstword $(subst -, ,$(subst /, ,$(c)))) > $(DESTDIR)$(PREFIX)/share/$(c) &&) true
-	install -d $(DESTDIR)$(DOC_DIR)/examples $(DESTDIR)$(DOC_DIR)/decisions $(DESTDIR)$(DOC_DIR)/pictures
+	install -d $(DESTDIR)$(DOC_DIR)/examples $(DESTDIR)$(DOC_DIR)/decisions $(DESTDIR)$(DOC_DIR)/pictures $(DESTDIR)$(DOC_DIR)/monitoring
 	install -m 644 $(wildcard doc/*.md) $(DESTDIR)$(DOC_DIR)
 	install -m 644 $(wildcard doc/examples/*) $(DESTDIR)$(DOC_DIR)/examples
 	install -m 644 $(wildcard doc/decisions/*) $(DESTDIR)$(DOC_DIR)/decisions
 	install -m 644 $(wildcard doc/pictures/*) $(DESTDIR)$(DOC_DIR)/pictures
+	install -m 644 $(wildcard doc/monitoring/*) $(DESTDIR)$(DOC_DIR)/monitoring
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/sbin/signet $(DESTDIR)$(PREFIX)/lib/pkgconfig/signet.pc
 	rm -rf $(DESTDIR)$(PREFIX)/include/signet

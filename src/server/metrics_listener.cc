@@ -30,7 +30,9 @@ using Format = report::Metrics::Format;
 
 constexpr int kBacklog = 64;
 constexpr std::size_t kMemoryBytes = 16 * 1024;  // of a connection, for the request
-constexpr int kLookMs = 1000;                    // between two looks at who has been there too long
+constexpr int kLookMs = 250;                     // between two looks at who has been there too long
+// Where all places are taken: a scrape takes a few milliseconds, and others wait.
+constexpr std::chrono::seconds kCrowdedWait{1};
 
 constexpr char kOpenMetrics[] = "application/openmetrics-text";
 constexpr char kOpenMetricsType[] = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -142,7 +144,7 @@ MHD_Result Handle(void* metrics, MHD_Connection* connection, const char* url, co
 // Who is connected, and until when. The library knows only how long somebody was silent.
 struct Guest {
   int fd = -1;
-  Deadline until;
+  Deadline until, until_crowded;
 };
 
 }  // namespace
@@ -169,8 +171,8 @@ void MetricsListener::Rep::Connected(void* self, MHD_Connection* connection, voi
   if (what == MHD_CONNECTION_NOTIFY_STARTED) {
     const MHD_ConnectionInfo* info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    guests.push_back(
-        {info != nullptr ? info->connect_fd : -1, Deadline::After(limits::kMetricsWait)});
+    guests.push_back({info != nullptr ? info->connect_fd : -1,
+                      Deadline::After(limits::kMetricsWait), Deadline::After(kCrowdedWait)});
     *guest = &guests.back();
     return;
   }
@@ -179,22 +181,28 @@ void MetricsListener::Rep::Connected(void* self, MHD_Connection* connection, voi
 
 // The library finds the end of the connection by itself.
 void MetricsListener::Rep::EndLate() {
+  const bool crowded = guests.size() >= limits::kMetricsConnections;
   for (const Guest& guest : guests)
-    if (guest.until.Passed() && guest.fd >= 0) ::shutdown(guest.fd, SHUT_RDWR);
+    if ((crowded ? guest.until_crowded : guest.until).Passed() && guest.fd >= 0)
+      ::shutdown(guest.fd, SHUT_RDWR);
 }
 
 void MetricsListener::Rep::Run() {
   ::pthread_setname_np(::pthread_self(), "metrics");
   const int epoll = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+  // The library waits for new connections again only in the turn after one has left.
+  bool settled = false;
   while (true) {
-    MHD_UNSIGNED_LONG_LONG wait = kLookMs;
-    if (MHD_get_timeout(daemon, &wait) != MHD_YES) wait = kLookMs;
+    constexpr MHD_UNSIGNED_LONG_LONG kMost = kLookMs;
+    MHD_UNSIGNED_LONG_LONG wait = kMost;
+    if (MHD_get_timeout(daemon, &wait) != MHD_YES) wait = kMost;
     pollfd ready[] = {{epoll, POLLIN, 0}, {stop, POLLIN, 0}};
-    const auto most = static_cast<MHD_UNSIGNED_LONG_LONG>(kLookMs);
-    (void)::poll(ready, 2, guests.empty() ? -1 : static_cast<int>(std::min(wait, most)));
+    (void)::poll(ready, 2, settled ? -1 : static_cast<int>(std::min(wait, kMost)));
     if (ready[1].revents != 0) return;
     EndLate();
+    settled = guests.empty();
     MHD_run(daemon);
+    settled = settled && guests.empty();
   }
 }
 

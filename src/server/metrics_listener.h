@@ -14,8 +14,8 @@ namespace signet::server {
 //
 //   Threads   one of its own; no worker ever waits for it, nor it for one.
 //   Security  bounded: limits::kMetricsConnections at a time (others wait in the kernel's
-//             queue), limits::kMetricsWait for each in all, a few KiB for a request. Listens
-//             on loopback or on a Unix socket with mode 0660.
+//             queue), limits::kMetricsWait for each in all and less while others wait, a few KiB
+//             for a request. Listens on loopback or on a Unix socket with mode 0660.
 class MetricsListener {
  public:
   // Begins to listen and to answer. `metrics` outlives it.

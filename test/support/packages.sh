@@ -60,9 +60,9 @@ fuzz  clang-14              compiler with libFuzzer
 TABLE
 }
 
-# What is unpacked, not installed: a directory, Redis, Dovecot, HAProxy, four upstreams, and what
-# Exim needs to know a user that this machine has not.
-peers="slapd exim4-daemon-heavy libnss-wrapper redis-server dovecot-core dovecot-lmtpd postfix libuid-wrapper opensmtpd haproxy exim4-base"
+# What is unpacked, not installed: a directory, Redis, Dovecot, HAProxy, four upstreams, what
+# Exim needs to know a user that this machine has not, and Prometheus, which watches.
+peers="slapd exim4-daemon-heavy libnss-wrapper redis-server dovecot-core dovecot-lmtpd postfix libuid-wrapper opensmtpd haproxy exim4-base prometheus"
 
 installed() {
   [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
@@ -159,7 +159,7 @@ peers)
   rm -rf "$root/.download"
   chmod u-s "$root/usr/sbin/exim4"  # runs as whoever runs the tests
   for program in usr/sbin/slapd usr/sbin/exim4 usr/bin/redis-server usr/sbin/dovecot \
-    usr/sbin/haproxy; do
+    usr/sbin/haproxy usr/bin/prometheus usr/bin/promtool; do
     [ -x "$root/$program" ] || { echo "signet: $program is not among the unpacked peers" >&2; exit 1; }
   done
   echo "$peers" > "$root/.complete"

@@ -13,6 +13,7 @@
 #include <sstream>
 
 #include "src/base/limits.h"
+#include "src/base/log_lost.h"
 #include "src/base/log_sink.h"
 
 namespace signet {
@@ -68,8 +69,10 @@ TEST_F(LogTest, LongLinesAreCutWithAMark) {
 
 TEST_F(LogTest, RuleG5LostLinesAreCounted) {
   Log log(Log::Paths{directory_ + "/none/main", "", ""});
+  const std::uint64_t before = LogLinesLost();
   log.Main("one");
   log.Main("two");
+  EXPECT_EQ(LogLinesLost() - before, 2u);  // whether or not the log can say so
   ASSERT_EQ(system(("mkdir " + directory_ + "/none").c_str()), 0);
   log.Main("three");
   std::string text = Contents("none/main");
