@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -111,7 +112,12 @@ std::size_t ErrorCount(const Diagnostics& diagnostics) {
 class Server {
  public:
   explicit Server(const Arguments& arguments)
-      : arguments_(arguments), registry_(MakeRegistry(arguments)) {}
+      : arguments_(arguments), registry_(MakeRegistry(arguments)) {
+    // In the background the process leaves its directory, and has to find the file again.
+    std::error_code failed;
+    const auto path = std::filesystem::absolute(arguments.config_file, failed);
+    if (arguments.background && !failed) arguments_.config_file = path.string();
+  }
 
   int Run() {
     if (arguments_.background && !arguments_.debug) background_ = Background::Enter();
@@ -355,7 +361,7 @@ class Server {
     log_->Main(Pid() + "ended");
   }
 
-  const Arguments& arguments_;
+  Arguments arguments_;
   server::Signals signals_;
   Background background_;
   std::unique_ptr<drivers::Registry> registry_;
