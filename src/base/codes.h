@@ -31,6 +31,7 @@ inline constexpr std::string_view kNoStaple = "no-staple";
 inline constexpr std::string_view kNoTls = "no-tls";
 inline constexpr std::string_view kNoWayIn = "no-way-in";
 inline constexpr std::string_view kOddField = "odd-field";
+inline constexpr std::string_view kOpenRelay = "open-relay";
 inline constexpr std::string_view kOtherName = "other-name";
 inline constexpr std::string_view kTooEarly = "too-early";
 inline constexpr std::string_view kUnknownCode = "unknown-code";

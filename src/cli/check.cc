@@ -1,9 +1,13 @@
 #include <cstdio>
 
 #include "src/cli/modules.h"
+#include "src/cli/offline.h"
 #include "src/cli/options.h"
+#include "src/cli/probes.h"
 #include "src/cli/report.h"
+#include "src/config/allowances.h"
 #include "src/config/print.h"
+#include "src/engine/engine.h"
 #include "src/smtp/site.h"
 
 namespace signet::cli {
@@ -53,6 +57,36 @@ int PrintSettings(const Arguments& arguments, const drivers::Registry& registry)
   return status;
 }
 
+RelayProbes Probe(smtp::LoadedSite loaded, const drivers::Registry& registry) {
+  RelayProbes probes;
+  const config::ConfigPtr config = loaded.site->config;
+  engine::RunInLoop([&] {
+    OfflineSite site(std::move(loaded), registry, {DirectoryChoice::kNone, ""});
+    probes = ProbeRelay(&site);
+  });
+  config::Allowances allowances = config->allowances;
+  config::Silence(&allowances, &probes.findings);
+  SortBySource(&probes.findings);
+  return probes;
+}
+
+// The last lines. An open relay can be served, but it is nothing that anybody wants.
+int Conclude(const Arguments& arguments, const Diagnostics& diagnostics,
+             const RelayProbes& probes) {
+  if (probes.deferred > 0)
+    std::fprintf(stderr,
+                 "note: %zu of %zu probes for an open relay were deferred, since check makes no "
+                 "lookups, and say nothing\n",
+                 probes.deferred, probes.recipients);
+  Diagnostics all = diagnostics;
+  all.insert(all.end(), probes.findings.begin(), probes.findings.end());
+  const std::string summary = CountDiagnostics(all);
+  const bool open = !probes.findings.empty();
+  const std::string verdict = open ? ": an open relay, " : ": good, ";
+  if (!PrintText(arguments.config_file + verdict + summary + '\n')) return kNo;
+  return open ? kNo : kGood;
+}
+
 }  // namespace
 
 int RunCheck(const Arguments& arguments) {
@@ -66,12 +100,16 @@ int RunCheck(const Arguments& arguments) {
   smtp::LoadedSite loaded =
       smtp::LoadSite(arguments.config_file, arguments.macros, *registry, smtp::LoadTls::kYes);
   PrintDiagnostics(loaded.loaded.diagnostics);
-  std::string summary = CountDiagnostics(loaded.loaded.diagnostics);
+  const Diagnostics diagnostics = loaded.loaded.diagnostics;
   if (!loaded.site) {
-    std::fprintf(stderr, "%s: not usable: %s\n", arguments.config_file.c_str(), summary.c_str());
+    std::fprintf(stderr, "%s: not usable: %s\n", arguments.config_file.c_str(),
+                 CountDiagnostics(diagnostics).c_str());
     return kUsage;
   }
-  return PrintText(arguments.config_file + ": good, " + summary + '\n') ? kGood : kNo;
+  const smtp::SitePtr site = loaded.site;  // keeps the texts of diagnostics
+  const RelayProbes probes = Probe(std::move(loaded), *registry);
+  PrintDiagnostics(probes.findings);
+  return Conclude(arguments, diagnostics, probes);
 }
 
 }  // namespace signet::cli

@@ -33,7 +33,8 @@ constexpr VerbRow kVerbs[] = {
   {"check", "signet check [-C FILE] [-D NAME=VALUE] [-bP [OPTION…] | --table]",
    "compile the configuration, print every mistake",
    "Reads the configuration as serve would, keys and trust files included, and prints every\n"
-   "mistake with its place. Status 0 where it is good, 2 where it isn't.\n"
+   "mistake with its place, and what can hardly be meant. Strangers are played to each listener:\n"
+   "status 1 where one may send to anybody, else 0 where it can be used, 2 where it can't.\n"
    "With -bP it prints the effective settings instead, or those named: an option, +LIST,\n"
    "routers, \"router NAME\", router_list (likewise transport and authenticator), macros,\n"
    "\"macro NAME\", config_file. Values that were set with \"hide\" are not shown.\n"},

@@ -52,7 +52,10 @@ class Check : public ::testing::Test {
   std::string File() {
     std::string text;
     for (const auto& [name, value] : main_) text += name + " = " + value + "\n";
-    text += "begin acl\n" + acl_ + "begin authenticators\n" + authenticators_;
+    text += "begin acl\n" + acl_ + "begin authenticators\n" + authenticators_ +
+            "begin routers\nbehind:\n  driver = manualroute\n  route_list = * 127.0.0.1\n"
+            "  transport = relay\n"
+            "begin transports\nrelay:\n  driver = smtp\n";
     WriteFile(directory_ / "signet.conf", text);
     return directory_ / "signet.conf";
   }
@@ -95,8 +98,8 @@ TEST_F(Check, AuthenticatorsThatNothingReachesAreNamed) {
 TEST_F(Check, StatementsBehindAVerdictForEverybodyAreNamed) {
   acl_ = "check_rcpt:\n  accept authenticated = *\n  deny\n  accept hosts = 192.0.2.1\n";
   ExpectWarning("[unreachable]", "\"deny\" before it has no condition");
-  acl_ = "check_rcpt:\n  accept authenticated = *\n  accept hosts = *\n  deny\n";
-  ExpectWarning("[unreachable]", "\"accept\" before it");
+  acl_ = "check_rcpt:\n  accept authenticated = *\n  deny hosts = *\n  accept\n";
+  ExpectWarning("[unreachable]", "\"deny\" before it");
   acl_ = "check_rcpt:\n  warn\n  accept authenticated = *\n  deny hosts = !192.0.2.1\n  deny\n";
   EXPECT_THAT(Run().output, Not(HasSubstr("unreachable")));
 }
@@ -265,6 +268,60 @@ TEST_F(Check, WordsWhereNumbersMustStandAreErrors) {
     EXPECT_EQ(Run().status, 0) << option;
     main_.erase(option);
   }
+}
+
+// Found by asking, with the engine that decides, whatever the ACL looks like.
+TEST_F(Check, AnOpenRelayIsTheAnswerNoWithItsProbeAndItsStatement) {
+  const struct {
+    const char *acl, *probe, *place;
+  } kOpen[] = {
+      {"  accept\n", "to <victim@signet-probe.invalid>", ":11:3: "},
+      {"  accept encrypted = *\n", "to <victim@signet-probe.invalid>", ":11:3: "},
+      {"  accept authenticated = *\n  accept hosts = <; 2001:db8::/32\n", "2001:db8::66",
+       ":12:3: "},
+      {"  accept authenticated = *\n  accept senders = :\n", "from <> to", ":12:3: "},
+      {"  accept senders = *@mx.example.org\n", "from <someone@mx.example.org>", ":11:3: "},
+      {"  accept local_parts = postmaster\n", "to <postmaster@signet-probe.invalid>", ":11:3: "},
+      {"  accept domains = *mx.example.org\n", "to <victim@notmx.example.org>", ":11:3: "},
+      {"  accept domains = ^mx\\\\.example\\\\.org\n", "mx.example.org.signet-probe", ":11:3: "},
+      {"  accept domains = mx.example.org\n", "to <victim%signet-probe.invalid@", ":11:3: "},
+      {"  accept condition = ${if def:tls_in_peercert}\n", "of an unknown authority", ":11:3: "},
+      {"  require acl = inner\n  accept\ninner:\n  accept hosts = !10.0.0.0/8\n", "to <victim@",
+       ":12:3: "},
+  };
+  for (const auto& one : kOpen) {
+    acl_ = std::string("check_rcpt:\n") + one.acl;
+    const Finished finished = Run();
+    EXPECT_EQ(finished.status, 1) << one.acl << finished.output;
+    EXPECT_THAT(finished.output, HasSubstr("[open-relay]"));
+    EXPECT_THAT(finished.output, HasSubstr(one.probe));
+    EXPECT_THAT(finished.output, HasSubstr(one.place));
+    EXPECT_THAT(finished.output, HasSubstr("signet.conf: an open relay, "));
+  }
+}
+
+TEST_F(Check, WhoTakesMailForItsOwnDomainsIsNoOpenRelay) {
+  acl_ =
+      "check_rcpt:\n  accept authenticated = *\n"
+      "  deny local_parts = ^.*[@%!/|]\n  accept domains = mx.example.org\n  deny\n";
+  const Finished finished = Run();
+  EXPECT_EQ(finished.status, 0) << finished.output;
+  EXPECT_THAT(finished.output, HasSubstr("no mistakes"));
+}
+
+TEST_F(Check, ProbesThatHangOnALookupAreCountedAndNoFinding) {
+  WriteFile(directory_ / "domains", "signet-probe.invalid: x\n");
+  acl_ = "check_rcpt:\n  accept domains = lsearch;" + directory_ / "domains" + "\n";
+  const Finished finished = Run();
+  EXPECT_EQ(finished.status, 0) << finished.output;
+  EXPECT_THAT(finished.output, HasSubstr("were deferred, since check makes no lookups"));
+}
+
+TEST_F(Check, AnOpenRelayThatIsMeantCanBeAllowed) {
+  acl_ = "check_rcpt:\n# signet: allow open-relay -- a test's sink\n  accept\n";
+  const Finished finished = Run();
+  EXPECT_EQ(finished.status, 0) << finished.output;
+  EXPECT_THAT(finished.output, Not(HasSubstr("open-relay")));
 }
 
 TEST_F(Check, EachWarningCanBeAllowedWhereItStands) {
