@@ -1,4 +1,5 @@
 // signet explain: what a client would get, and why.
+#include <algorithm>
 #include <cstdio>
 #include <ctime>
 
@@ -60,6 +61,12 @@ int RunExplain(const Arguments& arguments) {
   if (played.from == "<>") played.from = "";
   played.to = arguments.recipients;
   if (played.to.empty()) played.to = {"postmaster@example.org"};
+
+  std::vector<std::string> said = played.to;
+  if (played.from) said.push_back(*played.from);
+  for (const std::string& address : said)
+    if (std::any_of(address.begin(), address.end(), IsControl))
+      return Complain('"' + Printable(address) + "\" holds a control character");
 
   std::unique_ptr<drivers::Registry> registry = MakeRegistry(arguments);
   if (registry == nullptr) return kUsage;

@@ -219,7 +219,7 @@ OfflineSite::OfflineSite(smtp::LoadedSite loaded, const drivers::Registry& regis
     : loaded_(std::move(loaded)), captured_(std::make_unique<Captured>()) {
   if (directory.kind != DirectoryChoice::kNone)
     lookups_ = std::make_unique<lookup::Worker>(registry, loaded_.site->config, &captured_->log);
-  if (directory.kind == DirectoryChoice::kLdif) trouble_ = "directories in files are not read yet";
+  if (directory.kind == DirectoryChoice::kLdif) trouble_ = "--directory \"" + directory.file + "\": files are not read yet";
 }
 
 OfflineSite::~OfflineSite() = default;

@@ -255,6 +255,12 @@ std::string ReplyLines(const TraceStep& step, const ShowOptions& options) {
   return lines;
 }
 
+// An ACL that is not there and changes nothing.
+bool IsIdle(const TraceStep& step) {
+  return step.kind == Kind::kAcl && step.outcome == Outcome::kYes &&
+         step.value.starts_with("not set");
+}
+
 std::string StepLine(const TraceStep& step, const ShowOptions& options) {
   const std::size_t indent = 2 * std::min<std::size_t>(std::max<int>(step.depth, 1), kDeepest);
   const std::string mark(MarkOf(step.outcome, options.utf8));
@@ -319,7 +325,7 @@ std::string ShowSteps(const std::vector<TraceStep>& steps, std::size_t from,
   for (std::size_t i = from; i < steps.size(); ++i) {
     const TraceStep& step = steps[i];
     if (step.kind != Kind::kCommand) {
-      out += StepLine(step, options);
+      if (!IsIdle(step)) out += StepLine(step, options);
       continue;
     }
     if (command != nullptr) out += ReplyLines(*command, options);

@@ -1,11 +1,13 @@
 // What was decided about a client, in words.
 #include "src/smtp/decide.h"
 
+#include <atomic>
 #include <chrono>
 #include <ctime>
 
 #include "src/auth/authenticate.h"
 #include "src/base/text.h"
+#include "src/crypto/examine.h"
 
 namespace signet::smtp {
 namespace {
@@ -24,7 +26,7 @@ std::string WithoutReply(const std::string& reason) {
     std::string_view rest = Trim(std::string_view(reason).substr(reply.size()));
     // Who failed is said elsewhere.
     const std::size_t end = rest.find("): ");
-    if (rest.starts_with("(set_id=") && end != rest.npos) rest.remove_prefix(end + 1);
+    if (rest.starts_with("(set_id=")) rest.remove_prefix(end == rest.npos ? rest.size() : end + 1);
     if (rest.starts_with(": ")) rest.remove_prefix(2);
     return std::string(Trim(rest));
   }
@@ -174,12 +176,73 @@ TraceStep Step(TraceStep::Kind kind, TraceStep::Outcome outcome, std::string wha
   return {.kind = kind, .outcome = outcome, .what = std::move(what), .value = std::move(value)};
 }
 
-std::string DateOf(std::int64_t seconds) {
-  const std::time_t time = static_cast<std::time_t>(seconds);
-  std::tm utc{};
-  gmtime_r(&time, &utc);
-  char text[40];
-  return std::string(text, std::strftime(text, sizeof text, "%Y-%m-%d", &utc));
+// --- the chain ---------------------------------------------------------------------------
+
+// Chains that did not verify, examined check by check for being told of later.
+constexpr std::size_t kExaminationsPerSecond = 20;
+
+// An examination costs several verifications, and clients with bad certificates may be many:
+// so many a second are examined for being told of later (rule R8).
+bool MayExamine() {
+  static std::atomic<std::int64_t> second{0};
+  static std::atomic<std::size_t> count{0};
+  const std::int64_t now = std::time(nullptr);
+  if (second.exchange(now, std::memory_order_relaxed) != now)
+    count.store(0, std::memory_order_relaxed);
+  return count.fetch_add(1, std::memory_order_relaxed) < kExaminationsPerSecond;
+}
+
+TraceStep::Outcome OutcomeOf(crypto::Check::Result result) {
+  switch (result) {
+    case crypto::Check::kGood:
+      return TraceStep::Outcome::kYes;
+    case crypto::Check::kBad:
+      return TraceStep::Outcome::kNo;
+    case crypto::Check::kUnknown:
+      return TraceStep::Outcome::kLater;
+    default:
+      return TraceStep::Outcome::kNone;
+  }
+}
+
+TraceStep::Outcome OutcomeOf(const facts::Tls& tls) {
+  if (tls.verified) return TraceStep::Outcome::kYes;
+  return tls.verify_deferred ? TraceStep::Outcome::kLater : TraceStep::Outcome::kNo;
+}
+
+// Of all checks the worst.
+TraceStep::Outcome OutcomeOf(const std::vector<crypto::Check>& checks) {
+  auto worst = TraceStep::Outcome::kYes;
+  for (const crypto::Check& check : checks) {
+    if (check.result == crypto::Check::kBad) return TraceStep::Outcome::kNo;
+    if (check.result == crypto::Check::kUnknown) worst = TraceStep::Outcome::kLater;
+  }
+  return worst;
+}
+
+void TraceCertificate(const crypto::Examined& examined, facts::Trace* trace) {
+  const bool readable = examined.certificate != nullptr;
+  facts::TraceScope scope(
+      trace, {.kind = TraceStep::Kind::kCertificate,
+              .what = readable ? examined.certificate->subject_text() : "(cannot be read)"});
+  scope.Result(OutcomeOf(examined.checks),
+               examined.anchor ? "trusted (tls_verify_certificates)" : "");
+  for (const crypto::Check& check : examined.checks)
+    trace->Add(Step(TraceStep::Kind::kCheck, OutcomeOf(check.result), check.name, check.detail));
+}
+
+void TraceExamination(const facts::Tls& tls, const crypto::TrustStore& trust,
+                      crypto::Purpose purpose, std::int64_t now, facts::Trace* trace) {
+  std::vector<std::string_view> chain(tls.presented.begin(), tls.presented.end());
+  for (std::size_t i = 0; i < tls.path.size() && (i == 0 || i + 1 < tls.path.size()); ++i)
+    chain.push_back(tls.path[i]->der());
+  crypto::Examination examination;
+  engine::OnThreadStack([&] { examination = crypto::Examine(trust, chain, purpose, now); });
+  if (!examination.why_no_path.empty())
+    trace->Add(Step(TraceStep::Kind::kCheck, TraceStep::Outcome::kNo, "path to an authority",
+                    examination.why_no_path));
+  for (const crypto::Examined& examined : examination.certificates)
+    TraceCertificate(examined, trace);
 }
 
 }  // namespace
@@ -207,28 +270,33 @@ report::Decision MakeDecision(const Dialogue& dialogue) {
   return decision;
 }
 
-void TraceHandshake(Dialogue& dialogue, const tls::ServerPolicy&, tls::ClientCertificate mode) {
-  facts::Trace* trace = dialogue.session().trace;
+void TraceHandshake(Dialogue& dialogue, const tls::ServerPolicy& policy,
+                    tls::ClientCertificate mode) {
+  const facts::Session& session = dialogue.session();
+  facts::Trace* trace = session.trace;
   if (trace == nullptr) return;
-  const facts::Tls& tls = dialogue.session().tls;
+  const facts::Tls& tls = session.tls;
   using Kind = TraceStep::Kind;
   using Outcome = TraceStep::Outcome;
   facts::TraceScope handshake(trace, {.kind = Kind::kTls, .what = "handshake"});
   handshake.Result(Outcome::kYes, tls.cipher);
   if (!tls.sni.empty()) trace->Add(Step(Kind::kNote, Outcome::kNone, "server name", tls.sni));
-  const char* asked = mode == tls::ClientCertificate::kRequire   ? "required"
-                      : mode == tls::ClientCertificate::kRequest ? "asked for"
-                                                                 : "not asked for";
+  const char* asked = mode == tls::ClientCertificate::kRequire ? "required (tls_verify_hosts)"
+                      : mode == tls::ClientCertificate::kRequest
+                          ? "asked for (tls_try_verify_hosts)"
+                          : "not asked for";
   trace->Add(Step(Kind::kNote, Outcome::kNone, "client certificate", asked));
   if (mode == tls::ClientCertificate::kIgnore) return;
+  facts::TraceScope verified(trace, {.kind = Kind::kCheck, .what = "verified"});
+  verified.Result(OutcomeOf(tls), tls.verify_reason);
+  if (tls.peer == nullptr) return;
+  if (trace->thorough() || (!tls.verified && MayExamine())) {
+    TraceExamination(tls, *policy.trust(), auth::PurposeOfClients(dialogue.config),
+                     session.at.value_or(std::time(nullptr)), trace);
+    return;
+  }
   for (const crypto::CertificatePtr& certificate : tls.path)
-    trace->Add(Step(Kind::kCertificate, Outcome::kYes, certificate->subject_text(),
-                    "valid until " + DateOf(certificate->not_after())));
-  trace->Add(Step(Kind::kCheck,
-                  tls.verified          ? Outcome::kYes
-                  : tls.verify_deferred ? Outcome::kLater
-                                        : Outcome::kNo,
-                  "verified", tls.verify_reason));
+    trace->Add(Step(Kind::kCertificate, Outcome::kYes, certificate->subject_text(), ""));
 }
 
 void TraceFailedHandshake(Dialogue& dialogue, std::string_view why) {

@@ -93,6 +93,21 @@ std::string_view ReasonOf(std::string_view ending) {
   return "other";
 }
 
+// While one lives nothing is written down: what is offered to whom, and how things are worded,
+// would bury what was decided.
+class Unwritten {
+ public:
+  explicit Unwritten(facts::Session& session)
+      : session_(session), trace_(std::exchange(session.trace, nullptr)) {}
+  ~Unwritten() { session_.trace = trace_; }
+  Unwritten(const Unwritten&) = delete;
+  Unwritten& operator=(const Unwritten&) = delete;
+
+ private:
+  facts::Session& session_;
+  facts::Trace* trace_;
+};
+
 // A reply as a decision shows it, line by line.
 std::string WordsOf(const Reply& reply) {
   std::string words;
@@ -181,6 +196,7 @@ bool Dialogue::Connect() {
   if (!verdict.user_message.empty()) {
     reply = Accepted(verdict, banner);
   } else if (config.main.smtp_banner) {
+    const Unwritten unwritten(session_);
     BorrowedBudget budget(services);
     const expand::Outcome text =
         expand::Evaluate(*config.main.smtp_banner.program, session_, services, budget.get());
@@ -197,6 +213,7 @@ bool Dialogue::Connect() {
 
 // "", or what is wrong.
 std::string Dialogue::FindLimits() {
+  const Unwritten unwritten(session_);
   Result<std::uint64_t, std::string> size =
       Number(config.main.message_size_limit, limits::kMessageMaxBytes);
   if (!size) return "message_size_limit: " + size.error();
@@ -243,6 +260,7 @@ std::string Dialogue::FindLists() {
 }
 
 bool Dialogue::RejectedHost() {
+  if (!config.main.host_reject_connection) return false;
   const Result<bool, Failure> matched = ClientIn(config.main.host_reject_connection);
   if (matched && !matched.value()) return false;
   if (!matched)
@@ -339,7 +357,14 @@ bool Dialogue::Step() {
   Command command = ParseCommand(line.text);
   NoteCommand(command);
   const bool quits = line.status == Input::Status::kLine && command.verb == "QUIT";
-  if (certificate_refusal && !quits) return RefuseCertificate();
+  if (certificate_refusal && !quits) {
+    if (session_.trace != nullptr)
+      session_.trace->Add({.kind = TraceKind::kCommand,
+                           .outcome = OutcomeOf(*certificate_refusal),
+                           .what = ShownHere(command),
+                           .value = WordsOf(*certificate_refusal)});
+    return RefuseCertificate();
+  }
   const bool auth = command.verb == "AUTH";
   const bool stray = IsStrayPassword(command);
   if (!auth && line.status == Input::Status::kLine && line.text.size() > LineMaxBytes())
@@ -807,6 +832,7 @@ Reply Dialogue::Accepted(const facts::Verdict& verdict, const Reply& standard) {
 }
 
 bool Dialogue::Offers(const config::Expanded& hosts, std::string_view option) {
+  const Unwritten unwritten(session_);
   const Result<bool, Failure> matched = ClientIn(hosts);
   if (matched) return matched.value();
   context.log->Panic("cannot evaluate " + std::string(option) + ": " + matched.error().text);

@@ -11,12 +11,28 @@ namespace {
 using config::AclWhen;
 using facts::Phase;
 
+// A list of hosts, written down under its option's name.
+Result<bool, Failure> ClientInOption(Dialogue& dialogue, const config::Expanded& hosts,
+                                     const char* option) {
+  if (!hosts) return false;
+  facts::TraceScope step(dialogue.session().trace,
+                         {.kind = facts::TraceStep::Kind::kOption, .what = option});
+  Result<bool, Failure> matched = dialogue.ClientIn(hosts);
+  using Outcome = facts::TraceStep::Outcome;
+  if (step.on() && matched)
+    step.Result(matched.value() ? Outcome::kYes : Outcome::kNo,
+                matched.value() ? "holds the client" : "does not hold the client");
+  return matched;
+}
+
 Result<tls::ClientCertificate, std::string> CertificateMode(Dialogue& dialogue) {
   const config::Main& main = dialogue.config.main;
-  const Result<bool, Failure> required = dialogue.ClientIn(main.tls_verify_hosts);
+  const Result<bool, Failure> required =
+      ClientInOption(dialogue, main.tls_verify_hosts, "tls_verify_hosts");
   if (!required) return Err{"tls_verify_hosts: " + required.error().text};
   if (required.value()) return tls::ClientCertificate::kRequire;
-  const Result<bool, Failure> wanted = dialogue.ClientIn(main.tls_try_verify_hosts);
+  const Result<bool, Failure> wanted =
+      ClientInOption(dialogue, main.tls_try_verify_hosts, "tls_try_verify_hosts");
   if (!wanted) return Err{"tls_try_verify_hosts: " + wanted.error().text};
   return wanted.value() ? tls::ClientCertificate::kRequest : tls::ClientCertificate::kIgnore;
 }

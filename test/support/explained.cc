@@ -1,0 +1,94 @@
+#include "test/support/explained.h"
+
+#include "test/support/process.h"
+#include "test/support/smtp_client.h"
+
+namespace signet::test {
+namespace {
+
+constexpr char kHelo[] = "client.example.org";
+
+int CodeOf(const std::string& reply) {
+  return reply.size() < 3 ? 0 : std::stoi(reply.substr(0, 3));
+}
+
+}  // namespace
+
+std::string WithoutReference(std::string reply) {
+  constexpr std::string_view kBegin = " (reference ";
+  std::size_t at = 0;
+  while ((at = reply.find(kBegin, at)) != std::string::npos) {
+    const std::size_t end = reply.find(')', at);
+    reply.erase(at, end == std::string::npos ? end : end + 1 - at);
+  }
+  return reply;
+}
+
+Explained Explain(const std::string& config_file, const Caller& caller,
+                  const std::vector<std::string>& options) {
+  std::vector<std::string> words = {BuildDirectory() + "/signet",
+                                    "explain",
+                                    "--json",
+                                    "-C",
+                                    config_file,
+                                    "--client-ip",
+                                    "127.0.0.1",
+                                    "--helo",
+                                    kHelo,
+                                    "--listener",
+                                    std::to_string(caller.port),
+                                    "--from",
+                                    caller.from.empty() ? "<>" : caller.from,
+                                    "--to",
+                                    caller.to};
+  if (!caller.certificate.empty()) words.insert(words.end(), {"--cert", caller.certificate});
+  TempDir directory;
+  if (!caller.mechanism.empty()) {
+    const std::string file = directory / "password";
+    WriteFile(file, caller.password + "\n");
+    words.insert(words.end(),
+                 {"--auth", caller.mechanism, "--user", caller.user, "--password-file", file});
+  }
+  words.insert(words.end(), options.begin(), options.end());
+  const Finished finished = Run(words);
+  Explained explained;
+  explained.status = finished.status;
+  explained.output = finished.output;
+  auto decision = report::DecisionFromJson(finished.output);
+  if (!decision) {
+    explained.output += "\n(" + decision.error() + ")";
+    return explained;
+  }
+  explained.decision = std::move(decision).value();
+  for (const facts::TraceStep& step : explained.decision.steps)
+    if (step.kind == facts::TraceStep::Kind::kCommand)
+      explained.replies.emplace_back(step.what, step.value);
+  return explained;
+}
+
+Replies Call(const Caller& caller) {
+  Replies replies;
+  SmtpClient client(caller.port, caller.tls_on_connect);
+  const auto note = [&](const std::string& command) {
+    replies.emplace_back(command, WithoutReference(client.reply()));
+    return CodeOf(client.reply()) < 400 && CodeOf(client.reply()) > 0;
+  };
+  const auto say = [&](const std::string& command) {
+    client.Say(command);
+    return note(command);
+  };
+  const std::string hello = std::string("EHLO ") + kHelo;
+  if (caller.tls_on_connect) {
+    if (!client.StartTls(caller.certificate, caller.key)) return replies;
+    client.ReadReply();
+  }
+  if (!note("connection") || !say(hello)) return replies;
+  if (!caller.tls_on_connect && client.reply().find("STARTTLS") != std::string::npos) {
+    if (!say("STARTTLS") || !client.StartTls(caller.certificate, caller.key)) return replies;
+    if (!say(hello)) return replies;
+  }
+  if (say("MAIL FROM:<" + caller.from + ">")) say("RCPT TO:<" + caller.to + ">");
+  return replies;
+}
+
+}  // namespace signet::test
