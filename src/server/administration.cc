@@ -32,7 +32,11 @@ Result<Administration::Prepared, std::string> Administration::Prepare(const conf
 // Trouble with the file is no reason not to serve.
 void Administration::Adopt(Prepared prepared, const smtp::SitePtr& site) {
   const config::Main& main = site->config->main;
-  if (!prepared.keep) socket_ = std::move(prepared.socket);
+  if (!prepared.keep) {
+    // Somebody may wait there for the outcome of this.
+    if (socket_ != nullptr) socket_->Retire();
+    retired_ = std::exchange(socket_, std::move(prepared.socket));
+  }
   decisions_.SetNumber(static_cast<std::size_t>(main.decisions_kept));
   const std::string file = main.decisions_kept > 0 ? main.decisions_file.text : "";
   const auto kept = decisions_.KeepIn(file, &log_);

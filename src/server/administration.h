@@ -45,7 +45,10 @@ class Administration {
   // The outcome of a reload, for those and for "status".
   void Reloaded(const LoadOutcome& outcome, const std::vector<ControlSocket::Reply>& replies);
   // Nobody is answered any more.
-  void CloseSocket() { socket_.reset(); }
+  void CloseSocket() {
+    socket_.reset();
+    retired_.reset();
+  }
 
  private:
   void Answer(const ControlRequest& request, const ControlSocket::Reply& reply);
@@ -56,6 +59,7 @@ class Administration {
   StatusFacts facts_;
   std::vector<ControlSocket::Reply> reloads_;
   std::unique_ptr<ControlSocket> socket_;
+  std::unique_ptr<ControlSocket> retired_;  // the last one with another path
 };
 
 }  // namespace signet::server

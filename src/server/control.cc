@@ -182,7 +182,7 @@ struct ControlSocket::Rep {
   std::list<Connection> connections;
   std::uint64_t accepted = 0;
   Deadline pause = Deadline::After(std::chrono::milliseconds(0));  // until then nobody is accepted
-  std::atomic<bool> stopping{false};
+  std::atomic<bool> stopping{false}, retired{false};
   std::thread thread;
 
   void Run();
@@ -195,7 +195,16 @@ struct ControlSocket::Rep {
   bool Ask(Connection& connection, std::string_view line);
   void Answer(Connection& connection, std::string text);
   bool Write(Connection& connection);
+  void Remove() const;
 };
+
+// The socket in the file system, unless somebody else has put another one there.
+void ControlSocket::Rep::Remove() const {
+  struct stat now {};
+  const bool ours =
+      ::lstat(path.c_str(), &now) == 0 && now.st_ino == made.st_ino && now.st_dev == made.st_dev;
+  if (ours) ::unlink(path.c_str());
+}
 
 void ControlSocket::Rep::Run() {
   ::pthread_setname_np(::pthread_self(), "control");
@@ -203,10 +212,10 @@ void ControlSocket::Rep::Run() {
 }
 
 void ControlSocket::Rep::Poll() {
-  const bool accepts = pause.Passed();
+  const bool accepts = pause.Passed() && !retired;
   std::vector<pollfd> fds = {{mailbox->wake.get(), POLLIN, 0},
                              {accepts ? listener.get() : -1, POLLIN, 0}};
-  Deadline next = accepts ? Deadline::Never() : pause;
+  Deadline next = accepts || retired ? Deadline::Never() : pause;
   for (const Connection& connection : connections) {
     const bool reads = connection.state == Connection::State::kReading;
     const bool asks = connection.state == Connection::State::kAsking;
@@ -362,6 +371,12 @@ Result<std::unique_ptr<ControlSocket>, std::string> ControlSocket::Open(const st
 
 ControlSocket::ControlSocket(std::unique_ptr<Rep> rep) : rep_(std::move(rep)) {}
 
+void ControlSocket::Retire() {
+  rep_->retired = true;
+  rep_->mailbox->Wake();
+  rep_->Remove();
+}
+
 ControlSocket::~ControlSocket() {
   rep_->stopping = true;
   {
@@ -370,10 +385,7 @@ ControlSocket::~ControlSocket() {
     rep_->mailbox->Wake();
   }
   rep_->thread.join();
-  struct stat now {};
-  const bool ours = ::lstat(rep_->path.c_str(), &now) == 0 && now.st_ino == rep_->made.st_ino &&
-                    now.st_dev == rep_->made.st_dev;
-  if (ours) ::unlink(rep_->path.c_str());
+  rep_->Remove();
 }
 
 const std::string& ControlSocket::path() const { return rep_->path; }

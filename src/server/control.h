@@ -69,6 +69,8 @@ class ControlSocket {
   ControlSocket& operator=(const ControlSocket&) = delete;
 
   const std::string& path() const;
+  // Takes no more connections and removes the socket; those that are there get their answers.
+  void Retire();
 
  private:
   struct Rep;

@@ -414,7 +414,7 @@ void Dialogue::NoteAnswer(const Command& command, const Answer& answer) {
 
 // Nothing that such a client says is looked at (rule T12).
 bool Dialogue::RefuseCertificate() {
-  NoteRefusal({"handshake", *certificate_refusal, session_.tls.verify_reason, {}, true});
+  Refer(*this);  // once more: with the command that is refused
   CountRefused(*this, "tls", *certificate_refusal);
   Send(*certificate_refusal);
   ending = "closed: client certificate refused";

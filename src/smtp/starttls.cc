@@ -184,6 +184,13 @@ bool StartTls(Dialogue& dialogue, TlsPlan plan) {
   TraceHandshake(dialogue, *policy, plan.options.mode);
   if (!layer.refused.empty()) {
     dialogue.certificate_refusal = CertificateRefusal(dialogue.session());
+    // Here, because the client may go without a word.
+    dialogue.NoteRefusal({"handshake",
+                          *dialogue.certificate_refusal,
+                          dialogue.session().tls.verify_reason,
+                          {},
+                          true});
+    TellReference(dialogue, &*dialogue.certificate_refusal);
     return true;
   }
   LogUnverified(dialogue);

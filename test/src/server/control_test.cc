@@ -303,5 +303,16 @@ TEST_F(ControlSocketTest, AnAnswerMayComeWhenItIsTooLate) {
   left_[0]("again");
 }
 
+TEST_F(ControlSocketTest, RetiredItAnswersWhoIsThereAndNobodyElse) {
+  Open();
+  Client waiting(path_);
+  waiting.Say("reload\n");
+  for (int i = 0; i < 2000 && left() == 0; ++i) std::this_thread::sleep_for(milliseconds(5));
+  socket_->Retire();
+  EXPECT_FALSE(std::filesystem::exists(path_));
+  left_[0]("done");
+  EXPECT_EQ(waiting.Rest(), "done\n");
+}
+
 }  // namespace
 }  // namespace signet::server
