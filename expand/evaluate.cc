@@ -129,19 +129,12 @@ bool Evaluation::TestTraced(NodeId id, const Node& node, bool* holds) {
   entering_ = trace != nullptr;
   if (trace == nullptr) return Test(id, holds);
   const std::size_t step = BeginStep(*this, node);
-  bool good = false;
-  {
-    const facts::Discretion discretion(IsAboutSecrets(*node.condition) ? trace_here : nullptr);
-    good = Test(id, holds);
-  }
+  const int secrets = IsAboutSecrets(*node.condition) ? 1 : 0;
+  trace_here->BeDiscreet(secrets);
+  const bool good = Test(id, holds);
+  trace_here->BeDiscreet(-secrets);
   EndTest(*this, *trace_here, step, good, *holds);
   return good;
-}
-
-bool Evaluation::ChildOfJoin(const Node& node, std::size_t n, const Text* parts, Datum* out) {
-  const bool secret = StandsInPassword(parts, n);
-  const facts::Discretion discretion(secret ? trace : nullptr);
-  return Child(node, n, out);
 }
 
 bool Evaluation::Test(NodeId id, bool* holds) {
@@ -161,7 +154,10 @@ bool Evaluation::Join(const Node& node, Datum* out) {
   bool outsiders = false;
   for (std::size_t n = 0; n < node.child_count; ++n) {
     Datum part;
-    const bool good = trace == nullptr ? Child(node, n, &part) : ChildOfJoin(node, n, parts, &part);
+    facts::Trace* const hidden = trace != nullptr && StandsInPassword(parts, n) ? trace : nullptr;
+    if (hidden != nullptr) hidden->BeDiscreet(1);
+    const bool good = Child(node, n, &part);
+    if (hidden != nullptr) hidden->BeDiscreet(-1);
     if (!good) return false;
     parts[n] = part;
     size += part.text.size();
@@ -405,25 +401,28 @@ bool Evaluation::RunCompiled(const Node& node, const Text& text, Datum* out) {
 }
 
 bool Evaluation::Tail(const Node& node, bool success, const Datum* found, Datum* out) {
-  const bool good = RunTail(node, success, found, out);
+  bool good = true;
+  if (success && node.yes == kNoNode) {
+    *out = found != nullptr ? *found : Datum("true");
+  } else if (success) {
+    if (found != nullptr) value = *found;
+    good = Eval(node.yes, out);
+  } else if (node.no != kNoNode) {
+    good = Eval(node.no, out);
+  } else if (node.fail) {
+    good = FailInTail(node);
+  } else {
+    *out = Datum();
+  }
+  // Parts have said their own meanwhile.
   if (trace != nullptr)
     branch = success ? facts::TraceStep::Outcome::kYes : facts::TraceStep::Outcome::kNo;
   return good;
 }
 
-bool Evaluation::RunTail(const Node& node, bool success, const Datum* found, Datum* out) {
-  if (success) {
-    if (node.yes == kNoNode) return *out = found != nullptr ? *found : Datum("true"), true;
-    if (found != nullptr) value = *found;
-    return Eval(node.yes, out);
-  }
-  if (node.no != kNoNode) return Eval(node.no, out);
-  if (node.fail) {
-    std::string name(node.item->name);
-    return Fail(FailureKind::kForced, node, "\"" + name + "\" failed and \"fail\" requested");
-  }
-  *out = Datum();
-  return true;
+bool Evaluation::FailInTail(const Node& node) {
+  std::string name(node.item->name);
+  return Fail(FailureKind::kForced, node, "\"" + name + "\" failed and \"fail\" requested");
 }
 
 int CompareFolded(std::string_view a, std::string_view b) {

@@ -190,7 +190,6 @@ class Evaluation {
  private:
   bool EvalTraced(NodeId id, const Node& node, Datum* out);
   bool TestTraced(NodeId id, const Node& node, bool* holds);
-  bool ChildOfJoin(const Node& node, std::size_t n, const Text* parts, Datum* out);
   // Whether a node is to be written down; where it is already, this is asked within.
   bool Traces() { return trace != nullptr && !std::exchange(entering_, false); }
   bool Step(const Node& node);
@@ -203,7 +202,7 @@ class Evaluation {
   void Own(Datum* datum);
 
   bool RunCompiled(const Node& node, const Text& text, Datum* out);
-  bool RunTail(const Node& node, bool success, const Datum* found, Datum* out);
+  [[gnu::noinline]] bool FailInTail(const Node& node);
 
   // What was compiled meanwhile; values may point into it until the end.
   struct Compiled {

@@ -232,27 +232,35 @@ bool JoinKey(Evaluation& e, const Node& node, const Datum& key, Datum* joined, b
 // together with another would lead out of the directory.
 bool IsFileName(std::string_view name) { return name != "." && name != ".."; }
 
-bool RunLookup(Evaluation& e, const Node& node, Datum* out) {
-  Scope scope(e);
-  Datum key, source;
-  if (node.keyed && !e.Child(node, 0, &key)) return false;
-  if (!e.Child(node, node.keyed ? 1 : 0, &source) || !MayUse(e, node, source)) return false;
+// The lookup itself. Not inlined: what it needs would take stack from every lookup inside
+// its key or its strings.
+[[gnu::noinline]] bool FindAnswer(Evaluation& e, const Node& node, const Datum& key,
+                                  const Datum& source, bool* found, Datum* value) {
   LookupAnswer answer;
   Datum asked = key;
   bool possible = true;
+  if (!MayUse(e, node, source)) return false;
   if (node.lookup->list_key && !JoinKey(e, node, key, &asked, &possible)) return false;
   // An empty query is never found.
   if (node.keyed && possible && !AskForKeys(e, node, key, asked, source, &answer)) return false;
   if (!node.keyed && !source.text.empty() && !AskQuery(e, node, source, &answer)) return false;
-  const bool found = answer.kind == LookupAnswer::kFound;
-  Datum value;
-  if (found && node.keyed && HasOption(node.text, "ret=key"))
-    value = Datum(Text{key.text, key.segments});
-  else if (found)
-    value = e.From(
+  *found = answer.kind == LookupAnswer::kFound;
+  if (*found && node.keyed && HasOption(node.text, "ret=key"))
+    *value = Datum(Text{key.text, key.segments});
+  else if (*found)
+    *value = e.From(
         e.Copy(answer.text), kFromDirectory,
         node.lookup->file_names && IsFileName(answer.text) ? Quote::kFileName : Quote::kNone);
-  return e.Tail(node, found, &value, out);
+  return true;
+}
+
+bool RunLookup(Evaluation& e, const Node& node, Datum* out) {
+  Scope scope(e);
+  Datum key, source, value;
+  bool found = false;
+  if (node.keyed && !e.Child(node, 0, &key)) return false;
+  if (!e.Child(node, node.keyed ? 1 : 0, &source)) return false;
+  return FindAnswer(e, node, key, source, &found, &value) && e.Tail(node, found, &value, out);
 }
 
 // --- certextract ---------------------------------------------------------------------

@@ -20,9 +20,10 @@ bool HasSetting(std::string_view text, std::size_t at, std::string_view name) {
   return StartsWithIgnoreCase(text.substr(at), name) && BeginsWord(text, at);
 }
 
-bool Has(std::string_view text, std::string_view name) {
-  for (std::size_t at = 0; at < text.size(); ++at)
-    if (HasSetting(text, at, name)) return true;
+bool HasPassword(std::string_view text) {
+  for (std::size_t at = text.find_first_of("pP"); at != text.npos;
+       at = text.find_first_of("pP", at + 1))
+    if (HasSetting(text, at, "pass=")) return true;
   return false;
 }
 
@@ -110,9 +111,14 @@ std::string WithoutCredentials(std::string_view text) {
   if (text.find('=') == text.npos && text.find("://") == text.npos &&
       text.find("${hmac") == text.npos)
     return std::string(text);
-  const bool with_user = Has(text, "pass=");
+  const bool with_user = HasPassword(text);
   std::string shown;
   for (std::size_t at = 0; at < text.size();) {
+    // Nothing of it begins with another octet.
+    const std::size_t next = std::min(text.find_first_of("pPuUsS:$", at), text.size());
+    shown += text.substr(at, next - at);
+    at = next;
+    if (at == text.size()) break;
     const auto [begin, end] = Credentials(text, at, with_user);
     if (begin == end) {
       shown += text[at++];

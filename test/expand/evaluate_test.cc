@@ -713,6 +713,18 @@ TEST_F(ExpandTest, RuleE3TheDeepestProgramFitsOnACoroutinesStack) {
       (void)Evaluate(*program, session_, services_, budget);
     });
     EXPECT_LT(used, kMost) << before;
+    // The same where all of it is written down.
+    facts::Trace trace(false, std::size_t{1} << 30);
+    session_.trace = &trace;
+    session_.phase = facts::Phase::kRcpt;
+    const std::size_t traced = StackUsedBy([&] {
+      Budget budget;
+      (void)Evaluate(*program, session_, services_, budget);
+    });
+    session_.trace = nullptr;
+    EXPECT_GT(trace.steps().size(), 20u) << before;
+    EXPECT_LT(traced, kMost) << before;
+    used = std::max(used, traced);
     if (std::getenv("SIGNET_SHOW_STACK") != nullptr) std::printf("%7zu %s\n", used, before.c_str());
   }
 }
