@@ -1,10 +1,14 @@
+#include <unistd.h>
+
 #include <cstdio>
 
 #include "src/cli/modules.h"
 #include "src/cli/offline.h"
+#include "src/cli/option_table.h"
 #include "src/cli/options.h"
 #include "src/cli/probes.h"
 #include "src/cli/report.h"
+#include "src/cli/terminal.h"
 #include "src/config/allowances.h"
 #include "src/config/print.h"
 #include "src/engine/engine.h"
@@ -57,6 +61,26 @@ int PrintSettings(const Arguments& arguments, const drivers::Registry& registry)
   return status;
 }
 
+bool HasConfiguration(const Arguments& arguments) {
+  return arguments.config_file != kDefaultConfigFile ||
+         ::access(arguments.config_file.c_str(), F_OK) == 0;
+}
+
+// --table: what is in effect, or without a configuration what there is.
+int PrintTable(const Arguments& arguments, const drivers::Registry& registry) {
+  if (!HasConfiguration(arguments)) return PrintText(config::OptionTable(registry)) ? kGood : kNo;
+  const config::Loaded loaded = config::Load(arguments.config_file, arguments.macros, registry);
+  if (!loaded.config) {
+    PrintDiagnostics(loaded.diagnostics);
+    return kUsage;
+  }
+  const std::string text =
+      ShowOptionTable(config::OptionStates(*loaded.config, registry),
+                      config::OptionOrigins(arguments.config_file, arguments.macros, registry),
+                      IsTerminal(STDOUT_FILENO) ? TableForm::kColumns : TableForm::kTabs);
+  return PrintText(text) ? kGood : kNo;
+}
+
 RelayProbes Probe(smtp::LoadedSite loaded, const drivers::Registry& registry) {
   RelayProbes probes;
   const config::ConfigPtr config = loaded.site->config;
@@ -92,9 +116,7 @@ int Conclude(const Arguments& arguments, const Diagnostics& diagnostics,
 int RunCheck(const Arguments& arguments) {
   std::unique_ptr<drivers::Registry> registry = MakeRegistry(arguments);
   if (registry == nullptr) return kUsage;
-  if (arguments.print_table) {
-    return PrintText(config::OptionTable(*registry)) ? kGood : kNo;
-  }
+  if (arguments.print_table) return PrintTable(arguments, *registry);
   if (arguments.print_options) return PrintSettings(arguments, *registry);
   if (arguments.print_version) PrintText(Version(*registry, arguments.config_file));
   smtp::LoadedSite loaded =

@@ -212,7 +212,7 @@ constexpr OptionRow kOptions[] = {
    "the server's control socket, without looking at the configuration"},
   {"--table", Takes::kNothing, "check", "", "",
    [](Arguments& a, std::string_view) { a.print_table = true; },
-   "print every option there is: scope, name, type, default, meaning"},
+   "print every option: value, default, where it is set, meaning"},
   {"--tls1.2", Takes::kNothing, "explain session", "", "",
    [](Arguments& a, std::string_view) { a.tls12 = true; }, "TLS 1.2 instead of 1.3"},
   {"--to", Takes::kValue, "explain", "", "ADDRESS",

@@ -113,9 +113,51 @@ class Checker {
         CheckOneList(rule.identities, ListKind::kAddress);
     CheckConsistency(config_, spans_, &diagnostics_);
     CheckSense(config_, spans_, &diagnostics_);
+    HideMacros();
   }
 
  private:
+  // --- secrets --------------------------------------------------------------------------
+
+  // What a hidden value is made of is not shown by -bP either: "macro/NAME" in `hidden`.
+  void HideMacros() {
+    for (const OptionSetting& setting : tree_.main)
+      if (config_.hidden.contains(CanonicalMainName(Named(setting).name)) || setting.hide)
+        HideMacrosOf(setting.line);
+    for (const ListDefinition& list : tree_.lists)
+      if (list.hide) HideMacrosOf(list.value);
+    for (const auto* blocks : {&tree_.authenticators, &tree_.routers, &tree_.transports})
+      for (const DriverBlock& block : *blocks)
+        for (const OptionSetting& setting : block.options)
+          if (setting.hide || IsSecret(Named(setting).name)) HideMacrosOf(setting.line);
+  }
+  // Of any driver: one name too many does no harm.
+  bool IsSecret(std::string_view name) const {
+    const std::string end = '/' + std::string(name);
+    return std::any_of(config_.hidden.begin(), config_.hidden.end(),
+                       [&](const std::string& hidden) { return hidden.ends_with(end); });
+  }
+  void HideMacrosOf(SourceSpan span) {
+    if (span.text == nullptr) return;
+    for (const SourceText::Piece& piece : span.text->pieces())
+      if (!piece.verbatim) HideMacro(piece.from.view());
+  }
+  // By name, or by text where it was replaced in the definition already. Short words, which
+  // stand in texts by chance, are no secrets.
+  static bool IsPartOf(const Macro& inside, const Macro& macro) {
+    constexpr std::size_t kSecretMinBytes = 4;
+    return macro.text.find(inside.name) != std::string::npos ||
+           (inside.text.size() >= kSecretMinBytes &&
+            macro.text.find(inside.text) != std::string::npos);
+  }
+  void HideMacro(std::string_view name) {
+    for (const Macro& macro : config_.macros) {
+      if (macro.name != name || !config_.hidden.insert("macro/" + macro.name).second) continue;
+      for (const Macro& inside : config_.macros)
+        if (IsPartOf(inside, macro)) HideMacro(inside.name);
+    }
+  }
+
   // --- match lists ----------------------------------------------------------------------
 
   static ListKind KindOf(std::string_view kind) {

@@ -2,6 +2,7 @@
 #include "src/config/check.h"
 #include "src/config/options.h"
 #include "src/config/parse.h"
+#include "src/config/print.h"
 
 namespace signet::config {
 namespace {
@@ -102,7 +103,42 @@ Loaded Finish(Tree tree, const drivers::Registry& registry) {
   return loaded;
 }
 
+// "no_x" and "not_x" set x.
+std::string_view NameOf(const OptionSetting& setting) {
+  std::string_view name = setting.name.view();
+  if (setting.has_equals) return name;
+  for (std::string_view before : {"no_", "not_"})
+    if (name.starts_with(before)) return name.substr(before.size());
+  return name;
+}
+
+std::string LineOf(SourceSpan span) {
+  const SourceLocation at = span.text->Locate(span);
+  return std::string(at.name) + ':' + std::to_string(at.line);
+}
+
 }  // namespace
+
+std::map<std::string, std::string> OptionOrigins(const std::string& path,
+                                                 const std::vector<Macro>& macros,
+                                                 const drivers::Registry& registry) {
+  const Tree tree = ParseFile(path, {BuiltinMacros(registry), macros});
+  std::map<std::string, std::string> origins;
+  for (const OptionSetting& setting : tree.main)
+    origins.try_emplace("main/" + std::string(CanonicalMainName(NameOf(setting))),
+                        LineOf(setting.name));
+  const auto add = [&](std::string_view noun, const std::vector<DriverBlock>& blocks) {
+    for (const DriverBlock& block : blocks)
+      for (const OptionSetting& setting : block.options)
+        origins.try_emplace(std::string(noun) + ' ' + std::string(block.name.view()) + '/' +
+                                std::string(NameOf(setting)),
+                            LineOf(setting.name));
+  };
+  add("authenticator", tree.authenticators);
+  add("router", tree.routers);
+  add("transport", tree.transports);
+  return origins;
+}
 
 const NamedList* Config::FindList(std::string_view kind, std::string_view name) const {
   for (const NamedList& list : lists) {

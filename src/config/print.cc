@@ -1,5 +1,6 @@
 #include "src/config/print.h"
 
+#include <algorithm>
 #include <map>
 #include <type_traits>
 
@@ -37,6 +38,22 @@ template <typename T>
 const Expanded& MemberOf(const T&, AclWhen) {
   static const Expanded kNone;
   return kNone;
+}
+
+// The value of an option; booleans as "yes" and "no".
+template <typename T>
+std::string ValueOf(const Row<T>& row, const T& target) {
+  return std::visit(
+      [&](auto member) -> std::string {
+        if constexpr (std::is_same_v<decltype(member), bool T::*>) {
+          return target.*member ? "yes" : "no";
+        } else if constexpr (std::is_same_v<decltype(member), AclWhen>) {
+          return Show(MemberOf(target, member));
+        } else {
+          return Show(target.*member);
+        }
+      },
+      row.member);
 }
 
 template <typename T>
@@ -175,7 +192,9 @@ std::optional<std::string> PrintList(const Config& config, std::string_view name
 std::optional<std::string> PrintMacros(const Config& config, std::string_view name) {
   std::string text;
   for (const Macro& macro : config.macros) {
-    if (name.empty() || name == macro.name) text += macro.name + '=' + macro.text + '\n';
+    const bool hidden = config.hidden.contains("macro/" + macro.name);
+    const std::string_view shown = hidden ? kHidden : std::string_view(macro.text);
+    if (name.empty() || name == macro.name) text += macro.name + '=' + std::string(shown) + '\n';
   }
   if (text.empty() && !name.empty()) return std::nullopt;
   return text;
@@ -262,7 +281,80 @@ std::string TableLines(const std::string& scope, const std::vector<drivers::Opti
   return lines;
 }
 
+// --- what is in effect --------------------------------------------------------------------
+
+void AddState(std::string scope, std::string_view name, std::string value,
+              std::string_view default_text, std::string_view manual, bool hidden,
+              std::vector<OptionState>* out) {
+  if (hidden) value = kHidden;
+  out->push_back({std::move(scope), std::string(name), std::move(value), std::string(default_text),
+                  std::string(manual)});
+}
+
+std::string ValueOf(const drivers::OptionRow& row, const Authenticator::Option& option) {
+  if (row.kind == drivers::OptionKind::kBoolean) return option.number != 0 ? "yes" : "no";
+  if (row.kind == drivers::OptionKind::kNumber) return option.set ? ShowInteger(option.number) : "";
+  if (row.kind == drivers::OptionKind::kTimeMs)
+    return option.set ? ShowTime(std::chrono::milliseconds(option.number)) : "";
+  return option.text;
+}
+
+void AddPrivate(const Config&, const std::string&, const Router&, std::vector<OptionState>*) {}
+void AddPrivate(const Config&, const std::string&, const Transport&, std::vector<OptionState>*) {}
+void AddPrivate(const Config& config, const std::string& scope, const Authenticator& instance,
+                std::vector<OptionState>* out) {
+  const auto& rows = instance.driver->options;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (!rows[i].alias_of.empty()) continue;
+    AddState(scope, rows[i].name, ValueOf(rows[i], instance.options[i]), rows[i].default_text,
+             rows[i].manual, IsHidden(config, "authenticator", instance.driver->name, rows[i].name),
+             out);
+  }
+}
+
+template <typename T>
+void AddInstances(const Config& config, const Instances<T>& kind, std::vector<OptionState>* out) {
+  for (const T& instance : kind.all) {
+    const std::string scope = std::string(kind.noun) + ' ' + instance.name;
+    const std::string_view driver = DriverName(instance);
+    AddState(scope, "driver", std::string(driver), "", "what kind of one it is", false, out);
+    for (const Row<T>& row : kind.rows) {
+      if (!row.driver.empty() && row.driver != driver) continue;
+      if (row.after_tls && !RunsAfterTls(instance)) continue;
+      AddState(scope, row.name, ValueOf(row, instance), row.default_text, row.manual,
+               IsHidden(config, kind.noun, driver, row.name), out);
+    }
+    AddPrivate(config, scope, instance, out);
+  }
+}
+
 }  // namespace
+
+std::vector<OptionState> OptionStates(const Config& config, const drivers::Registry& registry) {
+  std::vector<OptionState> states;
+  for (const Row<Main>& row : MainRows())
+    AddState("main", row.name, ValueOf(row, config.main), row.default_text, row.manual,
+             config.hidden.contains(row.name), &states);
+  for (const auto& driver : registry.lookups())
+    for (const drivers::OptionRow& row : driver->main_options) {
+      if (!row.alias_of.empty()) continue;
+      const bool known = std::any_of(states.begin(), states.end(), [&](const OptionState& other) {
+        return other.name == row.name;
+      });
+      if (known) continue;  // drivers may share one
+      const auto set = config.main.driver_options.find(row.name);
+      AddState("main", row.name,
+               set != config.main.driver_options.end() ? set->second : row.default_text,
+               row.default_text, row.manual, config.hidden.contains(row.name), &states);
+    }
+  std::sort(states.begin(), states.end(),
+            [](const OptionState& a, const OptionState& b) { return a.name < b.name; });
+  AddInstances<Authenticator>(config, {"authenticator", AuthenticatorRows(), config.authenticators},
+                              &states);
+  AddInstances<Router>(config, {"router", RouterRows(), config.routers}, &states);
+  AddInstances<Transport>(config, {"transport", TransportRows(), config.transports}, &states);
+  return states;
+}
 
 std::string OptionTable(const drivers::Registry& registry) {
   std::string text = TableLines("main", MainRows());

@@ -2,9 +2,12 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <sstream>
 
+#include "src/cli/option_table.h"
 #include "src/cli/options.h"
 #include "src/cli/report.h"
+#include "src/cli/terminal.h"
 #include "test/support/certificates.h"
 
 namespace signet::cli {
@@ -174,12 +177,57 @@ TEST_F(CheckVerb, VersionNamesTheDrivers) {
   EXPECT_NE(run.out.find("\nConfiguration file is signet.conf\n"), std::string::npos) << run.out;
 }
 
-TEST_F(CheckVerb, TableHasEveryOption) {
-  Printed run = Check("", {"--table"});
-  EXPECT_EQ(run.status, kGood);
-  EXPECT_NE(run.out.find("main\tsmtp_receive_timeout\ttime\t5m\t"), std::string::npos);
-  EXPECT_NE(run.out.find("authenticator tls\tserver_param1\tstring, expanded\t"),
-            std::string::npos);
+// The configuration of its usual place is that of whoever runs the tests.
+TEST_F(CheckVerb, TableSaysWhatIsInEffectAndWhereItIsSet) {
+  const std::string config =
+      "NUMBER = 7\nsmtp_accept_max = NUMBER\nno_smtp_enforce_sync\n"
+      "hide pid_file_path = /run/x\nldap_default_servers = one : two\n"
+      "begin routers\nr:\n  driver = accept\n  transport = t\n"
+      "begin transports\nt:\n  driver = smtp\n  .include " +
+      Write("more.conf", "command_timeout = 90s\n") + "\n";
+  const Printed run = Check(config, {"--table"});
+  EXPECT_EQ(run.status, kGood) << run.err;
+  for (const char* line : {"\nmain\tsmtp_accept_max\t7\t10000\tsignet.conf:2\t",
+                           "\nmain\tsmtp_enforce_sync\tno\tyes\tsignet.conf:3\t",
+                           "\nmain\tsmtp_receive_timeout\t5m\t5m\tdefault\t",
+                           "\nmain\tpid_file_path\t<value not displayable>\t\tsignet.conf:4\t",
+                           "\nmain\tldap_default_servers\tone : two\t\tsignet.conf:5\t",
+                           "\nrouter r\tdriver\taccept\t\tsignet.conf:8\t",
+                           "\ntransport t\tcommand_timeout\t1m30s\t5m\tmore.conf:1\t",
+                           "\ntransport t\tconnect_timeout\t5s\t5s\tdefault\t"}) {
+    EXPECT_NE(("\n" + run.out).find(line), std::string::npos) << line << "in\n" << run.out;
+  }
+  EXPECT_EQ(Check("smtp_accept_max = many\n", {"--table"}).status, kUsage);
+}
+
+TEST(OptionTable, OfATerminalIsCutToItsColumns) {
+  const std::string long_text(200, 'x');
+  const std::string text = ShowOptionTable(
+      {{"main", "a", "ö" + long_text, long_text, "what"}, {"router r", "b", "short", "", "what"}},
+      {{"main/a", "/etc/" + long_text + ".conf:1"}, {"router r/b", "/etc/signet/signet.conf:12"}},
+      TableForm::kColumns);
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) EXPECT_LE(WidthOf(line), kColumns) << line;
+  EXPECT_NE(text.find("ö"), std::string::npos);
+  EXPECT_NE(text.find("…"), std::string::npos);
+  EXPECT_NE(text.find("\nrouter r\nb "), std::string::npos);
+  EXPECT_NE(text.find(" signet.conf:12\n"), std::string::npos);
+}
+
+// -bP shows macros, and an option that is hidden may be made of them.
+TEST_F(CheckVerb, RuleC7MacrosOfHiddenOptionsAreHidden) {
+  const std::string config =
+      "INNER = s3cret\nPASSWORD = user INNER\nPLAIN = 7\n"
+      "hide ldap_default_servers = PASSWORD\nsmtp_accept_max = PLAIN\n"
+      "WORD = other\nhide domainlist d = WORD\n"
+      "TOKEN = tok\nbegin transports\nt:\n driver = smtp\n hide auth_password = TOKEN\n";
+  const Printed all = Check(config, {"-bP", "macros"});
+  EXPECT_EQ(all.status, kGood) << all.err;
+  for (const char* secret : {"s3cret", "user", "=other", "=tok"})
+    EXPECT_EQ(all.out.find(secret), std::string::npos) << secret << " in\n" << all.out;
+  EXPECT_NE(all.out.find("PLAIN=7\n"), std::string::npos);
+  EXPECT_EQ(Check(config, {"-bP", "macro", "PASSWORD"}).out, "PASSWORD=<value not displayable>\n");
+  EXPECT_EQ(Check(config, {"-bP", "macro", "PLAIN"}).out, "PLAIN=7\n");
 }
 
 TEST(Report, CountsAreInWords) {
