@@ -9,6 +9,7 @@
 #include "src/base/codec.h"
 #include "src/base/text.h"
 #include "src/smtp/counted.h"
+#include "src/smtp/decide.h"
 
 namespace signet::smtp {
 namespace {
@@ -317,6 +318,7 @@ std::optional<Answer> AskAcl(Dialogue& dialogue) {
 }  // namespace
 
 void OfferMechanisms(Dialogue& dialogue) {
+  const Unwritten unwritten(dialogue.session());
   std::vector<std::string>& offered = dialogue.session().auth_offered;
   offered.clear();
   if (!MayUseAuth(dialogue)) return;

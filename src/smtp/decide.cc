@@ -33,6 +33,23 @@ std::string WithoutReply(const std::string& reason) {
   return reason;
 }
 
+// What a certificate has to offer, for whoever wonders why it was not enough.
+std::string NamesIn(const crypto::Certificate& certificate) {
+  constexpr std::size_t kShown = 5;
+  std::string names;
+  std::size_t count = 0;
+  for (const crypto::SanName& name : certificate.alternative_names()) {
+    const char* kind = name.type == crypto::SanType::kMail  ? "mail "
+                       : name.type == crypto::SanType::kDns ? "dns "
+                       : name.type == crypto::SanType::kUri ? "uri "
+                                                            : nullptr;
+    if (++count > kShown || !name.valid) continue;
+    names += (names.empty() ? "" : ", ") + (kind != nullptr ? kind + name.value : "another kind");
+  }
+  if (count == 0) return "; the certificate has no alternative names";
+  return "; the certificate names " + names + (count > kShown ? ", ..." : "");
+}
+
 std::string OfAuthenticator(const Dialogue& dialogue) {
   const facts::Auth& auth = dialogue.session().auth;
   const config::Authenticator* after_tls = auth::FindAfterTls(dialogue.config);
@@ -41,8 +58,10 @@ std::string OfAuthenticator(const Dialogue& dialogue) {
       by_command ? "AUTH " + dialogue.last_auth : "the authenticator " + after_tls->name;
   const std::string why = WithoutReply(auth.reason);
   const bool later = auth.result == AuthResult::kDeferred;
+  const crypto::CertificatePtr& peer = dialogue.session().tls.peer;
+  const bool names_help = !by_command && !later && peer != nullptr;
   return name + (later ? " cannot tell at the moment" : " said no") +
-         (why.empty() ? "" : ": " + why);
+         (why.empty() ? "" : ": " + why) + (names_help ? NamesIn(*peer) : "");
 }
 
 // Why the client has no identity.

@@ -13,6 +13,7 @@
 #include "src/base/text.h"
 #include "src/smtp/commands.h"
 #include "src/smtp/counted.h"
+#include "src/smtp/decide.h"
 #include "src/smtp/dialogue.h"
 #include "src/smtp/receive.h"
 #include "src/smtp/received.h"
@@ -92,21 +93,6 @@ std::string_view ReasonOf(std::string_view ending) {
   if (ending == "closed: input behind STARTTLS") return "synchronization-error";
   return "other";
 }
-
-// While one lives nothing is written down: what is offered to whom, and how things are worded,
-// would bury what was decided.
-class Unwritten {
- public:
-  explicit Unwritten(facts::Session& session)
-      : session_(session), trace_(std::exchange(session.trace, nullptr)) {}
-  ~Unwritten() { session_.trace = trace_; }
-  Unwritten(const Unwritten&) = delete;
-  Unwritten& operator=(const Unwritten&) = delete;
-
- private:
-  facts::Session& session_;
-  facts::Trace* trace_;
-};
 
 // A reply as a decision shows it, line by line.
 std::string WordsOf(const Reply& reply) {

@@ -27,7 +27,9 @@ Authority::Authority(const std::string& name, int id)
                                               kKeyNumbers + 2 * id + 1)) {
   testing::WriteFile(root(), root_.Pem());
   testing::WriteFile(chain(), intermediate_.Pem() + root_.Pem());
-  Issue("server", testing::ServerSpec());
+  testing::CertificateSpec server = testing::ServerSpec();
+  server.alternative_names.push_back(testing::DnsName("mx.example.org"));
+  Issue("server", server);
 }
 
 const testing::Issued& Authority::Keep(const std::string& name, testing::Issued issued,

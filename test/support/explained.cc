@@ -66,28 +66,38 @@ Explained Explain(const std::string& config_file, const Caller& caller,
   return explained;
 }
 
-Replies Call(const Caller& caller) {
-  Replies replies;
-  SmtpClient client(caller.port, caller.tls_on_connect);
+namespace {
+
+// As far as it goes without a refusal.
+void Converse(const Caller& caller, SmtpClient* client, Replies* replies) {
   const auto note = [&](const std::string& command) {
-    replies.emplace_back(command, WithoutReference(client.reply()));
-    return CodeOf(client.reply()) < 400 && CodeOf(client.reply()) > 0;
+    replies->emplace_back(command, WithoutReference(client->reply()));
+    return CodeOf(client->reply()) < 400 && CodeOf(client->reply()) > 0;
   };
   const auto say = [&](const std::string& command) {
-    client.Say(command);
+    client->Say(command);
     return note(command);
   };
   const std::string hello = std::string("EHLO ") + kHelo;
   if (caller.tls_on_connect) {
-    if (!client.StartTls(caller.certificate, caller.key)) return replies;
-    client.ReadReply();
+    if (!client->StartTls(caller.certificate, caller.key)) return;
+    client->ReadReply();
   }
-  if (!note("connection") || !say(hello)) return replies;
-  if (!caller.tls_on_connect && client.reply().find("STARTTLS") != std::string::npos) {
-    if (!say("STARTTLS") || !client.StartTls(caller.certificate, caller.key)) return replies;
-    if (!say(hello)) return replies;
+  if (!note("connection") || !say(hello)) return;
+  if (!caller.tls_on_connect && client->reply().find("STARTTLS") != std::string::npos) {
+    if (!say("STARTTLS") || !client->StartTls(caller.certificate, caller.key)) return;
+    if (!say(hello)) return;
   }
   if (say("MAIL FROM:<" + caller.from + ">")) say("RCPT TO:<" + caller.to + ">");
+}
+
+}  // namespace
+
+Replies Call(const Caller& caller) {
+  Replies replies;
+  SmtpClient client(caller.port, caller.tls_on_connect);
+  Converse(caller, &client, &replies);
+  if (!client.reply().empty()) client.Send("QUIT\r\n");  // so that the log has no loss
   return replies;
 }
 

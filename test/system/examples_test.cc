@@ -9,6 +9,7 @@
 #include "src/base/text.h"
 #include "test/support/clients.h"
 #include "test/support/example.h"
+#include "test/support/explained.h"
 #include "test/support/slapd.h"
 #include "test/support/smtp_client.h"
 #include "test/support/upstream.h"
@@ -134,6 +135,9 @@ class Examples : public ::testing::Test {
   static Authority& authority() { return Site::Get().authority; }
   void Start(const std::string& name, Example::Setup setup = {}) {
     setup.upstream_port = site().upstream.port();
+    explain_options_.clear();
+    for (const auto& [macro, value] : setup.macros)
+      explain_options_.push_back("-D" + macro + "=" + value);
     example_ = std::make_unique<Example>(name, authority(), setup);
   }
   static CertificateSpec Named(const std::string& common_name,
@@ -162,7 +166,35 @@ class Examples : public ::testing::Test {
     return text;
   }
 
+  // What `signet explain` says of the visit. Whoever has no password is also called in person:
+  // the server must give the same replies.
+  void ExplainVisit(const Visit& visit) {
+    const bool certified = !visit.certificate.empty();
+    const Caller caller{certified ? authority().pem(visit.certificate) : "",
+                        certified ? authority().key(visit.certificate) : "",
+                        visit.tls_on_connect ? example_->tls_port() : example_->starttls_port(),
+                        visit.tls_on_connect,
+                        visit.sender,
+                        visit.recipient,
+                        visit.mechanism,
+                        visit.user,
+                        visit.password};
+    explained_ = Explained();
+    if (!IsPlayed(visit.mechanism)) return;
+    explained_ = Explain(example_->config_file(), caller, explain_options_);
+    ++visits_explained_;
+    if (!visit.mechanism.empty()) return;
+    Replies live = Call(caller), offline = explained_.replies;
+    offline.resize(std::min(offline.size(), live.size()));
+    EXPECT_EQ(offline, live) << explained_.output;
+  }
+  static bool IsPlayed(const std::string& mechanism) {
+    return mechanism.empty() || mechanism == "PLAIN" || mechanism == "LOGIN" ||
+           mechanism == "EXTERNAL" || mechanism == "OAUTHBEARER";
+  }
+
   Finished Submit(const Visit& visit) {
+    ExplainVisit(visit);
     Submission submission;
     submission.port = visit.tls_on_connect ? example_->tls_port() : example_->starttls_port();
     submission.tls_on_connect = visit.tls_on_connect;
@@ -189,6 +221,13 @@ class Examples : public ::testing::Test {
     const Finished finished = Submit(visit);
     EXPECT_EQ(finished.status, 0) << finished.output << Log();
     EXPECT_EQ(site().upstream.messages().size(), messages + 1) << Log();
+    if (IsPlayed(visit.mechanism)) {
+      const report::Decision& decision = explained_.decision;
+      EXPECT_EQ(explained_.status, 0) << explained_.output;
+      EXPECT_EQ(decision.identity.empty() ? "" : decision.authenticator + ':' + decision.identity,
+                identity)
+          << explained_.output;
+    }
     ExpectLog("<= " + visit.sender + " ");
     if (identity.empty()) {
       EXPECT_THAT(Log(), Not(HasSubstr(" A=")));
@@ -203,6 +242,12 @@ class Examples : public ::testing::Test {
     const Finished finished = Submit(visit);
     EXPECT_NE(finished.status, 0);
     EXPECT_THAT(finished.output, HasSubstr(reply)) << Log();
+    if (IsPlayed(visit.mechanism)) {
+      EXPECT_THAT(explained_.status, AnyOf(1, 75)) << explained_.output;
+      if (!explained_.replies.empty()) {
+        EXPECT_THAT(explained_.replies.back().second, HasSubstr(reply)) << explained_.output;
+      }
+    }
     ExpectLog(logged);
     EXPECT_EQ(site().upstream.messages().size(), messages);
   }
@@ -212,6 +257,9 @@ class Examples : public ::testing::Test {
   std::string Log() { return example_->Log().substr(log_before_); }  // of the last visit
 
   std::unique_ptr<Example> example_;
+  std::vector<std::string> explain_options_;
+  Explained explained_;
+  static inline std::size_t visits_explained_ = 0;
   std::size_t log_before_ = 0;
 };
 
