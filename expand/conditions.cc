@@ -142,7 +142,7 @@ class EachTest {
     e_.item = Datum(element);
     ElementStep step(e_.trace, element);
     good_ = e_.Test(e_.program.child(node_, 1), holds_);
-    step.Holds(good_ && *holds_);
+    step.Says(good_, *holds_, e_.failure());
     return good_ && *holds_ != kStopsAt;
   }
   bool good() { return good_ || e_.FailedInside(InQuotes(node_.condition->name) + " condition"); }

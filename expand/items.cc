@@ -584,9 +584,9 @@ bool RunFilter(Evaluation& e, const Node& node, Datum* out) {
     bool holds = false;
     e.item = Datum(element);
     ElementStep step(e.trace, element);
-    if (!e.Test(e.program.child(node, 1), &holds))
-      return e.FailedInside(InQuotes(node.item->name) + " condition");
-    step.Holds(holds);
+    const bool good = e.Test(e.program.child(node, 1), &holds);
+    step.Says(good, holds, e.failure());
+    if (!good) return e.FailedInside(InQuotes(node.item->name) + " condition");
     if (holds) kept.push_back(element);
   }
   e.value = outer_value;

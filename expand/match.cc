@@ -210,6 +210,7 @@ class Scan {
   Scanned state_;
   std::optional<HostAddress> ip_;  // of the subject, where it is a host
   std::string_view list_text_;     // for messages
+  bool several_ = false;           // items, so that it matters which decides
   bool inside_ = false;            // of another list, or of a pattern
   bool line_negated_ = false;      // the line of a file that matched was negated
   ListMatch result_;
@@ -245,7 +246,7 @@ bool Scan::OneItem(const ListItem& item, Progress* progress) {
   progress->otherwise = item.negated;
   if (tried == Tried::kNo) return true;
   if (tried == Tried::kYes && item.negated != line_negated_) tried = Tried::kNo;
-  if (world_.session.trace != nullptr && !inside_)
+  if (world_.session.trace != nullptr && several_ && !inside_)
     AddItem(*world_.session.trace, item.item.text, item.negated, tried == Tried::kYes,
             tried == Tried::kDefer);
   progress->decided = true;
@@ -261,6 +262,7 @@ Tried Scan::Ended(const Progress& progress) {
 
 Tried Scan::Items(const Patterns& list) {
   Progress progress;
+  several_ = list.items().size() > 1;
   for (const ListItem& item : list.items())
     if (!OneItem(item, &progress)) break;
   return Ended(progress);
@@ -304,6 +306,7 @@ Tried Scan::Expanded(const Program& list) {
   if (!fits) return Defer("list has too many elements");
   const ItemRules rules{state_.kind, state_.use, ItemPlace::kList};
   Progress progress;
+  several_ = elements.size() > 1;
   for (const Text& element : elements)
     if (!OneItem(ReadListItem(element, rules, world_.names, &arena), &progress)) break;
   list_text_ = outer;

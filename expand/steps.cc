@@ -92,12 +92,17 @@ std::string OriginOf(const Program::Rep& program, const Node& node, const Datum&
   return facts::WordsOf(value.origins());
 }
 
+// Its parts show the rest.
+constexpr std::size_t kPartBytes = 100;
+
 std::string Written(const Node& node) {
-  std::string text = facts::AsWritten(node.span.view());
-  if (node.kind == NodeKind::kCondition && node.negated) text.insert(0, 1, '!');
+  const std::string_view text = node.span.view();
+  if (node.kind == NodeKind::kCondition && node.negated)
+    return facts::AsWritten("!" + std::string(text), kPartBytes);
   // Behind "def:", and as a comparison's argument, only the name stands.
-  if (node.kind == NodeKind::kVariable && !text.starts_with('$')) text.insert(0, 1, '$');
-  return text;
+  if (node.kind == NodeKind::kVariable && !text.starts_with('$'))
+    return facts::AsWritten("$" + std::string(text), kPartBytes);
+  return facts::AsWritten(text, kPartBytes);
 }
 
 // --- lookups -------------------------------------------------------------------------------------

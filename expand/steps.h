@@ -38,8 +38,11 @@ class ElementStep {
   }
   ElementStep(const ElementStep&) = delete;
   ElementStep& operator=(const ElementStep&) = delete;
-  void Holds(bool holds) {
-    outcome_ = holds ? facts::TraceStep::Outcome::kYes : facts::TraceStep::Outcome::kNo;
+  // What a test of it said, or that it said nothing.
+  void Says(bool good, bool holds, const Failure& failure) {
+    using enum facts::TraceStep::Outcome;
+    const auto failed = failure.kind == FailureKind::kTemporary ? kLater : kFailed;
+    outcome_ = !good ? failed : holds ? kYes : kNo;
   }
 
  private:

@@ -89,9 +89,9 @@ void OptionStep::Came(const expand::Outcome& outcome) {
     from_ = facts::WordsOf(outcome.value().origins());
     return;
   }
-  const Failure& failure = outcome.error();
-  outcome_ = failure.kind == FailureKind::kTemporary ? Outcome::kLater : Outcome::kFailed;
-  value_ = Shown(failure.text);
+  // Why, the part says in which it happened, and the authenticator's reason.
+  const bool later = outcome.error().kind == FailureKind::kTemporary;
+  outcome_ = later ? Outcome::kLater : Outcome::kFailed;
 }
 
 void OptionStep::Says(signet_verdict verdict, std::string_view why) {

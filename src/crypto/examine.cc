@@ -133,7 +133,8 @@ class Examiner {
 };
 
 void Examiner::Common(const Certificate& certificate, Stands stands) {
-  Add("limits", FlawOfLimits(certificate, stands), "");
+  const std::string over = FlawOfLimits(certificate, stands);
+  Add("limits", over, over.empty() ? "its names are neither too many nor too long" : "");
   Add("validity", FlawOfValidity(certificate, now_), Dates(certificate, now_));
   const std::string flaw = FlawOfExtensions(certificate);
   Add("critical extensions", flaw, flaw.empty() ? Criticals(certificate) : "");
@@ -143,7 +144,8 @@ void Examiner::Leaf(const Certificate& leaf) {
   Common(leaf, Stands::kLeaf);
   const std::string flaw = FlawOfBeingAuthority(leaf, purpose_);
   Add("is no CA", flaw,
-      flaw.empty() ? "" : "by its basic constraints or key usage it may sign certificates");
+      flaw.empty() ? "it may not sign certificates"
+                   : "by its basic constraints or key usage it may sign certificates");
   Add("key usage", FlawOfUsage(leaf, Stands::kLeaf), Usages(leaf, Stands::kLeaf));
   Add("key purpose (EKU)", FlawOfPurpose(leaf, purpose_, Stands::kLeaf), Purposes(leaf, purpose_));
 }

@@ -11,6 +11,7 @@
 #include "src/base/codec.h"
 #include "src/base/file.h"
 #include "src/crypto/pins.h"
+#include "src/facts/written.h"
 #include "test/support/certificates.h"
 #include "test/support/fake_world.h"
 #include "test/support/trace_dump.h"
@@ -125,6 +126,7 @@ TEST(AuthenticateAfterTls, ATraceOfTheManualsExampleShowsEveryPart) {
   facts::Trace trace;
   attempt.session.trace = &trace;
   EXPECT_EQ(attempt.Run().result, AuthResult::kAuthenticated);
+  const auto shown = [](const std::string& text) { return facts::AsWritten(text, 100); };
   const std::string lookup =
       "${lookup ldap{ldap:///mailname=${quote_ldap_dn:${lc:$item}},ou=users,dc=example,dc=org?"
       "mailid} {$value}{0}}";
@@ -139,12 +141,13 @@ TEST(AuthenticateAfterTls, ATraceOfTheManualsExampleShowsEveryPart) {
             "      expression $tls_in_peercert = certificate of CN=client (certificate)\n"
             "  expression $auth1 = Alice@example.org (certificate)\n"
             "  option yes server_condition = true\n"
-            "    expression yes ${if " +
-                forany + "} = true\n" + "      expression yes " + forany + "\n" +
+            "    expression yes " +
+                shown("${if " + forany + "}") + " = true\n" + "      expression yes " +
+                shown(forany) + "\n" +
                 "        expression $auth1 = Alice@example.org (certificate)\n"
                 "        expression yes $item = Alice@example.org (certificate)\n"
                 "          expression yes " +
-                test + "\n" + "            expression yes " + lookup +
+                shown(test) + "\n" + "            expression yes " + shown(lookup) +
                 " = 1001 (directory)\n"
                 "              expression ${quote_ldap_dn:${lc:$item}} = alice%40example.org "
                 "(certificate)\n"
