@@ -342,4 +342,4 @@ help:
 	@sed -n '1,/^MAKEFLAGS/{/^#/p}' Makefile
 .PHONY: all test-programs clean help
 
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+-include $(shell find $(B) -name '*.d' -type f 2>/dev/null)

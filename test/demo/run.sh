@@ -103,7 +103,8 @@ title "A server that stands for your MTA: 127.0.0.1:$store_port, into build/demo
 sed -e "s|587 : 465|$starttls_port : $tls_port|" -e "s|^tls_on_connect_ports.*|tls_on_connect_ports = $tls_port|" \
   -e "s|/etc/signet|$certificates|" -e "s|ldap.example.org|127.0.0.1::$ldap_port|" \
   -e "s|127.0.0.1::10025|127.0.0.1::$store_port|" \
-  -e "2i local_interfaces     = 127.0.0.1" doc/examples/exim-manual.conf >"$demo/signet.conf"
+  -e "s|^primary_hostname .*|primary_hostname     = localhost|" -e "2i local_interfaces     = 127.0.0.1" \
+  -e "2i control_socket       = $demo/control" doc/examples/exim-manual.conf >"$demo/signet.conf"
 "$signet" check -C "$demo/signet.conf" >"$demo/check.log" 2>&1 || give_up "signet check:" "$demo/check.log"
 log=$demo/signet.log
 "$signet" serve -C "$demo/signet.conf" >"$log" 2>&1 &
@@ -181,6 +182,21 @@ answer=$("$signet" expand -C "$demo/signet.conf" --cert "$certificates/alice.pem
 echo "  $answer"
 [ "$answer" = alice@example.org ] || tell bad "signet expand"
 
+title "Why was Mallory refused? The reference in the reply leads to the decision"
+reference=$(sed -n 's/.*mallory@example.org.* REF=//p' "$log" | tail -n 1)
+echo "  $ signet why $reference"
+"$signet" why -C "$demo/signet.conf" "$reference" >"$demo/shown" || tell bad "signet why"
+sed -n '1,/^$/s/^/  /p' "$demo/shown"
+expect "it is the authenticator" 'the authenticator tls said no' "$demo/shown"
+
+title "What would a self-signed certificate get, without a client?"
+echo "  $ signet explain --cert selfsigned.pem --from alice@example.org --to someone@example.net"
+"$signet" explain -C "$demo/signet.conf" --cert "$certificates/selfsigned.pem" \
+  --from alice@example.org --to someone@example.net >"$demo/shown"
+[ $? = 1 ] || tell bad "signet explain"
+sed -n '1,/^$/s/^/  /p' "$demo/shown"
+expect "it is the authority" 'unknown CA' "$demo/shown"
+
 if [ -n "$message" ]; then title "The message as it arrived: ${message#"$PWD/"}"; sed 's/^/  /' "$message"; fi
 
 if [ "$failures" != 0 ]; then printf '\n%s%s%s\n' "$red" "$failures of these did not go as told" "$plain"
@@ -198,9 +214,9 @@ ${bold}The gateway goes on running. In a second terminal, from $PWD:${plain}
   openssl s_client -quiet -starttls smtp -connect 127.0.0.1:$starttls_port -CAfile build/demo/certificates/ca.pem \\
     -cert build/demo/certificates/bob.pem -key build/demo/certificates/bob.key -cert_chain build/demo/certificates/bob.pem
 
-  build/${SIGNET_VARIANT:-release}/signet expand -C build/demo/signet.conf --cert build/demo/certificates/two.pem '$question'
-
-  kill -HUP $gateway        # after a change to build/demo/signet.conf
+  build/${SIGNET_VARIANT:-release}/signet explain -C build/demo/signet.conf --cert build/demo/certificates/two.pem | less
+  build/${SIGNET_VARIANT:-release}/signet why -C build/demo/signet.conf       # the refusals; with a reference, one of them
+  build/${SIGNET_VARIANT:-release}/signet reload -C build/demo/signet.conf    # after a change to it
 
 Ctrl-C ends it. Its log from now on:
 

@@ -31,6 +31,14 @@ says() {  # TEXT, WANTED
   [ "$said" = "$2" ] || fail "$1 gave: $said"
 }
 
+# What belongs to a program besides the program.
+for file in man/man8/signet.8 man/man5/signet.conf.5 man/man7/signet-expansion.7 \
+  bash-completion/completions/signet zsh/site-functions/_signet fish/vendor_completions.d/signet.fish \
+  doc/signet/README.md doc/signet/first-steps.md doc/signet/pictures/decision.svg \
+  doc/signet/examples/exim-manual.conf doc/signet/monitoring/README.md; do
+  [ -s "$installed/share/$file" ] || fail "share/$file is not installed"
+done
+
 # Lookups. `${…}` is for signet, not for the shell.
 # shellcheck disable=SC2016
 greet='${lookup hello{world}} ${lookup hello{nobody}{y}{n}}'
