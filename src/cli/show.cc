@@ -127,7 +127,9 @@ std::string Line(std::string_view label, std::string_view text, Ink ink,
   std::string padded(label);
   padded.resize(std::max(kLabelColumns, label.size() + 1), ' ');
   const std::string body = Wrap(padded + std::string(text), options.width, kLabelColumns);
-  return Inked(body.substr(0, padded.size()), ink, options) + body.substr(padded.size()) + '\n';
+  const std::string head = Inked(body.substr(0, padded.size()), ink, options);
+  return (ink == Ink::kBold ? head : Inked(head, Ink::kBold, options)) +
+         body.substr(padded.size()) + '\n';
 }
 
 std::string TimeOf(std::int64_t seconds) {
@@ -200,11 +202,12 @@ Sentence SentenceOf(const TraceStep& step) {
   }
   text += step.what;
   if (!step.query.empty()) text += ' ' + step.query;
-  const bool has_value = !step.value.empty() || step.hidden;
+  const bool repeats = step.kind == Kind::kCondition && step.what.ends_with(step.value);
+  const bool has_value = (!step.value.empty() && !repeats) || step.hidden;
   const bool equals =
       step.kind == Kind::kOption || step.kind == Kind::kExpression || step.kind == Kind::kLookup;
   if (has_value) text += equals ? " = " : ": ";
-  text += step.hidden ? "(not recorded)" : step.value;
+  if (has_value) text += step.hidden ? "(not recorded)" : step.value;
   if (equals && !has_value && step.outcome == Outcome::kNone) text += " = (empty)";
   std::string faint;
   if (!step.from.empty()) faint += "from " + step.from;
@@ -274,7 +277,11 @@ std::string StepLine(const TraceStep& step, const ShowOptions& options) {
     if (begins != std::string::npos)
       body = body.substr(0, begins) + Inked(body.substr(begins), Ink::kFaint, options);
   }
-  return room + Inked(mark, InkOf(step), options) + ' ' + body + '\n';
+  // What stands in the way is seen from afar.
+  const Ink ink = InkOf(step);
+  const bool loud = (step.kind == Kind::kCheck || step.kind == Kind::kAuthenticator) &&
+                    (ink == Ink::kBad || ink == Ink::kLater);
+  return room + Inked(mark, ink, options) + ' ' + (loud ? Inked(body, ink, options) : body) + '\n';
 }
 
 }  // namespace

@@ -64,6 +64,19 @@ std::string OfAuthenticator(const Dialogue& dialogue) {
          (why.empty() ? "" : ": " + why) + (names_help ? NamesIn(*peer) : "");
 }
 
+// Why the chain did not verify: with the facts, where it was examined.
+std::string WhyNotVerified(const facts::Session& session) {
+  const std::string& reason = session.tls.verify_reason;
+  if (session.trace == nullptr) return reason;
+  for (const TraceStep& step : session.trace->steps()) {
+    const bool is_it =
+        step.kind == TraceStep::Kind::kCheck && step.depth > 2 &&
+        (step.outcome == TraceStep::Outcome::kNo || step.outcome == TraceStep::Outcome::kLater);
+    if (is_it && step.value.starts_with(reason)) return step.value;
+  }
+  return reason;
+}
+
 // Why the client has no identity.
 std::string WhyNoIdentity(const Dialogue& dialogue) {
   const facts::Session& session = dialogue.session();
@@ -77,8 +90,8 @@ std::string WhyNoIdentity(const Dialogue& dialogue) {
            "tls_try_verify_hosts holds its address";
   if (tls.verify_reason == crypto::kNoCertificate) return "the client has sent no certificate";
   if (tls.verify_deferred)
-    return "the client certificate cannot be verified at the moment: " + tls.verify_reason;
-  if (!tls.verified) return "the client certificate did not verify: " + tls.verify_reason;
+    return "the client certificate cannot be verified at the moment: " + WhyNotVerified(session);
+  if (!tls.verified) return "the client certificate did not verify: " + WhyNotVerified(session);
   if (dialogue.xclients > 0) return "XCLIENT has told of another client than the certificate's";
   if (auth::FindAfterTls(dialogue.config) == nullptr)
     return "no authenticator runs after TLS in this configuration";
