@@ -2,6 +2,7 @@
 
 #include <cstdio>
 
+#include "src/cli/check_diff.h"
 #include "src/cli/modules.h"
 #include "src/cli/offline.h"
 #include "src/cli/option_table.h"
@@ -114,6 +115,7 @@ int Conclude(const Arguments& arguments, const Diagnostics& diagnostics,
 }  // namespace
 
 int RunCheck(const Arguments& arguments) {
+  if (!arguments.diff.empty()) return RunCheckDiff(arguments);
   std::unique_ptr<drivers::Registry> registry = MakeRegistry(arguments);
   if (registry == nullptr) return kUsage;
   if (arguments.print_table) return PrintTable(arguments, *registry);

@@ -30,14 +30,17 @@ constexpr VerbRow kVerbs[] = {
    "would make of a client with the file's first certificate: whether it is asked for one, whether\n"
    "it verifies, and as whom it is authenticated; the other certificates of the file are its chain.\n"
    "Nothing is fetched. Status 2 where a file cannot be read, or holds anything but certificates.\n", true},
-  {"check", "signet check [-C FILE] [-D NAME=VALUE] [-bP [OPTION…] | --table]",
+  {"check", "signet check [-C FILE] [-D NAME=VALUE] [-bP [OPTION…] | --table | --diff NEW]",
    "compile the configuration, print every mistake",
    "Reads the configuration as serve would, keys and trust files included, and prints every\n"
    "mistake with its place, and what can hardly be meant. Strangers are played to each listener:\n"
    "status 1 where one may send to anybody, else 0 where it can be used, 2 where it can't.\n"
    "With -bP it prints the effective settings instead, or those named: an option, +LIST,\n"
    "routers, \"router NAME\", router_list (likewise transport and authenticator), macros,\n"
-   "\"macro NAME\", config_file. Values that were set with \"hide\" are not shown.\n"},
+   "\"macro NAME\", config_file. Values that were set with \"hide\" are not shown.\n"
+   "With --diff, the clients that the running server remembers are played once more, under the\n"
+   "configuration and under NEW, and those whose result would change are printed: status 1\n"
+   "where there are any, 0 where nothing changes. Nothing is delivered; lookups are made.\n"},
   {"completion", "signet completion bash|zsh|fish",
    "print what a shell needs to complete command lines",
    "Prints a script for bash, zsh or fish, with the verbs, options and files that there are.\n"
@@ -163,6 +166,9 @@ constexpr OptionRow kOptions[] = {
   {"--cert", Takes::kValue, "explain session", "", "PEM",
    [](Arguments& a, std::string_view v) { a.certificate_file = v; },
    "the client's certificate; more of the file are its chain"},
+  {"--certs", Takes::kValue, "check", "", "DIR",
+   [](Arguments& a, std::string_view v) { a.certificates_directory = v; },
+   "for --diff: the certificates in this directory, in place of clients remembered"},
   {"--chain", Takes::kValue, "explain session", "", "PEM",
    [](Arguments& a, std::string_view v) { a.chain_files.emplace_back(v); },
    "more certificates that the client sends"},
@@ -174,7 +180,10 @@ constexpr OptionRow kOptions[] = {
   {"--day", Takes::kValue, "tlsrpt", "", "DAY",
    [](Arguments& a, std::string_view v) { a.day = v; },
    "the day, as 2026-03-01; default yesterday"},
-  {"--directory", Takes::kValue, "explain session", "", "live|FILE|none",
+  {"--diff", Takes::kValue, "check", "", "NEW",
+   [](Arguments& a, std::string_view v) { a.diff = v; },
+   "compare with this configuration: who would be treated differently"},
+  {"--directory", Takes::kValue, "check explain session", "", "live|FILE|none",
    [](Arguments& a, std::string_view v) { a.directory = v; },
    "where lookups are answered: as configured, from an LDIF file, or nowhere"},
   {"--from", Takes::kValue, "explain", "", "ADDRESS",
@@ -207,7 +216,7 @@ constexpr OptionRow kOptions[] = {
   {"--sni", Takes::kValue, "explain session", "", "NAME",
    [](Arguments& a, std::string_view v) { a.server_name = v; },
    "the server name that the client asks for in TLS"},
-  {"--socket", Takes::kValue, "reload status why", "", "PATH",
+  {"--socket", Takes::kValue, "check reload status why", "", "PATH",
    [](Arguments& a, std::string_view v) { a.socket = v; },
    "the server's control socket, without looking at the configuration"},
   {"--table", Takes::kNothing, "check", "", "",

@@ -44,10 +44,14 @@ struct Arguments {
   bool print_options = false;  // -bP, --print [OPTION…]; names in operands
   bool print_version = false;  // -bV
   bool print_table = false;    // --table: every option there is
+  std::string diff;            // --diff NEW: compare with that configuration
 
   // of several verbs
   std::string at;     // --at TIME: the moment it is taken to be; "": now
   bool json = false;  // --json
+
+  // audit, check --diff
+  std::string certificates_directory;  // --certs DIR
 
   // why, status, reload
   std::string socket;  // --socket PATH; "": control_socket of the configuration

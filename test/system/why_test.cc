@@ -17,6 +17,7 @@ namespace signet::test {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::AnyOf;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -478,6 +479,119 @@ TEST(Reload, SeveralAskersGetTheirAnswers) {
   for (std::thread& asker : askers) asker.join();
   for (const Finished& answer : answers)
     EXPECT_THAT(answer.output, EndsWith("configuration reloaded\n"));
+}
+
+// --- check --diff ------------------------------------------------------------------------
+
+// The gateway's configuration in another file, with `from` replaced.
+std::string OtherConfig(AskedWorld& world, const std::string& from, const std::string& to) {
+  const std::string text = ReadFile(world->gateway->config_file());
+  EXPECT_THAT(text, HasSubstr(from));
+  WriteFile(world.path("new.conf"), Replace(text, from, to));
+  return world.path("new.conf");
+}
+
+void ThreeClients(AskedWorld& world) {
+  for (const char* name : {"alice", "bob", "otherca"}) {
+    SmtpClient client = Refused(*world, name, std::string(name) + "@example.org");
+    client.Say("QUIT");
+  }
+  EXPECT_TRUE(WaitUntil([&] {
+    return Unwrapped(world.Ask("status").output).find("1 refused or deferred, 2 accepted") !=
+           std::string::npos;
+  })) << world.Ask("status").output;
+}
+
+TEST(Diff, NothingChangesUnderTheSameConfiguration) {
+  AskedWorld world;
+  ThreeClients(world);
+  const Finished diff = world.Ask("check", {"--diff", world->gateway->config_file()});
+  EXPECT_EQ(diff.status, 0) << diff.output;
+  EXPECT_THAT(Unwrapped(diff.output), HasSubstr("3 clients replayed, nothing changes"));
+}
+
+TEST(Diff, NamesWhoseResultWouldChangeAndHow) {
+  AskedWorld world;
+  ThreeClients(world);
+  const std::string other = OtherConfig(world, "  accept  authenticated = *\n",
+                                        "  accept  authenticated = *\n          condition = ${if "
+                                        "!eq{$authenticated_id}{bob@example.org}}\n");
+  const Finished diff = world.Ask("check", {"--diff", other});
+  EXPECT_EQ(diff.status, 1) << diff.output;
+  const std::string said = Unwrapped(diff.output);
+  EXPECT_THAT(said, StartsWith("[127.0.0.1], O=Example Org,CN=Bob, "));
+  EXPECT_THAT(said, HasSubstr("before accepted authenticated as bob@example.org; may send from "
+                              "<bob@example.org> to <someone@example.net> after refused "));
+  EXPECT_THAT(said, HasSubstr("relaying needs a client certificate"));
+  EXPECT_THAT(said, HasSubstr("3 clients replayed, 1 result would change; no longer accepted: 1"));
+  EXPECT_THAT(said, Not(AnyOf(HasSubstr("CN=Alice"), HasSubstr("another identity"))));
+}
+
+TEST(Diff, AnotherIdentityIsAChange) {
+  AskedWorld world;
+  ThreeClients(world);
+  const std::string other = OtherConfig(world, "{$auth1}{}}", "{${local_part:$auth1}}{}}");
+  const Finished diff = world.Ask("check", {"--diff", other});
+  EXPECT_EQ(diff.status, 1) << diff.output;
+  EXPECT_THAT(Unwrapped(diff.output), HasSubstr("another identity: 2"));
+}
+
+TEST(Diff, AsksTheFileWhereTheServerIsGone) {
+  TempDir directory;
+  AskedWorld world("decisions_file = " + directory / "decisions");
+  ThreeClients(world);
+  world->gateway->process().Signal(SIGTERM);
+  world->gateway->process().Wait();
+  const Finished diff = world.Ask("check", {"--diff", world->gateway->config_file()});
+  EXPECT_EQ(diff.status, 0) << diff.output;
+  EXPECT_THAT(Unwrapped(diff.output), HasSubstr("3 clients replayed, nothing changes"));
+}
+
+TEST(Diff, ReplaysADirectoryOfCertificates) {
+  AskedWorld world;
+  const std::string directory =
+      std::filesystem::path(Certificates::Get().pem("alice")).parent_path().string();
+  const std::string other = OtherConfig(world, "relaying needs a client", "you need another");
+  const Finished diff = world.Ask("check", {"--diff", other, "--certs", directory});
+  EXPECT_EQ(diff.status, 1) << diff.output;
+  EXPECT_THAT(diff.output, HasSubstr("\nmallory.pem\n"));
+  EXPECT_THAT(Unwrapped(diff.output), HasSubstr("you need another certificate"));
+  EXPECT_THAT(diff.output, Not(HasSubstr("\nalice.pem\n")));
+}
+
+TEST(Diff, ABadConfigurationIsSaidToBe) {
+  AskedWorld world;
+  ThreeClients(world);
+  const std::string other = OtherConfig(world, "begin acl", "nonsense = 1\nbegin acl");
+  const Finished diff = world.Ask("check", {"--diff", other});
+  EXPECT_EQ(diff.status, 2);
+  EXPECT_THAT(diff.output, HasSubstr("main option \"nonsense\" unknown"));
+  // And where there is nothing to replay, nothing is claimed.
+  AskedWorld idle;
+  EXPECT_EQ(idle.Ask("check", {"--diff", idle->gateway->config_file()}).status, 2);
+}
+
+TEST(Diff, WhoLogsInWithAPasswordIsNotReplayed) {
+  AskedWorld world(
+      "", {{"begin authenticators\n",
+            "begin authenticators\nplain:\n  driver = plaintext\n  public_name = PLAIN\n  "
+            "server_prompts = "
+            ":\n  server_set_id = $auth2\n  server_condition = ${if eq{$auth3}{secret}}\n\n"}});
+  {
+    SmtpClient client = world->Client("");
+    EXPECT_THAT(client.Say("AUTH PLAIN AGFsaWNlAHNlY3JldA=="), StartsWith("235"));
+    client.Say("QUIT");
+    EXPECT_TRUE(client.closed());
+  }
+  SmtpClient(world->Client("alice")).Say("QUIT");
+  EXPECT_TRUE(WaitUntil([&] {
+    return Unwrapped(world.Ask("status").output).find("2 accepted") != std::string::npos;
+  })) << world.Ask("status").output;
+  const Finished diff = world.Ask("check", {"--diff", world->gateway->config_file()});
+  EXPECT_EQ(diff.status, 0) << diff.output;
+  EXPECT_THAT(Unwrapped(diff.output),
+              HasSubstr("1 client replayed, nothing changes; not replayed, because their passwords "
+                        "are not known: 1 session"));
 }
 
 }  // namespace
