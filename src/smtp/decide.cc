@@ -69,9 +69,8 @@ std::string WhyNotVerified(const facts::Session& session) {
   const std::string& reason = session.tls.verify_reason;
   if (session.trace == nullptr) return reason;
   for (const TraceStep& step : session.trace->steps()) {
-    const bool is_it =
-        step.kind == TraceStep::Kind::kCheck && step.depth > 2 &&
-        (step.outcome == TraceStep::Outcome::kNo || step.outcome == TraceStep::Outcome::kLater);
+    const bool is_it = step.kind == TraceStep::Kind::kCheck && step.depth > 2 &&
+                       step.outcome != TraceStep::Outcome::kYes;
     if (is_it && step.value.starts_with(reason)) return step.value;
   }
   return reason;
