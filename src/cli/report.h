@@ -8,8 +8,11 @@
 
 namespace signet::cli {
 
-// All diagnostics as a compiler prints them, to standard error.
+// All diagnostics as a compiler prints them, to standard error; on a terminal in its columns.
 void PrintDiagnostics(const Diagnostics& diagnostics);
+
+// One of them as it is on a terminal: lines fit, the carets are in sight.
+std::string ForTerminal(const Diagnostic& diagnostic, bool colour);
 
 // "2 errors, 1 warning"; "no mistakes" for none.
 std::string CountDiagnostics(const Diagnostics& diagnostics);

@@ -239,5 +239,37 @@ TEST(Report, CountsAreInWords) {
   EXPECT_EQ(CountDiagnostics({error, warning, warning}), "1 error, 2 warnings");
 }
 
+// Two numbers: the width of the longest line, and where the carets are below `mark`, or -1.
+std::pair<std::size_t, int> Look(const std::string& text, const std::string& mark) {
+  std::size_t longest = 0;
+  int offset = -1;
+  std::string before;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line); before = line) {
+    longest = std::max(longest, WidthOf(line));
+    const std::size_t caret = line.find('^'), at = before.find(mark);
+    if (line.find_first_not_of(" ^") != line.npos || caret == line.npos || at == before.npos)
+      continue;
+    offset = static_cast<int>(caret) - static_cast<int>(WidthOf(before.substr(0, at)));
+  }
+  return {longest, offset};
+}
+
+TEST(Report, OnATerminalLinesFitAndCaretsStandBelowTheirPlace) {
+  for (std::size_t before : {0u, 30u, 60u, 90u, 150u}) {
+    const std::string line = std::string(before, 'x') + " HERE " + std::string(120, 'y');
+    const auto text = std::make_shared<SourceText>("a-rather-long-name-of-a-file.conf", line);
+    Diagnostic diagnostic;
+    diagnostic.message = "a message that is so long that it does not fit into one line of eighty";
+    diagnostic.span = {text.get(), static_cast<std::uint32_t>(before + 1),
+                       static_cast<std::uint32_t>(before + 5)};
+    const std::string shown = ForTerminal(diagnostic, false);
+    const auto [longest, offset] = Look(shown, "HERE");
+    EXPECT_LE(longest, 80u) << shown;
+    EXPECT_EQ(offset, 0) << shown;
+    EXPECT_NE(shown.find("HERE"), std::string::npos) << shown;
+  }
+}
+
 }  // namespace
 }  // namespace signet::cli
