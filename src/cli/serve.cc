@@ -239,7 +239,7 @@ class Server {
                                               administration_->decisions(), monitoring_.metrics()},
                      *log_);
     monitoring_.Watch(*workers_, administration_->decisions());
-    administration_->Watch(&*workers_);
+    administration_->Watch(&*workers_, monitoring_.metrics());
   }
 
   void Adopt(const smtp::SitePtr& site, const server::Opened& opened,

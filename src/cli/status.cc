@@ -1,5 +1,6 @@
 #include <jansson.h>
 
+#include <algorithm>
 #include <cstdio>
 
 #include "src/base/log.h"
@@ -13,6 +14,8 @@ namespace signet::cli {
 namespace {
 
 constexpr std::size_t kLabelColumns = 15;
+constexpr std::int64_t kSoon = 30 * 86'400;  // for a certificate to end
+constexpr std::int64_t kLateUs = 100'000;    // for a worker
 
 std::string Counted(std::int64_t number, std::string_view what) {
   return std::to_string(number) + ' ' + std::string(what) + (number == 1 ? "" : "s");
@@ -85,12 +88,50 @@ void AddWorkers(const json_t* status, Table* table) {
   table->Row("sessions", std::to_string(NumberIn(sessions, "now")) + " now, " +
                              std::to_string(NumberIn(sessions, "in_all")) + " in all");
   std::string each;
+  std::int64_t lag = 0;
   std::size_t index = 0;
   json_t* worker = nullptr;
   const json_t* workers = json_object_get(status, "workers");
-  json_array_foreach(workers, index, worker) each +=
-      (index > 0 ? ", " : "") + std::to_string(NumberIn(worker, "sessions"));
-  table->Row("workers", std::to_string(json_array_size(workers)) + " (sessions: " + each + ")");
+  json_array_foreach(workers, index, worker) {
+    each += (index > 0 ? ", " : "") + std::to_string(NumberIn(worker, "sessions"));
+    lag = std::max(lag, NumberIn(worker, "lag_us"));
+  }
+  table->Row("workers",
+             std::to_string(json_array_size(workers)) + " (sessions: " + each + "); late by " +
+                 std::to_string((lag + 999) / 1000) + " ms at most",
+             lag > kLateUs ? Style::kDoubt : Style::kNone);
+}
+
+void AddCertificates(const json_t* status, Table* table) {
+  std::size_t index = 0;
+  json_t* one = nullptr;
+  json_array_foreach(json_object_get(status, "certificates"), index, one) {
+    const std::int64_t left = NumberIn(one, "not_after") - NumberIn(status, "now");
+    const std::string subject = TextIn(one, "subject");
+    const std::string when = left < 0 ? "ended " + Span(-left) + " ago" : Span(left) + " left";
+    table->Row("certificates", (subject.empty() ? TextIn(one, "file") : subject) + ": " + when,
+               left < 0       ? Style::kBad
+               : left < kSoon ? Style::kDoubt
+                              : Style::kNone);
+  }
+}
+
+// A failure matters until there is an answer again.
+void AddLookups(const json_t* status, Table* table) {
+  const std::int64_t now = NumberIn(status, "now");
+  std::size_t index = 0;
+  json_t* one = nullptr;
+  json_array_foreach(json_object_get(status, "lookups"), index, one) {
+    const std::int64_t answered = NumberIn(one, "answered"), failed = NumberIn(one, "failed");
+    const std::string why = TextIn(one, "why");
+    const bool down = failed > answered;
+    std::string text = TextIn(one, "type") + ": ";
+    text += answered == 0 ? "has not answered yet"
+                          : (down ? "last answered " : "answered ") + Span(now - answered) + " ago";
+    text += ", " + Counted(NumberIn(one, "failures"), "failure");
+    if (failed != 0) text += ", the last " + Span(now - failed) + " ago: " + why;
+    table->Row("lookups", text, down ? Style::kBad : Style::kNone);
+  }
 }
 
 void AddDecisions(const json_t* status, Table* table) {
@@ -116,6 +157,8 @@ std::string TableOf(const json_t* status, bool colour) {
                                  LocalTime(NumberIn(status, "loaded")));
   AddReload(status, &table);
   AddWorkers(status, &table);
+  AddCertificates(status, &table);
+  AddLookups(status, &table);
   AddDecisions(status, &table);
   return table.Take();
 }

@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "src/report/lookup_health.h"
 #include "src/report/top_identities.h"
 
 namespace signet::report {
@@ -109,6 +110,9 @@ class Metrics {
   // A client has proved who it is with a certificate that ends then (seconds since the epoch).
   void NoteCertificate(std::string_view identity, std::int64_t not_after, std::int64_t now);
 
+  // How lookups go, for "signet status".
+  LookupHealth& lookup_health() { return lookup_health_; }
+
   // Asked with each scrape, until it is taken away. Does not call back.
   void SetCollector(Collector collector);
 
@@ -122,6 +126,7 @@ class Metrics {
   std::array<std::unique_ptr<Family>, static_cast<std::size_t>(Metric::kCount)> families_;
   TopIdentities identities_;
   SoonestExpiries expiries_;
+  LookupHealth lookup_health_;
   mutable std::mutex collector_mutex_;
   Collector collector_;
 };

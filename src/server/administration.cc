@@ -47,9 +47,10 @@ void Administration::Adopt(Prepared prepared, const smtp::SitePtr& site) {
   facts_.decisions_file = kept ? file : "";
 }
 
-void Administration::Watch(const Workers* workers) {
+void Administration::Watch(const Workers* workers, report::Metrics* metrics) {
   const std::lock_guard lock(mutex_);
   facts_.workers = workers;
+  metrics_ = metrics;
 }
 
 std::vector<ControlSocket::Reply> Administration::TakeReloads() {
@@ -76,7 +77,8 @@ void Administration::Answer(const ControlRequest& request, const ControlSocket::
     ::kill(::getpid(), SIGHUP);
     return;
   }
-  const StatusFacts facts = facts_;
+  StatusFacts facts = facts_;
+  if (metrics_ != nullptr) facts.lookups = metrics_->lookup_health().States();
   lock.unlock();
   if (request.what == What::kStatus) return reply(AnswerStatus(facts, decisions_));
   const std::size_t kept_most =

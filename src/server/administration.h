@@ -8,6 +8,7 @@
 
 #include "src/base/log.h"
 #include "src/report/decisions.h"
+#include "src/report/metrics.h"
 #include "src/server/control.h"
 #include "src/server/control_answers.h"
 #include "src/smtp/site.h"
@@ -37,7 +38,7 @@ class Administration {
   // A configuration is in use from now on.
   void Adopt(Prepared prepared, const smtp::SitePtr& site);
   // They are there, and stay as long as this is asked.
-  void Watch(const Workers* workers);
+  void Watch(const Workers* workers, report::Metrics* metrics);
 
   // Clients that have asked to load the configuration again, and wait for the outcome. Whoever
   // asks has SIGHUP sent to this process.
@@ -57,6 +58,7 @@ class Administration {
   report::DecisionStore decisions_;
   std::mutex mutex_;  // all below but the socket
   StatusFacts facts_;
+  report::Metrics* metrics_ = nullptr;
   std::vector<ControlSocket::Reply> reloads_;
   std::unique_ptr<ControlSocket> socket_;
   std::unique_ptr<ControlSocket> retired_;  // the last one with another path

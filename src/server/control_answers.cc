@@ -7,10 +7,13 @@
 #include <cstdlib>
 #include <ctime>
 #include <memory>
+#include <mutex>
+#include <set>
 #include <string_view>
 #include <utility>
 
 #include "src/base/log.h"
+#include "src/tls/own.h"
 
 namespace signet::server {
 namespace {
@@ -102,9 +105,46 @@ json_t* SessionsOf(const Workers& workers) {
 
 json_t* WorkersOf(const Workers& workers) {
   json_t* rows = json_array();
-  for (const std::size_t sessions : workers.sessions_by_worker()) {
+  for (const Workers::Load& load : workers.loads()) {
     json_t* row = json_object();
-    PutCount(row, "sessions", sessions);
+    PutCount(row, "sessions", load.sessions);
+    Put(row, "lag_us", load.lag.count());
+    json_array_append_new(rows, row);
+  }
+  return rows;
+}
+
+// Those that the server shows, each once.
+json_t* CertificatesOf(const smtp::Site& site) {
+  std::vector<tls::ServerPolicyPtr> policies;
+  {
+    const std::lock_guard lock(site.policies_mutex);
+    for (const auto& [sources, policy] : site.policies) policies.push_back(policy->InUse());
+  }
+  json_t* rows = json_array();
+  std::set<std::string_view> seen;
+  for (const tls::ServerPolicyPtr& policy : policies)
+    for (const tls::OwnCertificate& own : tls::OwnCertificates(*policy)) {
+      if (!seen.insert(own.leaf->der()).second) continue;
+      json_t* row = json_object();
+      Put(row, "subject", Printable(own.leaf->subject_text()));
+      Put(row, "file", Printable(own.file));
+      Put(row, "not_after", own.leaf->not_after());
+      json_array_append_new(rows, row);
+    }
+  return rows;
+}
+
+json_t* LookupsOf(const std::vector<report::LookupHealth::State>& states) {
+  json_t* rows = json_array();
+  for (const report::LookupHealth::State& state : states) {
+    json_t* row = json_object();
+    Put(row, "type", state.type);
+    Put(row, "answered", state.answered);
+    Put(row, "answers", static_cast<std::int64_t>(state.answers));
+    Put(row, "failed", state.failed);
+    Put(row, "failures", static_cast<std::int64_t>(state.failures));
+    if (!state.why.empty()) Put(row, "why", state.why);
     json_array_append_new(rows, row);
   }
   return rows;
@@ -154,6 +194,9 @@ std::string AnswerStatus(const StatusFacts& facts, const report::DecisionStore& 
     json_object_set_new(object, "sessions", SessionsOf(*facts.workers));
     json_object_set_new(object, "workers", WorkersOf(*facts.workers));
   }
+  if (facts.site != nullptr)
+    json_object_set_new(object, "certificates", CertificatesOf(*facts.site));
+  json_object_set_new(object, "lookups", LookupsOf(facts.lookups));
   json_object_set_new(object, "decisions", DecisionsOf(facts, store));
   return Dumped(root);
 }

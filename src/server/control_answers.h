@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "src/report/decisions.h"
+#include "src/report/lookup_health.h"
 #include "src/server/control.h"
 #include "src/server/workers.h"
 #include "src/smtp/site.h"
@@ -35,6 +36,7 @@ struct StatusFacts {
   LoadOutcome last_reload;  // time 0: there was none
   std::string decisions_file;
   const Workers* workers = nullptr;  // nullptr: they have not begun yet
+  std::vector<report::LookupHealth::State> lookups;
 };
 std::string AnswerStatus(const StatusFacts& facts, const report::DecisionStore& store);
 

@@ -200,12 +200,16 @@ class Worker {
   // As the others see it: who has no site yet is no place to hand a session to.
   std::size_t load() const { return ready_ ? sessions_.load() : SIZE_MAX; }
   std::size_t sessions() const { return sessions_; }
+  std::chrono::microseconds lag() const {
+    return std::chrono::microseconds(std::max(lag_us_.load(), lag_before_us_.load()));
+  }
   // Takes a connection over; any thread.
   void Take(AcceptedPtr accepted);
 
  private:
   void Run(std::size_t number);
   void Watch(const std::string& name);
+  void NoteLag(std::chrono::microseconds late, int* looks);
   void CountRefused(std::string_view reason);
   void Adopt(const smtp::SitePtr& site, const std::vector<ListenerPtr>& listeners);
   void AcceptFrom(const ListenerPtr& listener);
@@ -225,6 +229,7 @@ class Worker {
   bool paused_ = false;
   std::atomic<std::size_t> sessions_{0};
   std::atomic<bool> ready_{false};
+  std::atomic<std::int64_t> lag_us_{0}, lag_before_us_{0};  // of this half minute and the last
   std::thread thread_;
 };
 
@@ -248,6 +253,7 @@ void Worker::Watch(const std::string& name) {
   using report::Metric;
   report::Metrics& metrics = *workers_.options_.metrics;
   double counted = 0;
+  int looks = 0;
   for (bool stays = true; stays;) {
     const auto alive = static_cast<double>(loop_.coroutines());
     metrics.Change(Metric::kCoroutines, {}, alive - std::exchange(counted, alive));
@@ -255,8 +261,18 @@ void Worker::Watch(const std::string& name) {
     stays = engine::SleepUntil(due).ok();
     const std::chrono::duration<double> late = std::chrono::steady_clock::now() - due.when();
     if (stays) metrics.Observe(Metric::kLoopLag, {name}, std::max(0.0, late.count()));
+    NoteLag(std::chrono::duration_cast<std::chrono::microseconds>(late), &looks);
   }
   metrics.Change(Metric::kCoroutines, {}, -counted);
+}
+
+void Worker::NoteLag(std::chrono::microseconds late, int* looks) {
+  constexpr int kLooksOfAPart = 60;
+  if (++*looks == kLooksOfAPart) {
+    *looks = 0;
+    lag_before_us_ = lag_us_.exchange(0);
+  }
+  lag_us_ = std::max<std::int64_t>(lag_us_, late.count());
 }
 
 void Worker::CountRefused(std::string_view reason) {
@@ -444,10 +460,10 @@ void Workers::Publish(smtp::SitePtr site, const std::vector<ListenerPtr>& listen
   for (auto& worker : workers_) worker->Publish(site, listeners);
 }
 
-std::vector<std::size_t> Workers::sessions_by_worker() const {
-  std::vector<std::size_t> sessions;
-  for (const auto& worker : workers_) sessions.push_back(worker->sessions());
-  return sessions;
+std::vector<Workers::Load> Workers::loads() const {
+  std::vector<Load> loads;
+  for (const auto& worker : workers_) loads.push_back({worker->sessions(), worker->lag()});
+  return loads;
 }
 
 void Workers::BeginShutdown() {

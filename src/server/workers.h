@@ -2,6 +2,7 @@
 #define SIGNET_SRC_SERVER_WORKERS_H_
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -53,8 +54,13 @@ class Workers {
 
   std::size_t sessions() const { return connections_.total(); }
   std::uint64_t sessions_seen() const { return connections_seen_; }
-  // Of each worker. Not while Stop() runs.
-  std::vector<std::size_t> sessions_by_worker() const;
+  // Of each worker; not while Stop() runs. `lag`: how late timers woke at most, in the last
+  // half or whole minute.
+  struct Load {
+    std::size_t sessions = 0;
+    std::chrono::microseconds lag{0};
+  };
+  std::vector<Load> loads() const;
   const report::TlsCounters& tls_counters() const { return tls_counters_; }
   std::uint64_t rates_evicted() const { return rates_.evicted(); }
 

@@ -1,6 +1,7 @@
 #include "src/smtp/services.h"
 
 #include <chrono>
+#include <ctime>
 
 #include "src/config/environment.h"
 
@@ -37,7 +38,11 @@ expand::LookupAnswer SessionServices::Counted(int handle,
                                   : answer.kind == expand::LookupAnswer::kNotFound ? "not_found"
                                                                                    : "found";
   site_.metrics->Add(Metric::kLookups, {type, result});
-  if (!answer.remembered) site_.metrics->Observe(Metric::kLookupDuration, {type}, took.count());
+  if (answer.remembered) return answer;
+  site_.metrics->Observe(Metric::kLookupDuration, {type}, took.count());
+  const bool failed = answer.kind == expand::LookupAnswer::kDeferred;
+  const std::string why = answer.text.empty() ? "deferred" : answer.text;
+  site_.metrics->lookup_health().Note(type, failed ? why : "", std::time(nullptr));
   return answer;
 }
 

@@ -18,6 +18,7 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::AnyOf;
+using ::testing::ContainsRegex;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -440,6 +441,28 @@ TEST(Status, SaysHowTheServerIs) {
   EXPECT_THAT(status.output, Not(HasSubstr("last reload")));
   const Finished json = world.Ask("status", {"--json"});
   EXPECT_THAT(json.output, HasSubstr("\"pid\": " + std::to_string(world->gateway->pid())));
+}
+
+TEST(Status, SaysHowLongCertificatesLastAndWhetherTheDirectoryAnswers) {
+  AskedWorld world;
+  EXPECT_THAT(world->RcptReply("alice", "alice@example.org"), StartsWith("250"));
+  std::string status = Unwrapped(world.Ask("status").output);
+  EXPECT_THAT(status, ContainsRegex("certificates CN=localhost: [0-9]+ days .*left"));
+  EXPECT_THAT(status, ContainsRegex("lookups ldap: answered [0-9]+ seconds? ago, 0 failures"));
+  EXPECT_THAT(status, ContainsRegex("late by [0-9]+ ms at most"));
+  world->slapd.Kill();
+  EXPECT_TRUE(WaitUntil([&] {
+    (void)world->RcptReply("bob", "bob@example.org");
+    status = Unwrapped(world.Ask("status").output);
+    return status.find("lookups ldap: last answered ") != std::string::npos;
+  })) << status;
+  EXPECT_THAT(status, HasSubstr(world->slapd.host_and_port().substr(0, 9)));
+  world->slapd.Start();
+  EXPECT_TRUE(WaitUntil([&] {
+    (void)world->RcptReply("bob", "bob@example.org");
+    status = Unwrapped(world.Ask("status").output);
+    return status.find("lookups ldap: answered ") != std::string::npos;
+  })) << status;
 }
 
 TEST(Reload, SaysThatItWasGood) {
