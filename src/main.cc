@@ -23,6 +23,7 @@ void StartClean(char** argv) {
 
 int RunVerb(const cli::Arguments& arguments) {
   if (arguments.verb == "serve") return cli::RunServe(arguments);
+  if (arguments.verb == "audit") return cli::RunAudit(arguments);
   if (arguments.verb == "cert") return cli::RunCert(arguments);
   if (arguments.verb == "check") return cli::RunCheck(arguments);
   if (arguments.verb == "completion") return cli::RunCompletion(arguments);

@@ -23,6 +23,13 @@ struct VerbRow {
 
 // clang-format off
 constexpr VerbRow kVerbs[] = {
+  {"audit", "signet audit --certs DIR [-C FILE] [--directory live|FILE|none] [--days N]\n"
+   "       [--csv|--json] [--listener PORT] [--at TIME]",
+   "all certificates that you have given out, against the configuration",
+   "Looks at every certificate below a directory (PEM and DER) and says to which account the\n"
+   "server would map a client that has it, or why to none; which are ambiguous, share an account,\n"
+   "expire, are made for servers only, or are weak. Other files are passed over. Status 0 where\n"
+   "all are mapped and nothing is to be looked at, else 1.\n"},
   {"cert", "signet cert [-C FILE] [-D NAME=VALUE] [--json] [--at TIME] PEM…",
    "show all of a certificate, and how to get at it",
    "Prints every field of the certificates in each file, PEM or DER, with the expression that\n"
@@ -154,7 +161,7 @@ void SetSender(Arguments& a, std::string_view text) {
 void Nothing(Arguments&, std::string_view) {}
 
 constexpr OptionRow kOptions[] = {
-  {"--at", Takes::kValue, "cert explain session", "", "TIME",
+  {"--at", Takes::kValue, "audit cert explain session", "", "TIME",
    [](Arguments& a, std::string_view v) { a.at = v; },
    "the moment it is taken to be, as 2027-06-30 or 2027-06-30T12:00:00Z; default now"},
   {"--auth", Takes::kValue, "explain", "", "MECHANISM",
@@ -169,21 +176,29 @@ constexpr OptionRow kOptions[] = {
   {"--certs", Takes::kValue, "check", "", "DIR",
    [](Arguments& a, std::string_view v) { a.certificates_directory = v; },
    "for --diff: the certificates in this directory, in place of clients remembered"},
+  {"--certs", Takes::kValue, "audit", "", "DIR",
+   [](Arguments& a, std::string_view v) { a.certificates_directory = v; },
+   "the directory of certificates; those below it too"},
   {"--chain", Takes::kValue, "explain session", "", "PEM",
    [](Arguments& a, std::string_view v) { a.chain_files.emplace_back(v); },
    "more certificates that the client sends"},
   {"--client-ip", Takes::kValue, "explain session", "", "ADDRESS",
    [](Arguments& a, std::string_view v) { a.client_ip = v; },
    "where the client is; default 192.0.2.1, an address that nobody has"},
-  {"--config", Takes::kValue, "cert check expand explain reload serve session status tlsrpt why", "", "FILE",
+  {"--config", Takes::kValue, "audit cert check expand explain reload serve session status tlsrpt why", "", "FILE",
    [](Arguments& a, std::string_view v) { a.config_file = v; }, "same as -C"},
+  {"--csv", Takes::kNothing, "audit", "", "",
+   [](Arguments& a, std::string_view) { a.csv = true; }, "print CSV (RFC 4180)"},
   {"--day", Takes::kValue, "tlsrpt", "", "DAY",
    [](Arguments& a, std::string_view v) { a.day = v; },
    "the day, as 2026-03-01; default yesterday"},
+  {"--days", Takes::kValue, "audit", "", "N",
+   [](Arguments& a, std::string_view v) { a.days = v; },
+   "how many days before its end a certificate counts as expiring; 30"},
   {"--diff", Takes::kValue, "check", "", "NEW",
    [](Arguments& a, std::string_view v) { a.diff = v; },
    "compare with this configuration: who would be treated differently"},
-  {"--directory", Takes::kValue, "check explain session", "", "live|FILE|none",
+  {"--directory", Takes::kValue, "audit check explain session", "", "live|FILE|none",
    [](Arguments& a, std::string_view v) { a.directory = v; },
    "where lookups are answered: as configured, from an LDIF file, or nowhere"},
   {"--from", Takes::kValue, "explain", "", "ADDRESS",
@@ -195,9 +210,11 @@ constexpr OptionRow kOptions[] = {
   {"--helo", Takes::kValue, "explain", "", "NAME",
    [](Arguments& a, std::string_view v) { a.helo = v; },
    "the name in EHLO; default the client's address"},
-  {"--json", Takes::kNothing, "cert explain reload status why", "", "",
+  {"--json", Takes::kNothing, "audit cert explain reload status why", "", "",
    [](Arguments& a, std::string_view) { a.json = true; }, "for programs: all of it as JSON"},
-  {"--listener", Takes::kValue, "explain session", "", "PORT",
+  {"--ldif", Takes::kValue, "audit", "", "FILE",
+   [](Arguments& a, std::string_view v) { a.directory = v; }, "same as --directory FILE"},
+  {"--listener", Takes::kValue, "audit explain session", "", "PORT",
    [](Arguments& a, std::string_view v) { a.listener = v; },
    "the port that the client has found, or ADDRESS:PORT; default the first"},
   {"--no-tls", Takes::kNothing, "explain", "", "",
@@ -234,7 +251,7 @@ constexpr OptionRow kOptions[] = {
    "add: the last day or second for which the line holds"},
   {"--user", Takes::kValue, "explain", "", "NAME",
    [](Arguments& a, std::string_view v) { a.auth_user = v; }, "for --auth: who it is"},
-  {"-C", Takes::kValue, "cert check expand explain reload serve session status tlsrpt why", "", "FILE",
+  {"-C", Takes::kValue, "audit cert check expand explain reload serve session status tlsrpt why", "", "FILE",
    [](Arguments& a, std::string_view v) { a.config_file = v; },
    "configuration file; default /etc/signet/signet.conf"},
   {"-C", Takes::kValue, "send", "", "FILE",
@@ -243,7 +260,7 @@ constexpr OptionRow kOptions[] = {
      a.send_config_given = true;
    },
    "the settings, in place of both files"},
-  {"-D", Takes::kValue, "cert check expand explain reload serve session status tlsrpt why", "", "NAME=VALUE",
+  {"-D", Takes::kValue, "audit cert check expand explain reload serve session status tlsrpt why", "", "NAME=VALUE",
    [](Arguments& a, std::string_view v) { AddMacro(a, v); },
    "a macro; definitions of that name in the file are ignored"},
   {"-bP", Takes::kNothing, "check", "check", "",

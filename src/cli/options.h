@@ -52,6 +52,8 @@ struct Arguments {
 
   // audit, check --diff
   std::string certificates_directory;  // --certs DIR
+  std::string days;                    // audit: --days N; "": 30
+  bool csv = false;                    // audit: --csv
 
   // why, status, reload
   std::string socket;  // --socket PATH; "": control_socket of the configuration
@@ -118,6 +120,7 @@ std::string CompletionScript(std::string_view shell);
 int RunServe(const Arguments& arguments);
 int RunCheck(const Arguments& arguments);
 int RunCompletion(const Arguments& arguments);
+int RunAudit(const Arguments& arguments);
 int RunCert(const Arguments& arguments);
 int RunExpand(const Arguments& arguments);
 int RunExplain(const Arguments& arguments);
