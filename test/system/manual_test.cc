@@ -29,6 +29,7 @@
 #include "src/base/text.h"
 #include "src/config/options.h"
 #include "src/config/print.h"
+#include "src/smtp/site.h"
 #include "test/support/authority.h"
 #include "test/support/process.h"
 
@@ -387,8 +388,9 @@ Configuration Wrap(const Block& block, Kind kind, const std::string& acl_option)
 
 class Manual : public ::testing::Test {
  protected:
-  // `signet check` of the text, with the files that it names.
-  Finished Check(std::string text) {
+  // `signet check` of the text, with the files that it names. A part is loaded as that does it, but
+  // by us: there are hundreds of them.
+  Finished Check(std::string text, bool part) {
     const TempDir directory;
     static const std::regex below(R"(/(?:etc|var/lib|var/log|var/spool)/signet/([\w./-]*))");
     for (std::sregex_iterator it(text.begin(), text.end(), below), end; it != end; ++it)
@@ -397,7 +399,13 @@ class Manual : public ::testing::Test {
     text = std::regex_replace(text, std::regex("(signet_user *= )signet"), "$1nobody");
     text = std::regex_replace(text, std::regex("(signet_group *= )signet"), "$1nogroup");
     WriteFile(directory / "signet.conf", text);
-    return test::Run({SignetProgram(), "check", "-C", directory / "signet.conf"});
+    if (!part) return test::Run({SignetProgram(), "check", "-C", directory / "signet.conf"});
+    static const auto registry = drivers::Registry::MakeBuiltin();
+    const smtp::LoadedSite loaded =
+        smtp::LoadSite(directory / "signet.conf", {}, *registry, smtp::LoadTls::kYes);
+    Finished finished{.status = loaded.site ? 0 : 2};
+    for (const Diagnostic& d : loaded.loaded.diagnostics) finished.output += Render(d);
+    return finished;
   }
 
   // Statements need not be of one ACL.
@@ -431,7 +439,7 @@ class Manual : public ::testing::Test {
                 "acl_smtp_quit"};
     for (const std::string& place : places) {
       const std::string text = part ? Wrap(block, kind, place).Text() : block.text;
-      const Finished finished = Check(text);
+      const Finished finished = Check(text, part);
       if (finished.status == 0) {
         *why = finished.output;
         return true;
