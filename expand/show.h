@@ -11,9 +11,11 @@ namespace signet::expand {
 void Hide(const Program& program);
 bool IsHidden(const Program& program);
 
-// Whether the value of a program may be written down now (rule C7). False for hidden ones;
-// from the end of a message's data on, because a part of it may be in any value; and where
-// the program reads what an ACL has kept of client's text for the whole connection.
+// Whether values may be written down now (rule C7): not where a part of a message may be in
+// any of them.
+bool MayShow(const facts::Session& session);
+// The same of the value of a program. False for hidden ones, too, and where the program reads
+// what an ACL has kept of client's text for the whole connection.
 bool MayShow(const Program& program, const facts::Session& session);
 
 }  // namespace signet::expand

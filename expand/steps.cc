@@ -273,9 +273,17 @@ void AddItem(facts::Trace& trace, std::string_view item, bool negated, bool hold
 void Hide(const Program& program) { ProgramAccess::Of(program).hidden = true; }
 bool IsHidden(const Program& program) { return ProgramAccess::Of(program).hidden; }
 
+bool MayShow(const facts::Session& session) {
+  const facts::Envelope& envelope = session.envelope;
+  if (session.phase < facts::Phase::kData) return true;
+  // Where a message goes is asked before there is one.
+  return session.phase != facts::Phase::kData && !envelope.headers_read &&
+         envelope.headers.empty() && envelope.body_start.empty() && envelope.body_end.empty();
+}
+
 bool MayShow(const Program& program, const facts::Session& session) {
   const Program::Rep& rep = ProgramAccess::Of(program);
-  if (rep.hidden || session.phase >= facts::Phase::kData) return false;
+  if (rep.hidden || !MayShow(session)) return false;
   // What is kept for the connection may come from a message before this one.
   if (session.acl_c.empty()) return true;
   return std::none_of(rep.nodes.begin(), rep.nodes.end(), [&](const Node& node) {

@@ -319,7 +319,11 @@ struct FoundAcl {
 };
 // An option that names its ACL by an expansion, or gives its text.
 Result<FoundAcl, facts::Verdict> FindByExpansion(const config::Expanded& option, Run& run) {
+  facts::Trace* trace = run.trace();
+  const std::size_t id = trace != nullptr ? BeginStep(*trace, run.when, option) : 0;
   expand::Outcome outcome = run.Expand(option);
+  if (trace != nullptr)
+    EndStep(*trace, id, outcome, expand::MayShow(*option.program, run.session()));
   if (!outcome.ok()) {
     if (outcome.error().kind == FailureKind::kForced) return Err{Unset(run.when)};
     return Err{Broken(option.span, FromFailure(outcome.error()).log_text)};
@@ -377,7 +381,7 @@ AclAnswer RunStatements(const Acl& acl, Run& run) {
     if (Decide(statement, run.statement.endpass, &answer) == Next::kStop) {
       if (failed) answer.user_text.clear();
       answer.unauthenticated = missed || result.saw_unauthenticated;
-      return {std::move(answer), statement.span, std::move(run.statement.reject_logs)};
+      return {std::move(answer), statement.span, std::move(run.statement.reject_logs), false};
     }
     missed |= MissedForWantOfIdentity(statement, result);
     last.user_text = statement.verb == Verb::kWarn ? "" : std::move(answer.user_text);
@@ -386,7 +390,7 @@ AclAnswer RunStatements(const Acl& acl, Run& run) {
   }
   // Nobody decided: that is a denial, in the words of the last statement.
   last.unauthenticated = missed;
-  return {std::move(last), acl.span, std::nullopt};
+  return {std::move(last), acl.span, std::nullopt, true};
 }
 
 }  // namespace
@@ -394,9 +398,9 @@ AclAnswer RunStatements(const Acl& acl, Run& run) {
 AclAnswer RunAcl(const Acl& acl, Run& run) {
   facts::Trace* trace = run.trace();
   if (trace == nullptr) return RunStatements(acl, run);
-  const std::size_t id = BeginStep(*trace, acl, run.rules);
+  const std::size_t id = BeginStep(*trace, acl, run);
   AclAnswer answer = RunStatements(acl, run);
-  EndStep(*trace, id, answer, acl, run.may_show());
+  EndStep(*trace, id, answer, run.may_show());
   return answer;
 }
 
@@ -418,6 +422,7 @@ facts::Verdict Evaluate(const Rules& rules, AclWhen when, config::MatchContext& 
       if (!found.ok()) return Undecided(found.error(), run);
       found_now = std::move(found).value();
       acl = found_now.acl;
+      if (found_now.text != nullptr) run.text_of = hook.option;
     }
   }
   facts::Verdict verdict = ToVerdict(RunAcl(*acl, run), when, effects);

@@ -37,12 +37,14 @@ class Run {
   bool about_identity = false;
   // Of the item at hand, for the trace: what its argument came to, and from where.
   std::string shown;
+  // An ACL whose text an option expanded to, at run time.
+  const config::Expanded* text_of = nullptr;
   Origins shown_from = kFromAdministrator;
 
   const facts::Session& session() const { return context.session; }
   facts::Trace* trace() const { return session().trace; }
   // Whether values may be written down: a message's content may be in them later.
-  bool may_show() const { return session().phase < facts::Phase::kData; }
+  bool may_show() const { return expand::MayShow(session()); }
   bool may_show(const Item& item) const {
     const auto& program = item.argument.program;
     return program != nullptr ? expand::MayShow(*program, session()) : may_show();
@@ -69,6 +71,7 @@ struct AclAnswer {
   Answer answer;
   SourceSpan where;
   std::optional<std::vector<std::string>> reject_logs;  // of that statement
+  bool nobody = false;                                  // no statement has decided
 };
 AclAnswer RunAcl(const Acl& acl, Run& run);
 

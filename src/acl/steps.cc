@@ -9,13 +9,20 @@ using facts::TraceStep;
 using Kind = facts::TraceStep::Kind;
 using Outcome = facts::TraceStep::Outcome;
 
+// An ACL whose text was only known at run time.
+bool IsMadeUp(const SourceSpan& span) { return span.text != nullptr && span.text->name() == "acl"; }
+
+std::string ShownPlace(SourceSpan span) { return IsMadeUp(span) ? "" : signet::PlaceOf(span); }
+
 // Named ACLs by their names; a text by the option or the file that it stands in.
-std::string NameOf(const Acl& acl, const Rules::Rep& rules) {
-  const auto found = rules.by_name.find(acl.name);
-  const bool named = found != rules.by_name.end() && found->second < rules.acls.size() &&
-                     &rules.acls[found->second] == &acl;
+std::string NameOf(const Acl& acl, const Run& run) {
+  const auto found = run.rules.by_name.find(acl.name);
+  const bool named = found != run.rules.by_name.end() && found->second < run.rules.acls.size() &&
+                     &run.rules.acls[found->second] == &acl;
   if (named || acl.name.starts_with('/')) return acl.name;
-  return acl.name.starts_with("acl_") ? "text of " + acl.name : "text of an ACL";
+  if (!IsMadeUp(acl.span)) return "text of " + acl.name;
+  if (run.text_of == nullptr) return "text of an ACL";
+  return "text of " + std::string(PlaceOf(run.when).option);
 }
 
 Outcome OutcomeOf(Answer::Kind kind) {
@@ -57,7 +64,7 @@ std::size_t Begin(facts::Trace& trace, Kind kind, std::string what, SourceSpan s
   TraceStep step;
   step.kind = kind;
   step.what = std::move(what);
-  step.place = PlaceOf(span);
+  step.place = ShownPlace(span);
   return trace.Begin(std::move(step));
 }
 
@@ -73,8 +80,13 @@ std::string_view WordOf(const Statement& statement, bool endpass, const Answer& 
 
 }  // namespace
 
-std::size_t BeginStep(facts::Trace& trace, const Acl& acl, const Rules::Rep& rules) {
-  return Begin(trace, Kind::kAcl, NameOf(acl, rules), acl.span);
+std::size_t BeginStep(facts::Trace& trace, const Acl& acl, const Run& run) {
+  const bool of_option = IsMadeUp(acl.span) && run.text_of != nullptr;
+  return Begin(trace, Kind::kAcl, NameOf(acl, run), of_option ? run.text_of->span : acl.span);
+}
+
+std::size_t BeginStep(facts::Trace& trace, config::AclWhen when, const config::Expanded& option) {
+  return Begin(trace, Kind::kOption, std::string(PlaceOf(when).option), option.span);
 }
 
 std::size_t BeginStep(facts::Trace& trace, const Statement& statement) {
@@ -85,11 +97,16 @@ std::size_t BeginStep(facts::Trace& trace, const Item& item) {
   return Begin(trace, Kind::kCondition, facts::AsWritten(item.span.view()), item.span);
 }
 
-void EndStep(facts::Trace& trace, std::size_t id, const AclAnswer& decided, const Acl& acl,
-             bool may_show) {
-  const bool nobody = decided.where.text == acl.span.text && decided.where.begin == acl.span.begin;
+void EndStep(facts::Trace& trace, std::size_t id, const expand::Outcome& option, bool may_show) {
+  const facts::Discretion discretion(may_show ? nullptr : &trace);
+  if (option.ok()) return trace.End(id, Outcome::kNone, facts::AsWritten(option.value().text));
+  const bool later = option.error().kind == FailureKind::kTemporary;
+  trace.End(id, later ? Outcome::kLater : Outcome::kFailed, "");
+}
+
+void EndStep(facts::Trace& trace, std::size_t id, const AclAnswer& decided, bool may_show) {
   std::string word = WordOf(decided.answer);
-  if (nobody) word += ", because no statement has decided";
+  if (decided.nobody) word += ", because no statement has decided";
   trace.End(id, OutcomeOf(decided.answer.kind),
             WithReason(std::move(word), decided.answer, may_show));
 }

@@ -12,12 +12,15 @@
 namespace signet::acl {
 
 // A step whose parts follow until the matching End.
-std::size_t BeginStep(facts::Trace& trace, const Acl& acl, const Rules::Rep& rules);
+std::size_t BeginStep(facts::Trace& trace, const Acl& acl, const Run& run);
 std::size_t BeginStep(facts::Trace& trace, const Statement& statement);
 std::size_t BeginStep(facts::Trace& trace, const Item& item);
 
-void EndStep(facts::Trace& trace, std::size_t id, const AclAnswer& decided, const Acl& acl,
-             bool may_show);
+// An option that is expanded to the name or the text of an ACL.
+std::size_t BeginStep(facts::Trace& trace, config::AclWhen when, const config::Expanded& option);
+
+void EndStep(facts::Trace& trace, std::size_t id, const expand::Outcome& option, bool may_show);
+void EndStep(facts::Trace& trace, std::size_t id, const AclAnswer& decided, bool may_show);
 void EndStep(facts::Trace& trace, std::size_t id, const Statement& statement, bool endpass,
              const Answer& answer, bool may_show);
 // `shown` is what the item's argument came to.

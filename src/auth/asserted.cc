@@ -1,6 +1,7 @@
 #include "src/auth/asserted.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "src/auth/authenticate.h"
 #include "src/auth/steps.h"
@@ -10,6 +11,7 @@
 #include "src/crypto/name.h"
 #include "src/crypto/other_name.h"
 #include "src/crypto/pins.h"
+#include "src/facts/written.h"
 
 namespace signet::auth {
 namespace {
@@ -94,6 +96,7 @@ void LimitToAssertable(const config::Config& config, const config::Authenticator
   const auto rules = RulesFor(instance, tls.path);
   if (rules.empty()) return refuse("server_identities has no rule for its authorities");
   config::MatchContext context{config, world.session, world.services, world.budget};
+  std::string told;
   for (const std::string& name : Asserted(id, *tls.peer)) {
     for (const IdentityRule* rule : rules) {
       const auto in = MatchList(rule->identities, config::ListKind::kAddress, name, context);
@@ -107,10 +110,12 @@ void LimitToAssertable(const config::Config& config, const config::Authenticator
         return refuse("its authority may not assert \"" + Printable(name) + "\": rule " +
                       Printable(rule->span.view()) + " of server_identities");
     }
-    if (trace != nullptr)
+    // The identity is a mailbox of the certificate, too, as a rule.
+    if (trace != nullptr && std::exchange(told, name) != name)
       AddCheck(trace, "server_identities", StepOutcome::kYes,
                "\"" + name + "\" may be asserted by its authority: rule " +
-                   std::string(rules.front()->span.view()) +
+                   facts::AsWritten(rules.front()->span.view()) + " => " +
+                   facts::AsWritten(rules.front()->identities.span.view()) +
                    (rules.size() > 1 ? " and others" : ""),
                rules.front()->span);
   }

@@ -6,6 +6,7 @@
 #include "expand/network.h"
 #include "src/base/log.h"
 #include "src/base/text.h"
+#include "src/facts/written.h"
 
 namespace signet::relay {
 namespace {
@@ -124,13 +125,65 @@ Result<std::string, std::string> SafeDirectory(const Value& value) {
   return path;
 }
 
+namespace {
+
+// A router that is asked, in the session's trace if there is one.
+class RouterStep {
+ public:
+  RouterStep(facts::Trace* trace, const config::Router& router) : trace_(trace) {
+    if (trace_ == nullptr) return;
+    facts::TraceStep step;
+    step.what = "router " + router.name;
+    step.place = PlaceOf(router.name_span);
+    id_ = trace_->Begin(std::move(step));
+  }
+  ~RouterStep() {
+    if (trace_ != nullptr) trace_->End(id_, outcome_, value_);
+  }
+  RouterStep(const RouterStep&) = delete;
+  RouterStep& operator=(const RouterStep&) = delete;
+
+  void Declines(std::string_view why) { Came(facts::TraceStep::Outcome::kNo, why); }
+  void Takes(const config::Transport& transport) {
+    if (trace_ != nullptr) Came(facts::TraceStep::Outcome::kYes, "transport " + transport.name);
+  }
+  const Reply& Fails(const Reply& reply) {
+    const bool later = reply.code >= 400 && reply.code < 500;
+    Came(later ? facts::TraceStep::Outcome::kLater : facts::TraceStep::Outcome::kFailed,
+         reply.log_text.empty() ? reply.text : reply.log_text);
+    return reply;
+  }
+
+ private:
+  void Came(facts::TraceStep::Outcome outcome, std::string_view value) {
+    if (trace_ == nullptr) return;
+    outcome_ = outcome;
+    value_ = facts::WithoutCredentials(value);
+  }
+
+  facts::Trace* trace_;
+  std::size_t id_ = 0;
+  facts::TraceStep::Outcome outcome_ = facts::TraceStep::Outcome::kNone;
+  std::string value_;
+};
+
+}  // namespace
+
 Result<Place, Reply> Routes::Find(config::MatchContext& context) const {
   for (const Step& step : steps_) {
+    RouterStep written(context.session.trace, *step.router);
     auto applies = Applies(step, context);
-    if (!applies.ok()) return Err{applies.error()};
-    if (!applies.value()) continue;
+    if (!applies.ok()) return Err{written.Fails(applies.error())};
+    if (!applies.value()) {
+      written.Declines("does not apply");
+      continue;
+    }
     Found found = Run(step, context);
-    if (!found.ok()) return Err{found.error()};
+    if (!found.ok()) return Err{written.Fails(found.error())};
+    if (found.value())
+      written.Takes(*found.value()->transport);
+    else
+      written.Declines("has no hosts for it");
     if (found.value()) return *std::move(found).value();
     if (!step.router->more) break;
   }

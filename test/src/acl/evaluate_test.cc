@@ -730,6 +730,28 @@ TEST_F(AclEvaluateTest, ATraceSaysThatNobodyHasDecided) {
   EXPECT_EQ(trace.steps()[0].value, "deny, because no statement has decided");
 }
 
+TEST_F(AclEvaluateTest, ATraceNamesTheOptionThatGaveAnAcl) {
+  facts::Trace trace;
+  policy.session.trace = &trace;
+  policy.AclOption(AclWhen::kMail, "${if eq{a}{a}{accept}{deny}}");
+  Run(AclWhen::kMail);
+  EXPECT_EQ(test::Dump(trace),
+            "option acl_smtp_mail = accept\n"
+            "  expression yes ${if eq{a}{a}{accept}{deny}} = accept\n"
+            "    expression yes eq{a}{a}\n"
+            "acl yes text of acl_smtp_mail = accept\n"
+            "  statement yes accept = applies\n");
+  policy.AclOption(AclWhen::kMail, "${if eq{a}{b}{x}fail}");
+  facts::Trace unset;
+  policy.session.trace = &unset;
+  Run(AclWhen::kMail);
+  EXPECT_EQ(test::Dump(unset),
+            "option failed acl_smtp_mail\n"
+            "  expression failed ${if eq{a}{b}{x}fail} = \"if\" failed and \"fail\" requested\n"
+            "    expression no eq{a}{b}\n"
+            "acl yes acl_smtp_mail = not set: the default is to accept\n");
+}
+
 TEST_F(AclEvaluateTest, RuleC7ATraceHasNoPartOfAMessage) {
   facts::Trace trace;
   policy.session.trace = &trace;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "test/support/policy.h"
+#include "test/support/trace_dump.h"
 
 namespace signet::relay {
 namespace {
@@ -126,6 +127,22 @@ TEST_F(RouteTest, RouterThatDeclinesMayEndTheSearch) {
   Manual("r2", "* h2");
   EXPECT_EQ(Find("x", "a.test"), "r1 smtp_a h1 25");
   EXPECT_EQ(Find("x", "b.test"), "550 unrouteable address");
+}
+
+TEST_F(RouteTest, ATraceSaysWhichRoutersWereAsked) {
+  Manual("r1", "* h1").domains = policy.Expanded("a.test");
+  Manual("r2", "* ${lc:H2}").condition = policy.Expanded("${if eq{$local_part}{bob}}");
+  facts::Trace trace;
+  policy.session.trace = &trace;
+  policy.session.phase = facts::Phase::kDelivery;
+  EXPECT_EQ(Find("bob", "b.test"), "r2 smtp_a h2 25");
+  EXPECT_EQ(test::Dump(trace),
+            "note no router r1 = does not apply\n"
+            "note yes router r2 = transport smtp_a\n"
+            "  expression yes ${if eq{$local_part}{bob}} = true\n"
+            "    expression yes eq{$local_part}{bob}\n"
+            "      expression $local_part = bob (client)\n"
+            "  expression ${lc:H2} = h2\n");
 }
 
 TEST_F(RouteTest, RuleE6LookupThatCannotAnswerIsTemporary) {
