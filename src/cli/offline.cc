@@ -13,6 +13,7 @@
 #include "src/base/codec.h"
 #include "src/base/file.h"
 #include "src/base/text.h"
+#include "src/cli/ldif_directory.h"
 #include "src/relay/pretend.h"
 #include "src/server/listener.h"
 #include "src/smtp/decide.h"
@@ -219,7 +220,13 @@ OfflineSite::OfflineSite(smtp::LoadedSite loaded, const drivers::Registry& regis
     : loaded_(std::move(loaded)), captured_(std::make_unique<Captured>()) {
   if (directory.kind != DirectoryChoice::kNone)
     lookups_ = std::make_unique<lookup::Worker>(registry, loaded_.site->config, &captured_->log);
-  if (directory.kind == DirectoryChoice::kLdif) trouble_ = "--directory \"" + directory.file + "\": files are not read yet";
+  if (directory.kind == DirectoryChoice::kLdif) {
+    auto loaded = LdifDirectory::Load(directory.file);
+    if (loaded)
+      LdifDirectory::Answer(std::move(loaded).value(), *lookups_);
+    else
+      trouble_ = loaded.error();
+  }
 }
 
 OfflineSite::~OfflineSite() = default;

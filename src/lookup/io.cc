@@ -55,6 +55,11 @@ class Stream final : public signet_stream {
     socket_ = std::move(socket);
     fd_ = socket_.fd();
   }
+  // A connection that does not leave the process needs no TLS.
+  void UseInside(engine::Socket socket) {
+    Use(std::move(socket));
+    inside_ = true;
+  }
   signet_io Fail(signet_io status, std::string why) {
     why_ = std::move(why);
     return status;
@@ -76,12 +81,14 @@ class Stream final : public signet_stream {
 
   engine::Socket socket_;
   std::unique_ptr<tls::Stream> tls_;
+  bool inside_ = false;
   int fd_ = -1;  // of either; -1 where there is no connection
   std::string why_ = "not connected";
 };
 
 signet_io Stream::StartTls(const signet_tls_options& options, std::int64_t deadline_ms) {
   if (fd_ < 0 || tls_ != nullptr) return Fail(SIGNET_IO_ERROR, "no connection in clear");
+  if (inside_) return SIGNET_IO_OK;
   tls::ClientOptions wanted;
   wanted.verify_name = View(options.verify_name);
   wanted.ca_file = View(options.ca_file);
@@ -264,6 +271,12 @@ signet_io Host::Connect(const signet_endpoint& endpoint, std::int64_t deadline_m
                         signet_stream** out) {
   auto* stream = new Stream;
   *out = stream;
+  if (connector_) {
+    engine::Socket socket = connector_();
+    if (!socket.valid()) return stream->Fail(SIGNET_IO_ERROR, "no connection within the process");
+    stream->UseInside(std::move(socket));
+    return SIGNET_IO_OK;
+  }
   const Deadline deadline = DeadlineOf(deadline_ms);
   if (endpoint.unix_path.size != 0)
     return ConnectToPath(View(endpoint.unix_path), deadline, stream);

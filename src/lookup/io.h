@@ -1,12 +1,14 @@
 #ifndef SIGNET_SRC_LOOKUP_IO_H_
 #define SIGNET_SRC_LOOKUP_IO_H_
 
+#include <functional>
 #include <memory>
 #include <string>
 
 #include "drivers/host/host_api.h"
 #include "src/base/log.h"
 #include "src/config/config.h"
+#include "src/engine/engine.h"
 
 namespace signet::lookup {
 
@@ -29,12 +31,18 @@ class Host : public signet_worker, public std::enable_shared_from_this<Host> {
   signet_io Connect(const signet_endpoint& endpoint, std::int64_t deadline_ms,
                     signet_stream** stream) override;
 
+  // In place of the network: makes each connection from now on. TLS on them is only said.
+  void SetConnector(std::function<engine::Socket()> connector) {
+    connector_ = std::move(connector);
+  }
+
   // Defaults of the drivers' main options, for MainOption.
   void AddDefaults(const std::vector<drivers::OptionRow>& rows);
 
  private:
   config::ConfigPtr config_;
   signet::Log* log_;
+  std::function<engine::Socket()> connector_;  // empty: the network
   std::map<std::string, std::string, std::less<>> defaults_;
 };
 

@@ -30,14 +30,17 @@ struct Worker::Rep {
   void* StateOf(const signet_lookup_driver* driver) {
     const auto found = states.find(driver);
     if (found != states.end()) return found->second;
-    void* state =
-        driver->open == nullptr ? nullptr : driver->open(drivers::HostTable(), host.get());
+    const auto elsewhere = hosts.find(driver);
+    Host* its_host = elsewhere == hosts.end() ? host.get() : elsewhere->second.get();
+    void* state = driver->open == nullptr ? nullptr : driver->open(drivers::HostTable(), its_host);
     states.emplace(driver, state);
     return state;
   }
 
   const drivers::Registry& registry;
   std::shared_ptr<Host> host;
+  // Of drivers that connect otherwise than by the network.
+  std::map<const signet_lookup_driver*, std::shared_ptr<Host>> hosts;
   std::map<const signet_lookup_driver*, void*> states;
 };
 
@@ -46,6 +49,16 @@ Worker::Worker(const drivers::Registry& registry, config::ConfigPtr config, Log*
 Worker::~Worker() = default;
 signet_worker* Worker::host() { return rep_->host.get(); }
 const expand::Names* Worker::names() const { return rep_->host->names(); }
+
+bool Worker::ConnectBy(std::string_view type, Connector connector) {
+  const LookupDriver* driver = rep_->registry.FindLookup(type);
+  if (driver == nullptr) return false;
+  SIGNET_CHECK(!rep_->states.contains(driver->abi));
+  auto host = std::make_shared<Host>(*rep_->host);
+  host->SetConnector(std::move(connector));
+  rep_->hosts.insert_or_assign(driver->abi, std::move(host));
+  return true;
+}
 
 std::string_view Worker::TypeName(int handle) const {
   const auto& all = rep_->registry.lookups();

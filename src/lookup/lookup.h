@@ -1,6 +1,7 @@
 #ifndef SIGNET_SRC_LOOKUP_LOOKUP_H_
 #define SIGNET_SRC_LOOKUP_LOOKUP_H_
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -10,6 +11,7 @@
 #include "expand/services.h"
 #include "src/base/log.h"
 #include "src/config/config.h"
+#include "src/engine/engine.h"
 
 namespace signet::lookup {
 
@@ -25,6 +27,13 @@ class Worker {
   std::string_view TypeName(int handle) const;
   // What drivers wait and connect by; lives as long as this.
   signet_worker* host();
+  // In place of the network, for offline tools: the other end of each connection that the
+  // driver of lookup type `type` makes from now on, wherever to; an invalid socket is a
+  // connection that failed. TLS on it is there at once, since nothing leaves the process.
+  // False: there is no such type.
+  //   Requires  no lookup has been made yet.
+  using Connector = std::function<engine::Socket()>;
+  bool ConnectBy(std::string_view type, Connector connector);
   struct Rep;
   Rep& rep() { return *rep_; }
 
