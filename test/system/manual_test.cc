@@ -613,20 +613,11 @@ class FirstSteps : public ::testing::Test {
                                       "HOME=" + directory_.path()}});
   }
 
-  // Verbs that the manual knows before the program does.
-  static bool IsComing(const std::string& text) {
-    for (const char* verb : {"explain", "why"})
-      if (text.starts_with("signet " + std::string(verb)))
-        return test::Run({SignetProgram(), "help", verb}).status != 0;
-    return false;
-  }
-
   // Runs all of them; what each printed, by its first line.
   void RunAll(bool with_gnutls) {
     for (const Block& block : BlocksOf("doc/first-steps.md")) {
       if (!block.fence.starts_with("sh")) continue;
       if (block.fence == "sh-gnutls" && !with_gnutls) continue;
-      if (IsComing(block.text)) continue;
       const Finished finished = Bash(block.text);
       EXPECT_EQ(finished.status, block.fence == "sh-fails" ? 1 : 0)
           << block.Where() << "\n"
