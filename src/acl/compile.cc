@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <set>
 
+#include "expand/show.h"
 #include "src/acl/parse.h"
 #include "src/acl/rules.h"
 #include "src/base/file.h"
@@ -105,6 +106,7 @@ class Compiler {
                    (rep_->by_name.find(text) != rep_->by_name.end() || !FindVerb(text));
     if (!is_name) {
       hook = {Hook::kFixed, Inline(PlaceOf(when).option, option.span, *constant), nullptr};
+      rep_->acls[hook.acl].hidden = expand::IsHidden(*option.program);
     } else if (auto found = FindAcl(text, option.span)) {
       hook = {Hook::kFixed, *found, nullptr};
     }

@@ -398,9 +398,13 @@ AclAnswer RunStatements(const Acl& acl, Run& run) {
 AclAnswer RunAcl(const Acl& acl, Run& run) {
   facts::Trace* trace = run.trace();
   if (trace == nullptr) return RunStatements(acl, run);
+  const bool hidden =
+      acl.hidden || (run.text_of != nullptr && expand::IsHidden(*run.text_of->program));
   const std::size_t id = BeginStep(*trace, acl, run);
+  if (hidden) run.effects.session().trace = nullptr;
   AclAnswer answer = RunStatements(acl, run);
-  EndStep(*trace, id, answer, run.may_show());
+  run.effects.session().trace = trace;
+  EndStep(*trace, id, answer, !hidden && run.may_show());
   return answer;
 }
 

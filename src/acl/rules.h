@@ -49,6 +49,7 @@ struct Acl {
   std::string name;  // of an inline text: the option's
   SourceSpan span;
   std::vector<Statement> statements;
+  bool hidden = false;  // the text of an option that was set with "hide"
 };
 
 // What an acl_smtp_* option says.

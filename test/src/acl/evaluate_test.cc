@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <fstream>
 
+#include "expand/show.h"
 #include "src/acl/acl.h"
 #include "src/base/limits.h"
 #include "test/support/policy.h"
@@ -750,6 +751,23 @@ TEST_F(AclEvaluateTest, ATraceNamesTheOptionThatGaveAnAcl) {
             "  expression failed ${if eq{a}{b}{x}fail} = \"if\" failed and \"fail\" requested\n"
             "    expression no eq{a}{b}\n"
             "acl yes acl_smtp_mail = not set: the default is to accept\n");
+}
+
+TEST_F(AclEvaluateTest, RuleC7AnAclThatWasSetWithHideIsNotInATrace) {
+  facts::Trace trace;
+  policy.session.trace = &trace;
+  const auto hide = [&](const char* text) {
+    policy.AclOption(AclWhen::kMail, text);
+    expand::Hide(*policy.config.main.acl[static_cast<std::size_t>(AclWhen::kMail)].program);
+    EXPECT_EQ(Run(AclWhen::kMail).kind, VerdictKind::kDeny);
+  };
+  hide("deny message = s3cret\n condition = yes");
+  hide("deny message = s3cret\n condition = ${if eq{s3cret}{s3cret}}");
+  EXPECT_EQ(test::Dump(trace),
+            "acl no text of acl_smtp_mail = deny\n"
+            "option acl_smtp_mail = ***\n"
+            "acl no text of acl_smtp_mail = deny\n");
+  EXPECT_EQ(policy.session.trace, &trace);
 }
 
 TEST_F(AclEvaluateTest, RuleC7ATraceHasNoPartOfAMessage) {
