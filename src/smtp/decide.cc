@@ -8,6 +8,7 @@
 #include "src/auth/authenticate.h"
 #include "src/base/text.h"
 #include "src/crypto/examine.h"
+#include "src/smtp/packed_steps.h"
 
 namespace signet::smtp {
 namespace {
@@ -64,11 +65,17 @@ std::string OfAuthenticator(const Dialogue& dialogue) {
          (why.empty() ? "" : ": " + why) + (names_help ? NamesIn(*peer) : "");
 }
 
+std::vector<TraceStep> StepsOf(const Dialogue& dialogue) {
+  std::vector<TraceStep> steps = Unpack(dialogue.packed_steps);
+  const facts::Trace* trace = dialogue.session().trace;
+  if (trace != nullptr) steps.insert(steps.end(), trace->steps().begin(), trace->steps().end());
+  return steps;
+}
+
 // Why the chain did not verify: with the facts, where it was examined.
-std::string WhyNotVerified(const facts::Session& session) {
-  const std::string& reason = session.tls.verify_reason;
-  if (session.trace == nullptr) return reason;
-  for (const TraceStep& step : session.trace->steps()) {
+std::string WhyNotVerified(const Dialogue& dialogue) {
+  const std::string& reason = dialogue.session().tls.verify_reason;
+  for (const TraceStep& step : StepsOf(dialogue)) {
     const bool is_it = step.kind == TraceStep::Kind::kCheck && step.depth > 2 &&
                        step.outcome != TraceStep::Outcome::kYes;
     if (is_it && step.value.starts_with(reason)) return step.value;
@@ -89,8 +96,8 @@ std::string WhyNoIdentity(const Dialogue& dialogue) {
            "tls_try_verify_hosts holds its address";
   if (tls.verify_reason == crypto::kNoCertificate) return "the client has sent no certificate";
   if (tls.verify_deferred)
-    return "the client certificate cannot be verified at the moment: " + WhyNotVerified(session);
-  if (!tls.verified) return "the client certificate did not verify: " + WhyNotVerified(session);
+    return "the client certificate cannot be verified at the moment: " + WhyNotVerified(dialogue);
+  if (!tls.verified) return "the client certificate did not verify: " + WhyNotVerified(dialogue);
   if (dialogue.xclients > 0) return "XCLIENT has told of another client than the certificate's";
   if (auth::FindAfterTls(dialogue.config) == nullptr)
     return "no authenticator runs after TLS in this configuration";
@@ -295,9 +302,9 @@ report::Decision MakeDecision(const Dialogue& dialogue) {
   decision.identity = Printable(session.auth.id);
   decision.client = ClientOf(dialogue);
   if (session.trace == nullptr) return decision;
-  decision.steps = session.trace->steps();
+  decision.steps = StepsOf(dialogue);
   for (TraceStep& step : decision.steps) MakePrintable(&step);
-  decision.steps_dropped = session.trace->dropped();
+  decision.steps_dropped = dialogue.packed_dropped + session.trace->dropped();
   return decision;
 }
 

@@ -186,7 +186,9 @@ class Dialogue final : public acl::Effects {
 
   // What was decided, for whoever asks why (decide.h).
   std::optional<facts::Trace> own_trace;  // session().trace, where decisions are kept
-  std::string reference;                  // that refusals name; "" until there is one
+  std::string packed_steps;               // what was in it when the session began to wait
+  std::size_t packed_dropped = 0;
+  std::string reference;  // that refusals name; "" until there is one
   std::optional<ToldRefusal> told_refusal;
   std::string last_mail;               // "<a@b>" of the last MAIL
   std::vector<std::string> last_rcpt;  // and of its RCPTs, whatever the answers
@@ -216,6 +218,7 @@ class Dialogue final : public acl::Effects {
   std::string ShownHere(const Command& command) const;
   Answer Execute(const Command& command);
   void Carry(const Command& command, const Input::Line& line, Answer* answer);
+  void PackTrace();
   void NoteAnswer(const Command& command, const Answer& answer);
   bool Greeted();
   Answer UnknownCommand(const Command& command);

@@ -15,6 +15,7 @@
 #include "src/smtp/counted.h"
 #include "src/smtp/decide.h"
 #include "src/smtp/dialogue.h"
+#include "src/smtp/packed_steps.h"
 #include "src/smtp/receive.h"
 #include "src/smtp/received.h"
 
@@ -333,6 +334,7 @@ bool Dialogue::ConnectTls() {
 // --- commands ----------------------------------------------------------------------------------
 
 bool Dialogue::Step() {
+  if (!input.HasLine()) PackTrace();
   if (!input.HasLine() && !Flush()) return false;
   if (Shutting() && input.empty()) return InputTrouble({Input::Status::kCancelled, "", true});
   // Where AUTH is offered, a command may hold a password: it is longer, and wiped (A6).
@@ -365,6 +367,20 @@ bool Dialogue::Step() {
     for (std::string* text : {&line.text, &command.line, &command.argument})
       explicit_bzero(text->data(), text->size());
   return !answer.ends;
+}
+
+// While it waits for its client a session is to be small.
+void Dialogue::PackTrace() {
+  if (!own_trace || own_trace->steps().empty()) return;
+  packed_dropped += own_trace->dropped();
+  // Commands are written down whatever there is; a client may have no end of them.
+  if (packed_steps.size() < 2 * limits::kTraceMaxBytes)
+    Pack(own_trace->steps(), &packed_steps);
+  else
+    packed_dropped += own_trace->steps().size();
+  packed_steps.shrink_to_fit();
+  own_trace.emplace(false,
+                    limits::kTraceMaxBytes - std::min(limits::kTraceMaxBytes, packed_steps.size()));
 }
 
 // Does what a command says and answers it.
