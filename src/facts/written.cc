@@ -88,6 +88,12 @@ std::pair<std::size_t, std::size_t> HmacKey(std::string_view text, std::size_t a
   return {begin + 1, std::max(begin + 1, BehindBraces(text, begin) - 1)};
 }
 
+// Whether any of these can begin with it.
+bool MayBegin(char c) {
+  const char lower = static_cast<char>(c | 0x20);
+  return lower == 'p' || lower == 'u' || lower == 's' || c == ':' || c == '$';
+}
+
 // What is to be left out at `at`, or two equal numbers; *stays is what of it is to be shown.
 std::pair<std::size_t, std::size_t> Credentials(std::string_view text, std::size_t at,
                                                 bool with_user) {
@@ -114,8 +120,8 @@ std::string WithoutCredentials(std::string_view text) {
   const bool with_user = HasPassword(text);
   std::string shown;
   for (std::size_t at = 0; at < text.size();) {
-    // Nothing of it begins with another octet.
-    const std::size_t next = std::min(text.find_first_of("pPuUsS:$", at), text.size());
+    std::size_t next = at;
+    while (next < text.size() && !MayBegin(text[next])) ++next;
     shown += text.substr(at, next - at);
     at = next;
     if (at == text.size()) break;
@@ -147,8 +153,9 @@ bool EndsInPassword(std::string_view text) {
 }
 
 std::string AsWritten(std::string_view text, std::size_t most) {
-  // Of a list with thousands of items, neither end is far.
-  constexpr std::size_t kMostRead = 16 * 1024;
+  // A list may have thousands of items: then it is not read to its end.
+  constexpr std::size_t kMostRead = 2048;
+  const bool more = text.size() > kMostRead;
   const std::string safe = WithoutCredentials(text.substr(0, kMostRead));
   std::string line;
   for (const char c : Trim(safe)) {
@@ -156,15 +163,17 @@ std::string AsWritten(std::string_view text, std::size_t most) {
     if (blank && line.ends_with(' ')) continue;
     line += blank ? ' ' : c;
   }
-  if (line.size() <= most) return line;
+  if (line.size() <= most && !more) return line;
   constexpr std::string_view kGap = " ... ";
-  const std::size_t back = most / 4;
-  std::size_t front = most - back - kGap.size();
-  const auto inside = [&](std::size_t at) { return (line[at] & 0xc0) == 0x80; };  // of UTF-8
+  const std::size_t back = more ? 0 : most / 4;
+  std::size_t front = std::min(most - back - kGap.size(), line.size());
+  const auto inside = [&](std::size_t at) {  // of a character in UTF-8
+    return at < line.size() && (line[at] & 0xc0) == 0x80;
+  };
   while (front > 0 && inside(front)) --front;
   std::size_t rest = line.size() - back;
   while (rest < line.size() && inside(rest)) ++rest;
-  return line.substr(0, front) + std::string(kGap) + line.substr(rest);
+  return line.substr(0, front) + std::string(kGap.substr(0, more ? 4 : 5)) + line.substr(rest);
 }
 
 std::string WordsOf(Origins origins) {

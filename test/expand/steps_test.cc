@@ -249,6 +249,11 @@ TEST(Written, IsOneLine) {
   EXPECT_LE(shown.size(), 100u);
   EXPECT_TRUE(shown.starts_with("aaa") && shown.ends_with("bbb")) << shown;
   EXPECT_EQ(facts::AsWritten(std::string(100, 'a'), 100).size(), 100u);
+  // Of a very long one the end is not looked for.
+  const std::string list = facts::AsWritten(std::string(5000, 'a') + "b", 100);
+  EXPECT_LE(list.size(), 100u);
+  EXPECT_TRUE(list.ends_with("a ...")) << list;
+  EXPECT_EQ(facts::AsWritten("a" + std::string(5000, ' ') + "b"), "a ...");
 }
 
 TEST(Written, HasNoCredentials) {
