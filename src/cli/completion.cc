@@ -48,11 +48,8 @@ Words SplitUsage(std::string_view line) {
 
 Operands OperandsOf(const VerbFacts& verb) {
   Operands operands;
-  std::string_view usage = verb.usage;
-  while (!usage.empty()) {
-    const std::size_t end = std::min(usage.find('\n'), usage.size());
-    const Words words = SplitUsage(usage.substr(0, end));
-    usage.remove_prefix(std::min(end + 1, usage.size()));
+  for (const std::string& usage : UsagesOf(verb.usage)) {
+    const Words words = SplitUsage(usage);
     for (std::size_t i = 2; i < words.size(); ++i) {
       if (words[i].starts_with('-') || words[i - 1].starts_with('-')) continue;
       const bool lower =

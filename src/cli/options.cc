@@ -562,24 +562,22 @@ std::string Filled(std::string_view text) {
 }
 
 // Usage breaks in front of a bracket, so blanks in brackets are not where it may.
-std::string UsageLines(std::string_view usage) {
-  std::string all, line;
-  std::string_view left = "usage: ";
-  while (!usage.empty()) {
-    const std::size_t end = std::min(usage.find('\n'), usage.size());
-    line = Trim(usage.substr(0, end));
-    usage.remove_prefix(std::min(end + 1, usage.size()));
-    constexpr char kKept = '\x01';
-    int depth = 0;
-    for (char& c : line) {
-      depth += c == '[' ? 1 : c == ']' ? -1 : 0;
-      if (c == ' ' && depth > 0) c = kKept;
-    }
-    line = Wrapped(std::string(left), line, 11);
-    std::replace(line.begin(), line.end(), kKept, ' ');
-    all += line;
-    left = "       ";
+std::string UsageLine(std::string_view left, std::string line) {
+  constexpr char kKept = '\x01';
+  int depth = 0;
+  for (char& c : line) {
+    depth += c == '[' ? 1 : c == ']' ? -1 : 0;
+    if (c == ' ' && depth > 0) c = kKept;
   }
+  line = Wrapped(std::string(left), line, 11);
+  std::replace(line.begin(), line.end(), kKept, ' ');
+  return line;
+}
+
+std::string UsageLines(std::string_view usage) {
+  std::string all;
+  for (const std::string& line : UsagesOf(usage))
+    all += UsageLine(all.empty() ? "usage: " : "       ", line);
   return all;
 }
 
@@ -621,6 +619,21 @@ std::string HelpText(std::string_view verb) {
     text += OptionLine(option);
   }
   return text;
+}
+
+std::vector<std::string> UsagesOf(std::string_view usage) {
+  std::vector<std::string> usages;
+  while (!usage.empty()) {
+    const std::size_t end = std::min(usage.find('\n'), usage.size());
+    const std::string line(Trim(usage.substr(0, end)));
+    usage.remove_prefix(std::min(end + 1, usage.size()));
+    if (usages.empty() || line.starts_with("signet ")) {
+      usages.push_back(line);
+    } else {
+      usages.back() += " " + line;
+    }
+  }
+  return usages;
 }
 
 std::vector<VerbFacts> Verbs() {

@@ -112,6 +112,9 @@ struct VerbFacts {
   std::vector<OptionFacts> options;
 };
 std::vector<VerbFacts> Verbs();
+// The ways to use a verb, one each: lines of `usage` that begin with "signet", with those that
+// go on with them.
+std::vector<std::string> UsagesOf(std::string_view usage);
 
 // "bash", "zsh" or "fish": what its shell reads to complete command lines; "" for another.
 std::string CompletionScript(std::string_view shell);

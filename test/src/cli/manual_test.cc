@@ -130,9 +130,8 @@ std::string Paragraphs(std::string_view text) {
 
 std::string Synopsis(const VerbFacts& verb) {
   std::string all;
-  for (const std::string& usage : Lines(std::string(verb.usage))) {
-    std::string line(Trim(usage));
-    line = line.substr(std::string_view("signet ").size());
+  for (const std::string& usage : UsagesOf(verb.usage)) {
+    const std::string line = usage.substr(std::string_view("signet ").size());
     std::string words;
     int depth = 0;
     for (char c : line) {
