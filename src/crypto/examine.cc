@@ -22,15 +22,28 @@ std::string NameOf(const Certificate& certificate) {
 
 // --- what a check says beside yes and no ---------------------------------------------------------
 
+// "3 days", "2 hours", "1 minute", "59 seconds".
+std::string Long(std::int64_t seconds) {
+  struct Unit {
+    std::int64_t seconds;
+    const char* name;
+  };
+  for (const Unit& unit : {Unit{kDay, "day"}, {3600, "hour"}, {60, "minute"}, {1, "second"}}) {
+    const std::int64_t count = seconds / unit.seconds;
+    if (count == 0 && unit.seconds > 1) continue;
+    return std::to_string(count) + ' ' + unit.name + (count == 1 ? "" : "s");
+  }
+  return "";
+}
+
 std::string Dates(const Certificate& certificate, std::int64_t now) {
   const std::string from = ShowTime(certificate.not_before());
   const std::string until = ShowTime(certificate.not_after());
-  if (now < certificate.not_before()) return "valid from " + from + "; now it is " + ShowTime(now);
+  if (now < certificate.not_before())
+    return "not before " + from + ", in " + Long(certificate.not_before() - now);
   if (now > certificate.not_after())
-    return "expired " + until + ", " + std::to_string((now - certificate.not_after()) / kDay) +
-           " days ago";
-  return "from " + from + " to " + until + "; " +
-         std::to_string((certificate.not_after() - now) / kDay) + " days left";
+    return until + ", " + Long(now - certificate.not_after()) + " ago";
+  return "from " + from + " to " + until + "; " + Long(certificate.not_after() - now) + " left";
 }
 
 std::string Joined(const std::vector<std::string>& words) {
