@@ -51,25 +51,39 @@ std::string NamesIn(const crypto::Certificate& certificate) {
   return "; the certificate names " + names + (count > kShown ? ", ..." : "");
 }
 
+std::vector<TraceStep> StepsOf(const Dialogue& dialogue) {
+  std::vector<TraceStep> steps = Unpack(dialogue.packed_steps);
+  const facts::Trace* trace = dialogue.session().trace;
+  if (trace != nullptr) steps.insert(steps.end(), trace->steps().begin(), trace->steps().end());
+  return steps;
+}
+
+// What a condition that is not met has looked for in vain.
+std::string FoundNothing(const Dialogue& dialogue) {
+  constexpr std::size_t kQueryShown = 200;
+  std::string query;
+  for (const TraceStep& step : StepsOf(dialogue))
+    if (step.kind == TraceStep::Kind::kLookup && step.outcome == TraceStep::Outcome::kNo &&
+        !step.hidden)
+      query = step.query;
+  if (query.empty()) return "server_condition is not met";
+  return "server_condition is not met, and the lookup of " + query.substr(0, kQueryShown) +
+         " found nothing";
+}
+
 std::string OfAuthenticator(const Dialogue& dialogue) {
   const facts::Auth& auth = dialogue.session().auth;
   const config::Authenticator* after_tls = auth::FindAfterTls(dialogue.config);
   const bool by_command = !dialogue.last_auth.empty() || after_tls == nullptr;
   const std::string name =
       by_command ? "AUTH " + dialogue.last_auth : "the authenticator " + after_tls->name;
-  const std::string why = WithoutReply(auth.reason);
   const bool later = auth.result == AuthResult::kDeferred;
+  std::string why = WithoutReply(auth.reason);
+  if (why.empty() && !later && !by_command) why = FoundNothing(dialogue);
   const crypto::CertificatePtr& peer = dialogue.session().tls.peer;
   const bool names_help = !by_command && !later && peer != nullptr;
   return name + (later ? " cannot tell at the moment" : " said no") +
          (why.empty() ? "" : ": " + why) + (names_help ? NamesIn(*peer) : "");
-}
-
-std::vector<TraceStep> StepsOf(const Dialogue& dialogue) {
-  std::vector<TraceStep> steps = Unpack(dialogue.packed_steps);
-  const facts::Trace* trace = dialogue.session().trace;
-  if (trace != nullptr) steps.insert(steps.end(), trace->steps().begin(), trace->steps().end());
-  return steps;
 }
 
 // Why the chain did not verify: with the facts, where it was examined.
