@@ -14,6 +14,7 @@
 #include "src/cli/cert_sheet.h"
 #include "src/cli/expander.h"
 #include "src/cli/modules.h"
+#include "src/cli/offline.h"
 #include "src/cli/options.h"
 #include "src/cli/received.h"
 #include "src/cli/report.h"
@@ -261,7 +262,7 @@ Result<CertFile, std::string> ReadFile(const std::string& path) {
 }
 
 // Runs in a coroutine: lookups wait.
-int Show(const Arguments& arguments, const drivers::Registry& registry, Receiver* receiver,
+int Show(const Arguments& arguments, const drivers::Registry& registry, OfflineSite* site,
          std::int64_t now) {
   Evaluator evaluator(registry);
   const CertEvaluator evaluate = [&](const CertificatePtr& certificate, const std::string& what) {
@@ -280,7 +281,8 @@ int Show(const Arguments& arguments, const drivers::Registry& registry, Receiver
       file.value().sheets.push_back(CertSheet(one.certificate, now, evaluate));
       chain.push_back(one.certificate);
     }
-    if (receiver != nullptr) file.value().received = receiver->Take(chain);
+    const auto at = arguments.at.empty() ? std::nullopt : std::optional(now);
+    if (site != nullptr) file.value().received = ReceivedBy(site, chain, at);
     files.push_back(std::move(file).value());
   }
   if (arguments.json) return PrintText(ToJson(files)) ? status : kNo;
@@ -296,6 +298,24 @@ std::optional<std::int64_t> TimeOf(const Arguments& arguments) {
   return crypto::ReadDate(arguments.at, crypto::DayEnd::kFirst);
 }
 
+// The configuration whose listeners are asked; none where there is none in the usual place, or
+// where that one cannot be used by whoever asks.
+Result<std::optional<smtp::LoadedSite>, std::string> Load(const Arguments& arguments,
+                                                          const drivers::Registry& registry) {
+  const std::string& path = arguments.config_file;
+  const bool named = path != kDefaultConfigFile;
+  if (!named && ::access(path.c_str(), F_OK) != 0) return std::optional<smtp::LoadedSite>();
+  smtp::LoadedSite loaded =
+      smtp::LoadSite(path, arguments.macros, registry, smtp::LoadTls::kWithoutKeys);
+  if (loaded.site) return std::optional(std::move(loaded));
+  if (named) {
+    PrintDiagnostics(loaded.loaded.diagnostics);
+    return Err{Printable(path) + " is not usable"};
+  }
+  std::fprintf(stderr, "signet: %s cannot be used here: listeners are left out\n", path.c_str());
+  return std::optional<smtp::LoadedSite>();
+}
+
 }  // namespace
 
 int RunCert(const Arguments& arguments) {
@@ -306,15 +326,18 @@ int RunCert(const Arguments& arguments) {
                     Printable(arguments.at) + '"');
   std::unique_ptr<drivers::Registry> registry = MakeRegistry(arguments);
   if (registry == nullptr) return kUsage;
-  auto receiver = Receiver::Make(arguments, *registry, *now);
-  if (!receiver) return Complain(receiver.error());
-  int status = kNo;
-  engine::Loop loop;
-  loop.Spawn([&] {
-    status = Show(arguments, *registry, receiver.value().get(), *now);
-    loop.Stop();
+  auto loaded = Load(arguments, *registry);
+  if (!loaded) return Complain(loaded.error());
+  int status = kUsage;
+  engine::RunInLoop([&] {
+    if (!loaded.value()) {
+      status = Show(arguments, *registry, nullptr, *now);
+      return;
+    }
+    OfflineSite site(*std::move(loaded).value(), *registry, ParseDirectory(arguments.directory));
+    status =
+        site.trouble().empty() ? Show(arguments, *registry, &site, *now) : Complain(site.trouble());
   });
-  loop.Run();
   return status;
 }
 

@@ -30,7 +30,7 @@ constexpr VerbRow kVerbs[] = {
    "server would map a client that has it, or why to none; which are ambiguous, share an account,\n"
    "expire, are made for servers only, or are weak. Other files are passed over. Status 0 where\n"
    "all are mapped and nothing is to be looked at, else 1.\n"},
-  {"cert", "signet cert [-C FILE] [-D NAME=VALUE] [--json] [--at TIME] PEM…",
+  {"cert", "signet cert [-C FILE] [-D NAME=VALUE] [--json] [--at TIME] [--directory live|FILE|none] PEM…",
    "show all of a certificate, and how to get at it",
    "Prints every field of the certificates in each file, PEM or DER, with the expression that\n"
    "yields it. Where there is a configuration (-C, or the usual one), it says what each listener\n"
@@ -198,7 +198,7 @@ constexpr OptionRow kOptions[] = {
   {"--diff", Takes::kValue, "check", "", "NEW",
    [](Arguments& a, std::string_view v) { a.diff = v; },
    "compare with this configuration: who would be treated differently"},
-  {"--directory", Takes::kValue, "audit check explain session", "", "live|FILE|none",
+  {"--directory", Takes::kValue, "audit cert check explain session", "", "live|FILE|none",
    [](Arguments& a, std::string_view v) { a.directory = v; },
    "where lookups are answered: as configured, from an LDIF file, or nowhere"},
   {"--from", Takes::kValue, "explain", "", "ADDRESS",

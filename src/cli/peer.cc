@@ -58,27 +58,22 @@ Pem ReadOption(const config::Expanded& option, const facts::Session& session,
   return ReadFiles(path.value().text);
 }
 
-using Status = Result<crypto::ChainStatus, std::string>;
-
-crypto::ChainStatus NotVerified(std::string reason) {
-  crypto::ChainStatus status;
-  status.reason = std::move(reason);
-  return status;
-}
-
-Status Verify(const std::vector<crypto::CertificatePtr>& chain, const config::Config& config,
-              expand::Services& services, const facts::Session& session, std::int64_t now) {
+// Why the chain does not verify; empty where it does.
+Pem Verify(const std::vector<crypto::CertificatePtr>& chain, const config::Config& config,
+           expand::Services& services, const facts::Session& session) {
   Pem anchors = ReadOption(config.main.tls_verify_certificates, session, services);
-  if (!anchors) return Err{anchors.error()};
+  if (!anchors) return anchors;
   Pem crls = ReadOption(config.main.tls_crl, session, services);
-  if (!crls) return Err{crls.error()};
-  if (anchors.value().empty()) return NotVerified("tls_verify_certificates is not set");
+  if (!crls) return crls;
+  if (anchors.value().empty()) return std::string("tls_verify_certificates is not set");
   auto store =
       crypto::TrustStore::Make({anchors.value(), crls.value(), smtp::OnStaleOf(config.main)});
   if (!store) return Err{store.error()};
   std::vector<std::string_view> ders;
   for (const crypto::CertificatePtr& certificate : chain) ders.push_back(certificate->der());
-  return store.value()->Verify(ders, auth::PurposeOfClients(config), now);
+  crypto::ChainStatus status =
+      store.value()->Verify(ders, auth::PurposeOfClients(config), services.Now());
+  return status.verified ? std::string() : status.reason;
 }
 
 Result<std::vector<crypto::CertificatePtr>, std::string> ReadChain(const std::string& pem_file) {
@@ -104,28 +99,14 @@ Result<std::string, std::string> PretendCertificate(const std::string& pem_file,
                                                     facts::Session* session) {
   auto chain = ReadChain(pem_file);
   if (!chain) return Err{chain.error()};
-  return PretendCertificate(chain.value(), config, services, services.Now(), session);
-}
-
-Result<std::string, std::string> PretendCertificate(
-    const std::vector<crypto::CertificatePtr>& chain, const config::Config& config,
-    expand::Services& services, std::int64_t now, facts::Session* session) {
-  facts::Tls& tls = session->tls;
-  tls.active = true;
-  tls.peer = chain.front();
-  Status status = crypto::ChainStatus();
-  engine::OnThreadStack([&] { status = Verify(chain, config, services, *session, now); });
-  if (!status) return Err{status.error()};
-  crypto::ChainStatus& found = status.value();
-  tls.verified = found.verified;
-  tls.path = found.path;
-  tls.purpose_excused = found.purpose_excused;
-  tls.verify_deferred = found.temporary;
-  tls.revoked = found.revoked;
-  tls.verify_reason = found.reason;
-  if (!found.verified)
-    for (const crypto::CertificatePtr& one : chain) tls.presented.emplace_back(one->der());
-  return found.reason;
+  session->tls.active = true;
+  session->tls.peer = chain.value().front();
+  Pem reason = std::string();
+  engine::OnThreadStack([&] { reason = Verify(chain.value(), config, services, *session); });
+  if (!reason) return reason;
+  session->tls.verified = reason.value().empty();
+  session->tls.verify_reason = reason.value();
+  return reason;
 }
 
 }  // namespace signet::cli

@@ -1,9 +1,7 @@
 #ifndef SIGNET_SRC_CLI_PEER_H_
 #define SIGNET_SRC_CLI_PEER_H_
 
-#include <cstdint>
 #include <string>
-#include <vector>
 
 #include "expand/services.h"
 #include "src/base/result.h"
@@ -22,12 +20,6 @@ Result<std::string, std::string> PretendCertificate(const std::string& pem_file,
                                                     const config::Config& config,
                                                     expand::Services& services,
                                                     facts::Session* session);
-
-// The same with certificates that have been read, the client's own first, at `now`; all that a
-// handshake would have told is set.
-Result<std::string, std::string> PretendCertificate(
-    const std::vector<crypto::CertificatePtr>& chain, const config::Config& config,
-    expand::Services& services, std::int64_t now, facts::Session* session);
 
 // The first certificate of a PEM file.
 //

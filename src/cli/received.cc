@@ -1,174 +1,147 @@
 #include "src/cli/received.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 
-#include "src/auth/authenticate.h"
 #include "src/base/log.h"
-#include "src/base/text.h"
-#include "src/cli/peer.h"
-#include "src/cli/report.h"
-#include "src/config/match.h"
 #include "src/server/listener.h"
-#include "src/smtp/services.h"
 
 namespace signet::cli {
 namespace {
 
 using crypto::CertificatePtr;
 using server::ListenAddress;
+using Kind = facts::TraceStep::Kind;
+using Outcome = facts::TraceStep::Outcome;
 
-// Of no client: RFC 5737 keeps it for documents.
-constexpr std::string_view kNobody = "192.0.2.1";
+// One client's decision, step by step, as far as it is about its certificate.
+class Reading {
+ public:
+  Reading(const report::Decision& decision, Received* out) : decision_(decision), out_(*out) {}
 
-bool HasConfiguration(const Arguments& arguments) {
-  return arguments.config_file != kDefaultConfigFile ||
-         ::access(arguments.config_file.c_str(), F_OK) == 0;
-}
-
-std::string NameOf(facts::AuthResult result) {
-  switch (result) {
-    case facts::AuthResult::kAuthenticated:
-      return "authenticated";
-    case facts::AuthResult::kFailed:
-      return "failed";
-    case facts::AuthResult::kDeferred:
-      return "deferred";
-    case facts::AuthResult::kNotTried:
-      break;
+  void Run() {
+    const auto* asked = Find(Kind::kNote, "client certificate");
+    if (asked == nullptr) {
+      out_.facts["asked"] = "no";
+      return Say(false, "no TLS here, and so no certificate");
+    }
+    const bool is_asked = !asked->value.starts_with("not ");
+    out_.facts["asked"] = is_asked ? "yes" : "no";
+    Say(is_asked, "the client's certificate is " + asked->value);
+    if (is_asked) Verified();
+    Authenticated();
   }
-  return "none";
+
+ private:
+  void Say(std::optional<bool> good, std::string_view text) {
+    out_.lines.push_back({good, std::string(text)});
+  }
+
+  // The first step of a kind with that name; where `after` is given, among its parts.
+  const facts::TraceStep* Find(Kind kind, std::string_view what,
+                               const facts::TraceStep* after = nullptr) const {
+    bool begun = after == nullptr;
+    for (const facts::TraceStep& step : decision_.steps) {
+      if (&step == after) {
+        begun = true;
+        continue;
+      }
+      if (begun && after != nullptr && step.depth <= after->depth) return nullptr;
+      if (begun && step.kind == kind && (what.empty() || step.what == what)) return &step;
+    }
+    return nullptr;
+  }
+
+  void Verified() {
+    const auto* verified = Find(Kind::kCheck, "verified");
+    if (verified == nullptr) return;
+    const bool good = verified->outcome == Outcome::kYes;
+    out_.facts["verified"] = good ? "yes" : verified->outcome == Outcome::kLater ? "later" : "no";
+    if (!good) out_.facts["verify_reason"] = verified->value;
+    Say(good, good ? "verified" + (verified->value.empty() ? "" : ": " + verified->value)
+                   : "not verified: " + verified->value);
+    Failures(*verified);
+    const auto* leaf = Find(Kind::kCertificate, "", verified);
+    if (leaf == nullptr) return;
+    Part("eku", Find(Kind::kCheck, "key purpose (EKU)", leaf));
+    Part("revocation", Find(Kind::kCheck, "revocation", leaf));
+  }
+
+  // What of the path does not hold, beside what has lines of its own.
+  void Failures(const facts::TraceStep& verified) {
+    bool inside = false;
+    std::size_t certificates = 0;
+    std::string certificate;
+    for (const facts::TraceStep& step : decision_.steps) {
+      if (&step == &verified) {
+        inside = true;
+        continue;
+      }
+      if (!inside) continue;
+      if (step.depth <= verified.depth) return;
+      if (step.kind == Kind::kCertificate) {
+        certificate = step.what;
+        ++certificates;
+      }
+      const bool fails = step.kind == Kind::kCheck && step.outcome == Outcome::kNo;
+      const bool is_told = step.what == "key purpose (EKU)" || step.what == "revocation";
+      if (fails && !(is_told && certificates == 1))
+        Say(false, (certificate.empty() ? "" : certificate + ": ") + step.what + ": " + step.value);
+    }
+  }
+
+  void Part(const char* name, const facts::TraceStep* step) {
+    if (step == nullptr) return;
+    out_.facts[name] = step->value;
+    std::optional<bool> good;
+    if (step->outcome == Outcome::kYes) good = true;
+    if (step->outcome == Outcome::kNo || step->outcome == Outcome::kLater) good = false;
+    Say(good, step->what + ": " + step->value);
+  }
+
+  void Authenticated() {
+    out_.facts["authentication"] = decision_.authentication;
+    out_.facts["authenticator"] = decision_.authenticator;
+    out_.facts["identity"] = decision_.identity;
+    if (decision_.authentication == "authenticated")
+      return Say(true, "authenticated as " + decision_.identity + " by \"" +
+                           decision_.authenticator + '"');
+    out_.facts["reason"] = decision_.reason;
+    const bool later = decision_.authentication == "deferred";
+    Say(false,
+        (later ? "cannot be authenticated now: " : "not authenticated: ") + decision_.reason);
+  }
+
+  const report::Decision& decision_;
+  Received& out_;
+};
+
+Received ByOne(OfflineSite* site, const ListenAddress& listener,
+               const std::vector<CertificatePtr>& chain, std::optional<std::int64_t> at) {
+  OfflineClient client;
+  client.listener = listener.Text();
+  client.at = at;
+  for (const CertificatePtr& one : chain) client.chain.emplace_back(one->der());
+  Received received;
+  received.facts["tls"] = listener.tls_on_connect ? "on connect" : "STARTTLS";
+  const auto played = site->Play(client);
+  if (played)
+    Reading(played.value().decision, &received).Run();
+  else
+    received.lines.push_back({false, played.error()});
+  return received;
 }
 
 }  // namespace
 
-struct Receiver::Rep {
-  Rep(const drivers::Registry& registry, smtp::LoadedSite loaded_site, std::int64_t at)
-      : loaded(std::move(loaded_site)),
-        config(*loaded.site->config),
-        log(Log::Paths{}),
-        worker(registry, loaded.site->config, &log),
-        now(at) {}
-
-  Received ByOne(const ListenAddress& listener, const std::vector<CertificatePtr>& chain);
-  void Ask(const facts::Session& session, Received* out);
-  void Identify(facts::Session* session, const std::vector<CertificatePtr>& chain, Received* out);
-  void Say(Received* out, std::optional<bool> good, std::string text) const {
-    out->lines.push_back({good, Printable(text)});
-  }
-
-  smtp::LoadedSite loaded;
-  const config::Config& config;
-  Log log;
-  lookup::Worker worker;
-  const std::int64_t now;
-  std::vector<ListenAddress> listeners;
-};
-
-Receiver::Receiver(std::unique_ptr<Rep> rep) : rep_(std::move(rep)) {}
-Receiver::~Receiver() = default;
-
-Result<std::unique_ptr<Receiver>, std::string> Receiver::Make(const Arguments& arguments,
-                                                              const drivers::Registry& registry,
-                                                              std::int64_t now) {
-  if (!HasConfiguration(arguments)) return std::unique_ptr<Receiver>();
-  smtp::LoadedSite loaded =
-      smtp::LoadSite(arguments.config_file, arguments.macros, registry, smtp::LoadTls::kNo);
-  if (!loaded.site) {
-    PrintDiagnostics(loaded.loaded.diagnostics);
-    return Err{Printable(arguments.config_file) + " is not usable"};
-  }
-  auto rep = std::make_unique<Rep>(registry, std::move(loaded), now);
-  auto listeners = server::ListeningSet(rep->config.main, {});
-  if (!listeners) return Err{listeners.error()};
-  rep->listeners = std::move(listeners).value();
-  return std::unique_ptr<Receiver>(new Receiver(std::move(rep)));
-}
-
-// Whether clients are asked for a certificate at all.
-void Receiver::Rep::Ask(const facts::Session& session, Received* out) {
-  smtp::SessionServices services(&worker);
-  expand::Budget budget = services.TakeBudget();
-  config::MatchContext context{config, session, services, budget};
-  const auto is_in = [&](const config::Expanded& list) -> Result<bool, Failure> {
-    if (!list) return false;
-    return config::MatchList(list, config::ListKind::kHost, session.connection.client_ip, context);
-  };
-  const auto required = is_in(config.main.tls_verify_hosts);
-  const auto wanted = is_in(config.main.tls_try_verify_hosts);
-  out->facts["asked"] = "no";
-  if (!required) return Say(out, false, "tls_verify_hosts: " + required.error().text);
-  if (!wanted) return Say(out, false, "tls_try_verify_hosts: " + wanted.error().text);
-  if (!required.value() && !wanted.value())
-    return Say(out, false,
-               "asks no client at " + std::string(kNobody) +
-                   " for a certificate: see tls_try_verify_hosts");
-  out->facts["asked"] = required.value() ? "required" : "yes";
-  Say(out, true,
-      required.value() ? "asks for a certificate, and serves nobody without a good one"
-                       : "asks for a certificate");
-}
-
-void Receiver::Rep::Identify(facts::Session* session, const std::vector<CertificatePtr>& chain,
-                             Received* out) {
-  smtp::SessionServices services(&worker);
-  const auto reason = PretendCertificate(chain, config, services, now, session);
-  if (!reason) return Say(out, false, "cannot verify: " + reason.error());
-  const facts::Tls& tls = session->tls;
-  out->facts["verified"] = tls.verified ? "yes" : tls.verify_deferred ? "later" : "no";
-  out->facts["verify_reason"] = reason.value();
-  if (tls.verified)
-    Say(out, true,
-        "verifies" + std::string(tls.purpose_excused ? ", but only because of server_eku" : "") +
-            "; trust anchor: " + tls.path.back()->subject_text());
-  else
-    Say(out, false, "does not verify: " + reason.value());
-  const config::Authenticator* instance = auth::FindAfterTls(config);
-  if (instance == nullptr)
-    return Say(out, false, "no authenticator looks at certificates: nobody is identified by one");
-  expand::Budget budget = services.TakeBudget();
-  const facts::Auth auth = auth::AuthenticateAfterTls(config, *session, services, budget, nullptr);
-  out->facts["authenticator"] = instance->name;
-  out->facts["authentication"] = NameOf(auth.result);
-  out->facts["identity"] = auth.id;
-  out->facts["reason"] = auth.reason;
-  const std::string who = "authenticator \"" + instance->name + "\": ";
-  switch (auth.result) {
-    case facts::AuthResult::kAuthenticated:
-      return Say(out, true, who + auth.id);
-    case facts::AuthResult::kFailed:
-      return Say(out, false, who + "nobody: " + auth.reason);
-    case facts::AuthResult::kDeferred:
-      return Say(out, false, who + "not now: " + auth.reason);
-    case facts::AuthResult::kNotTried:
-      return Say(out, false, who + "does not look at a certificate that does not verify");
-  }
-}
-
-Received Receiver::Rep::ByOne(const ListenAddress& listener,
-                              const std::vector<CertificatePtr>& chain) {
-  facts::Session session;
-  session.primary_hostname = session.active_hostname = config.main.primary_hostname;
-  session.at = now;
-  session.connection.client_ip = kNobody;
-  session.connection.local_ip = listener.ip;
-  session.connection.local_port = listener.port;
-  session.connection.tls_on_connect = listener.tls_on_connect;
-  session.phase = facts::Phase::kHelo;
-  session.tls.version = "TLS1.3";
-  Received received;
-  Ask(session, &received);
-  if (received.facts["asked"] != "no") Identify(&session, chain, &received);
-  received.facts["tls"] = listener.tls_on_connect ? "on connect" : "STARTTLS";
-  return received;
-}
-
-std::vector<Received> Receiver::Take(const std::vector<CertificatePtr>& chain) {
+std::vector<Received> ReceivedBy(OfflineSite* site, const std::vector<CertificatePtr>& chain,
+                                 std::optional<std::int64_t> at) {
+  const config::Config& config = *site->site().config;
   std::vector<Received> all;
   std::vector<std::string> names;
-  for (const ListenAddress& listener : rep_->listeners) {
-    Received one = rep_->ByOne(listener, chain);
+  const auto listeners = server::ListeningSet(config.main, {});
+  if (!listeners) return all;
+  for (const ListenAddress& listener : listeners.value()) {
+    Received one = ByOne(site, listener, chain, at);
     auto same = std::find_if(all.begin(), all.end(),
                              [&](const Received& other) { return other.facts == one.facts; });
     if (same == all.end()) {
@@ -180,9 +153,9 @@ std::vector<Received> Receiver::Take(const std::vector<CertificatePtr>& chain) {
   }
   for (std::size_t i = 0; i < all.size(); ++i) {
     all[i].title = names[i] + (all[i].facts["tls"] == "STARTTLS" ? ", STARTTLS" : ", TLS at once") +
-                   ", by " + Printable(rep_->config.file);
+                   ", by " + Printable(config.file);
     all[i].facts["listener"] = names[i];
-    all[i].facts["configuration"] = rep_->config.file;
+    all[i].facts["configuration"] = config.file;
   }
   return all;
 }
