@@ -827,6 +827,11 @@ cn: Alice
 sn: Alice
 mail: alice@example.org
 
+dn: cn=signet,ou=services,dc=example,dc=org
+objectClass: organizationalRole
+cn: signet
+userPassword: secret
+
 dn: ou=staff,dc=example,dc=org
 objectClass: organizationalUnit
 ou: staff
