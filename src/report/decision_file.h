@@ -46,6 +46,7 @@ class DecisionFile {
   // take no more than half of what fits.
   Result<bool, std::string> Replace(const std::vector<DecisionPtr>& decisions);
 
+  std::size_t size() const { return size_; }
   const std::string& path() const { return path_; }
 
  private:

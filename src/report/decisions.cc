@@ -22,6 +22,8 @@ constexpr std::size_t kLettersBeforeDash = 4;
 // row is written once.
 constexpr std::chrono::milliseconds kGather{200};
 constexpr std::chrono::seconds kTryAgain{10};  // a file that could not be written
+// What a flood of refusals may write: some hundred decisions a second.
+constexpr std::size_t kBytesPerSecond = 4 * 1024 * 1024;
 
 // A reference however it is written; "" where it cannot be one.
 std::string Normalized(std::string_view reference) {
@@ -225,12 +227,16 @@ void DecisionStore::Write() {
   while (true) {
     wake_.wait(lock, [this] { return stopping_ || rewrite_ || !unwritten_.empty(); });
     wake_.wait_for(lock, kGather, [this] { return stopping_; });
-    if (rewrite_ || !unwritten_.empty()) WriteBatch(&lock);
-    if (stopping_) return;
+    const std::size_t written = rewrite_ || !unwritten_.empty() ? WriteBatch(&lock) : 0;
+    // What comes meanwhile gathers, and of it only what is kept is written.
+    wake_.wait_for(lock, std::chrono::milliseconds(1000 * written / kBytesPerSecond),
+                   [this] { return stopping_; });
+    if (stopping_ && !rewrite_ && unwritten_.empty()) return;
   }
 }
 
-void DecisionStore::WriteBatch(std::unique_lock<std::mutex>* lock) {
+// Returns how many octets there were to write.
+std::size_t DecisionStore::WriteBatch(std::unique_lock<std::mutex>* lock) {
   std::vector<DecisionPtr> batch;
   for (const std::string& name : std::exchange(unwritten_, {}))
     if (const auto found = index_.find(name); found != index_.end())
@@ -241,16 +247,18 @@ void DecisionStore::WriteBatch(std::unique_lock<std::mutex>* lock) {
   std::string lines;
   if (!anew)
     for (const DecisionPtr& decision : batch) lines += LineOf(*decision);
-  const auto written =
-      anew || !file_->HasRoom(lines.size()) ? file_->Replace(All()) : file_->Append(lines);
+  const bool replace = anew || !file_->HasRoom(lines.size());
+  const auto written = replace ? file_->Replace(All()) : file_->Append(lines);
   if (!written && !in_trouble_)
     log_->Panic("decisions are not kept in their file: " + written.error());
   if (written && in_trouble_) log_->Main("decisions are kept in their file again");
   lock->lock();
   in_trouble_ = !written;
-  if (!in_trouble_ || stopping_) return;
-  wake_.wait_for(*lock, kTryAgain, [this] { return stopping_; });
-  rewrite_ = true;  // whatever the file has got of it
+  if (in_trouble_ && !stopping_) {
+    wake_.wait_for(*lock, kTryAgain, [this] { return stopping_; });
+    rewrite_ = true;  // whatever the file has got of it
+  }
+  return replace ? file_->size() : lines.size();
 }
 
 }  // namespace signet::report

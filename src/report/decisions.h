@@ -101,7 +101,7 @@ class DecisionStore {
 
   void StopWriting();
   void Write();
-  void WriteBatch(std::unique_lock<std::mutex>* lock);
+  std::size_t WriteBatch(std::unique_lock<std::mutex>* lock);
 
   const Now now_;
   mutable std::mutex mutex_;  // all below but the file, which is the writer's

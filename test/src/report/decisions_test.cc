@@ -327,6 +327,25 @@ TEST_F(DecisionFileTest, RuleC7TheFileIsBounded) {
   EXPECT_EQ(contents.value().decisions.back().reference, last);
 }
 
+TEST_F(DecisionFileTest, ManyThatComeAtOnceAreAllThereAtTheEnd) {
+  {
+    DecisionStore store({}, Always(&kNow));
+    ASSERT_TRUE(store.KeepIn(path_, &*log_).ok());
+    for (std::size_t round = 0; round < 4; ++round) {
+      for (std::size_t i = 0; i < 400; ++i) {
+        Decision decision = Refused(Numbered(round * 400 + i));
+        decision.reason.resize(5000, 'x');
+        store.Put(std::move(decision));
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
+  }
+  DecisionStore store({}, Always(&kNow));
+  ASSERT_TRUE(store.KeepIn(path_, &*log_).ok());
+  EXPECT_EQ(store.counts().refused, 500u);
+  EXPECT_NE(store.Find(Numbered(1599)), nullptr);
+}
+
 TEST_F(DecisionFileTest, HasRoomUpToItsBoundAndNoFurther) {
   auto opened = DecisionFile::Open(path_, 1000);
   ASSERT_TRUE(opened.ok());
