@@ -9,6 +9,7 @@
 
 #include "src/base/log.h"
 #include "src/base/text.h"
+#include "src/config/environment.h"
 
 namespace signet::cli {
 namespace {
@@ -37,17 +38,19 @@ std::size_t OctetsOf(std::string_view text, std::size_t columns) {
   return at;
 }
 
-bool EnvironmentSays(const char* name, std::string_view part) {
-  const char* value = std::getenv(name);
-  return value != nullptr && Upper(value).find(part) != std::string::npos;
+// What the environment said before the program set aside what steers libraries.
+std::string_view Said(const std::string& name) {
+  const char* value = std::getenv(name.c_str());
+  if (value == nullptr) value = std::getenv((std::string(config::kSetAside) + name).c_str());
+  return value == nullptr ? "" : value;
 }
 
 // The first of these that is set decides.
 bool TerminalTakesUtf8() {
   for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
-    const char* value = std::getenv(name);
-    if (value == nullptr || *value == '\0') continue;
-    return EnvironmentSays(name, "UTF-8") || EnvironmentSays(name, "UTF8");
+    const std::string value = Upper(Said(name));
+    if (!value.empty())
+      return value.find("UTF-8") != value.npos || value.find("UTF8") != value.npos;
   }
   return false;
 }
@@ -289,8 +292,8 @@ std::string StepLine(const TraceStep& step, const ShowOptions& options) {
 ShowOptions ShowOptionsFor(std::FILE* stream) {
   ShowOptions options;
   const int fd = ::fileno(stream);
-  options.utf8 = TerminalTakesUtf8();
   if (::isatty(fd) == 0) return options;
+  options.utf8 = TerminalTakesUtf8();
   const char* no_color = std::getenv("NO_COLOR");
   const char* term = std::getenv("TERM");
   options.color = (no_color == nullptr || *no_color == '\0') && term != nullptr &&

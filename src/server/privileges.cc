@@ -28,14 +28,15 @@ std::optional<unsigned> Number(std::string_view text) {
 std::string Failed(const char* step) { return std::string(step) + ": " + std::strerror(errno); }
 
 // What may stay: where programs and the person are, the zone, the service manager's socket,
-// whether standard error is the journal's, and the sanitizers' options of our own test builds.
+// whether standard error is the journal's, whether somebody wants no colours, and the
+// sanitizers' options of our own test builds.
 bool IsWanted(std::string_view name) {
-  constexpr std::string_view kWanted[] = {"PATH",          "HOME",         "USER",
-                                          "LOGNAME",       "PWD",          "SHELL",
-                                          "TERM",          "TZ",           "NOTIFY_SOCKET",
-                                          "ASAN_OPTIONS",  "LSAN_OPTIONS", "TSAN_OPTIONS",
-                                          "UBSAN_OPTIONS", "SHLVL",        "_",
-                                          "JOURNAL_STREAM"};
+  constexpr std::string_view kWanted[] = {"PATH",           "HOME",         "USER",
+                                          "LOGNAME",        "PWD",          "SHELL",
+                                          "TERM",           "TZ",           "NOTIFY_SOCKET",
+                                          "ASAN_OPTIONS",   "LSAN_OPTIONS", "TSAN_OPTIONS",
+                                          "UBSAN_OPTIONS",  "SHLVL",        "_",
+                                          "JOURNAL_STREAM", "NO_COLOR"};
   return name.starts_with(config::kSetAside) ||
          std::find(std::begin(kWanted), std::end(kWanted), name) != std::end(kWanted);
 }

@@ -224,5 +224,29 @@ TEST_F(CommandLine, HelpIsNoError) {
   EXPECT_THAT(finished.output, Not(HasSubstr("error")));
 }
 
+// On a terminal, with these variables.
+std::string OnATerminal(const std::string& arguments, std::vector<std::string> environment) {
+  environment.insert(environment.end(), {"TERM=xterm", "LC_CTYPE=", "LANG="});
+  return test::Run({"script", "-qec", SignetProgram() + " " + arguments, "/dev/null"},
+                   {.environment = environment})
+      .output;
+}
+
+TEST_F(CommandLine, ColoursAndSignsBeyondAsciiAreForTerminalsThatWantThem) {
+  const std::string words = "explain -C " + Config("ldap.example.org", "127.0.0.1::1") +
+                            " --cert " + Certificates::Get().pem("selfsigned");
+  const std::string coloured = OnATerminal(words, {"NO_COLOR=", "LC_ALL=C.UTF-8"});
+  EXPECT_THAT(coloured, HasSubstr("\x1b["));
+  EXPECT_THAT(coloured, HasSubstr("✗"));
+  const std::string plain = OnATerminal(words, {"NO_COLOR=1", "LC_ALL=C"});
+  EXPECT_THAT(plain, Not(HasSubstr("\x1b[")));
+  EXPECT_THAT(plain, Not(HasSubstr("✗")));
+  EXPECT_THAT(plain, HasSubstr("REFUSED"));
+  const Finished piped =
+      test::Run({"bash", "-c", SignetProgram() + " " + words}, {.environment = {"LC_ALL=C.UTF-8"}});
+  EXPECT_THAT(piped.output, Not(HasSubstr("\x1b[")));
+  EXPECT_THAT(piped.output, Not(HasSubstr("✗")));
+}
+
 }  // namespace
 }  // namespace signet::test
