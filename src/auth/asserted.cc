@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "expand/show.h"
 #include "src/auth/authenticate.h"
 #include "src/auth/steps.h"
 #include "src/base/codes.h"
@@ -55,6 +56,14 @@ std::vector<std::string> Asserted(const std::string& id, const Certificate& cert
     if (auto text = crypto::TextOf(*other)) names.push_back(std::move(*text));
   }
   return names;
+}
+
+// ": rule * => *@example.org and others"; nothing of a text that is hidden.
+std::string RulesInWords(const std::vector<const IdentityRule*>& rules) {
+  const IdentityRule& first = *rules.front();
+  if (expand::IsHidden(*first.identities.program)) return "";
+  return ": rule " + facts::AsWritten(first.span.view()) + " => " +
+         facts::AsWritten(first.identities.span.view()) + (rules.size() > 1 ? " and others" : "");
 }
 
 }  // namespace
@@ -113,10 +122,7 @@ void LimitToAssertable(const config::Config& config, const config::Authenticator
     // The identity is a mailbox of the certificate, too, as a rule.
     if (trace != nullptr && std::exchange(told, name) != name)
       AddCheck(trace, "server_identities", StepOutcome::kYes,
-               "\"" + name + "\" may be asserted by its authority: rule " +
-                   facts::AsWritten(rules.front()->span.view()) + " => " +
-                   facts::AsWritten(rules.front()->identities.span.view()) +
-                   (rules.size() > 1 ? " and others" : ""),
+               '"' + name + "\" may be asserted by its authority" + RulesInWords(rules),
                rules.front()->span);
   }
 }

@@ -441,7 +441,9 @@ class Checker {
               });
     if (authenticator.public_name.empty()) authenticator.public_name = authenticator.name;
     authenticator.pins = ReadPins(authenticator.server_pins, "server_pins");
-    ReadIdentities(&authenticator);
+    ReadIdentities(&authenticator,
+                   config_.hidden.contains(std::string(kind.noun) + '/' + std::string(name) +
+                                           "/server_identities"));
     if (authenticator.driver) FillPrivateDefaults(&authenticator);
     config_.authenticators.push_back(std::move(authenticator));
   }
@@ -464,15 +466,15 @@ class Checker {
     return std::make_shared<crypto::PinSource>(std::move(table).value());
   }
 
-  void ReadIdentities(Authenticator* authenticator) {
+  void ReadIdentities(Authenticator* authenticator, bool hidden) {
     const Text& option = authenticator->server_identities;
     if (!option.set()) return;
     const std::vector<SourceSpan> items = SplitItems(option.span, ';');
     if (items.empty()) reader_.Error(option.span, "server_identities is empty", kIdentityHint);
-    for (SourceSpan item : items) ReadIdentityRule(item, authenticator);
+    for (SourceSpan item : items) ReadIdentityRule(item, hidden, authenticator);
   }
 
-  void ReadIdentityRule(SourceSpan item, Authenticator* authenticator) {
+  void ReadIdentityRule(SourceSpan item, bool hidden, Authenticator* authenticator) {
     const std::string_view text = item.view();
     const std::size_t arrow = text.find("=>");
     const std::string_view who = Trim(text.substr(0, arrow));
@@ -498,7 +500,8 @@ class Checker {
                            kIdentityHint);
     }
     const auto begin = static_cast<std::size_t>(what.data() - text.data());
-    rule.identities = reader_.Compile(item.Part(begin, begin + what.size()), facts::Phase::kAuth);
+    rule.identities =
+        reader_.Compile(item.Part(begin, begin + what.size()), facts::Phase::kAuth, hidden);
     authenticator->identities.push_back(std::move(rule));
   }
 

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "expand/show.h"
 #include "src/base/codes.h"
 #include "src/base/log.h"
 #include "src/base/text.h"
@@ -146,6 +147,7 @@ class Compiler {
     if (data && step->transport == nullptr)
       Error(router.name_span, "router " + Quoted(router.name) + " needs \"transport\"");
     if (data) return Hosts(router.route_data);
+    hidden_ = router.route_list && expand::IsHidden(*router.route_list.program);
     SourceSpan text = router.route_list.span;
     char separator = ';';
     std::string_view view = text.view();
@@ -202,6 +204,7 @@ class Compiler {
     config::Expanded text{span, expand::Compile(span, facts::Phase::kDelivery, names_, &found)};
     for (Diagnostic& diagnostic : found)
       if (diagnostic.severity == Severity::kError) diagnostics_->push_back(std::move(diagnostic));
+    if (hidden_ && text) expand::Hide(*text.program);
     return text;
   }
 
@@ -245,6 +248,7 @@ class Compiler {
   const config::Config& config_;
   const expand::Names& names_;
   Diagnostics* diagnostics_;
+  bool hidden_ = false;  // the route_list at hand was set with "hide"
   std::shared_ptr<Routes> routes_ = std::make_shared<Routes>();
 };
 

@@ -215,6 +215,21 @@ TEST(AuthenticateAfterTls, WhatIsNotTriedHasAReason) {
             "cert is not tried: the session is not under TLS");
 }
 
+TEST(AuthenticateAfterTls, ATraceSaysWhichAuthorityMayAssertTheName) {
+  const std::string options = std::string(kSan) + "  server_set_id = $auth1\n";
+  for (const std::string hide : {"", "hide "}) {
+    Attempt attempt(options + "  " + hide + "server_identities = * => *@example.org\n");
+    attempt.session.tls.path = {attempt.session.tls.peer};
+    facts::Trace trace;
+    attempt.session.trace = &trace;
+    EXPECT_EQ(attempt.Run().result, AuthResult::kAuthenticated) << attempt.auth.reason;
+    const facts::TraceStep& last = trace.steps().back();
+    EXPECT_EQ(last.what, "server_identities");
+    EXPECT_EQ(last.value, "\"alice@example.org\" may be asserted by its authority" +
+                              std::string(hide.empty() ? ": rule * => *@example.org" : ""));
+  }
+}
+
 TEST(AuthenticateAfterTls, RuleC7AnOptionThatWasSetWithHideIsNotInATrace) {
   Attempt attempt(
       "  hide server_param1 = ${lc:S3CRET}\n  server_condition = true\n"
