@@ -79,8 +79,11 @@ acl::RateAnswer SessionServices::UpdateRate(std::string_view lookup_type,
   step.limit = request.limit;
   step.refresh_seconds = request.refresh_seconds;
   step.life_seconds = acl::RateLifeSeconds(request);
-  const std::string why =
-      connection->UpdateRate(type->handle, &step, Deadline::After(limits::kLookupTotal));
+  std::string why;
+  (void)Counted(type->handle, [&]() -> expand::LookupAnswer {
+    why = connection->UpdateRate(type->handle, &step, Deadline::After(limits::kLookupTotal));
+    return {why.empty() ? expand::LookupAnswer::kFound : expand::LookupAnswer::kDeferred, why};
+  });
   acl::RateAnswer answer{.available = why.empty(), .why = why, .rate = step.rate};
   answer.age_seconds = step.age_seconds;
   return answer;
