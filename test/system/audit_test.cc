@@ -214,6 +214,31 @@ TEST_F(Audit, WithoutADirectoryLookupsAreDeferred) {
   EXPECT_EQ(Run({"--directory", "none"}).status, 1);
 }
 
+TEST_F(Audit, ADirectoryMayBeAFile) {
+  WriteFile(directory_ / "people.ldif",
+            "dn: uid=alice,ou=people,dc=example,dc=org\nobjectClass: inetOrgPerson\n"
+            "uid: alice\ncn: Alice\nsn: A\nmail: alice@example.org\n\n"
+            "dn: uid=bob,ou=people,dc=example,dc=org\nobjectClass: inetOrgPerson\n"
+            "uid: bob\ncn: Bob\nsn: B\nmail: bob@example.org\n");
+  Put("alice", "alice@example.org");
+  Put("eve", "eve@example.org");
+  const std::string lookup =
+      "${lookup ldap{ldap:///ou=people,dc=example,dc=org?uid?sub?(mail=${quote_ldap:$auth1})}}";
+  std::string text = ReadFile(Config("ldap_default_servers = 127.0.0.1::1\n"));
+  text = text.substr(0, text.find("  server_condition")) + "  server_condition = ${if !eq{" +
+         lookup + "}{}}\n  server_set_id = " + lookup + "\n";
+  WriteFile(directory_ / "ldap.conf", text);
+  for (const char* option : {"--ldif", "--directory"}) {
+    const auto rows = Rows({"-C", directory_ / "ldap.conf", option, directory_ / "people.ldif"});
+    EXPECT_EQ(rows.at("alice.pem").state, "mapped");
+    EXPECT_EQ(rows.at("alice.pem").identity, "alice");
+    EXPECT_EQ(rows.at("eve.pem").state, "unmapped");
+  }
+  const auto rows = Rows({"-C", directory_ / "ldap.conf"});
+  EXPECT_EQ(rows.at("alice.pem").state, "deferred") << "nobody answers there";
+  EXPECT_EQ(Run({"-C", directory_ / "ldap.conf", "--ldif", "/nonexistent.ldif"}).status, 2);
+}
+
 TEST_F(Audit, OtherFilesArePassedOverAndBrokenOnesNamed) {
   Put("alice", "alice@example.org");
   WriteFile(certificates_ / "alice.key", ReadFile(authority_.key("alice")));

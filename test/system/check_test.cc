@@ -49,13 +49,16 @@ class Check : public ::testing::Test {
       "  server_condition = ${if def:auth1}\n"
       "  server_set_id = $auth1\n";
 
+  std::string transport_;
+
   std::string File() {
     std::string text;
     for (const auto& [name, value] : main_) text += name + " = " + value + "\n";
     text += "begin acl\n" + acl_ + "begin authenticators\n" + authenticators_ +
             "begin routers\nbehind:\n  driver = manualroute\n  route_list = * 127.0.0.1\n"
             "  transport = relay\n"
-            "begin transports\nrelay:\n  driver = smtp\n";
+            "begin transports\nrelay:\n  driver = smtp\n" +
+            transport_;
     WriteFile(directory_ / "signet.conf", text);
     return directory_ / "signet.conf";
   }
@@ -239,12 +242,45 @@ TEST_F(Check, ACertificateForAnotherHostIsNamed) {
   EXPECT_THAT(Run().output, HasSubstr("signet.conf:4:")) << "at tls_certificate";
 }
 
+// Each entry of the manual that says so.
 TEST_F(Check, RuleC5WhatWeakensARuleIsNamed) {
-  main_["hosts_proxy"] = "127.0.0.1 : *";
-  ExpectWarning("[weak-setting]", "hosts_proxy is everybody");
-  main_["hosts_proxy"] = "127.0.0.1";
-  main_["hosts_xclient"] = "<; 0.0.0.0/0 ; ::/0";
-  ExpectWarning("[weak-setting]", "hosts_xclient is everybody");
+  const struct {
+    const char *option, *value, *words;
+  } kWeak[] = {
+      {"hosts_proxy", "127.0.0.1 : *", "hosts_proxy is everybody"},
+      {"hosts_xclient", "<; 0.0.0.0/0 ; ::/0", "hosts_xclient is everybody"},
+      {"hosts_xclient_login", "10.0.0.7", "weakens rule I13"},
+      {"smtp_enforce_sync", "no", "weakens rule S8"},
+      {"tls_crl_on_stale", "accept", "weakens rule C3"},
+      {"after_tls_authorize", "yes", "weakens rule A2"},
+      {"ldap_require_cert", "never", "weakens rule T14"},
+      {"ldap_require_cert", "allow", "weakens rule T14"},
+      {"http_require_cert", "never", "weakens rule T14"},
+  };
+  for (const auto& one : kWeak) {
+    main_[one.option] = one.value;
+    if (std::string_view(one.option) == "after_tls_authorize") main_["after_tls_auth"] = "external";
+    ExpectWarning("[weak-setting]", one.words);
+    main_.erase(one.option);
+    main_.erase("after_tls_auth");
+  }
+  main_["hosts_proxy"] = main_["hosts_xclient"] = "127.0.0.1 : 10.0.0.0/8";
+  EXPECT_THAT(Run().output, HasSubstr("no mistakes"));
+  const std::string authenticator = authenticators_;
+  authenticators_ = authenticator + "  server_eku = ignore\n";
+  ExpectWarning("[weak-setting]", "weakens rule I3");
+  authenticators_ = authenticator + "  server_require_verified = no\n  server_pins = " +
+                    PublicKeyPin(authority_.issued("server").key) + "\n";
+  ExpectWarning("[weak-setting]", "weakens rule I1");
+  authenticators_ = authenticator;
+  const std::string acl = acl_;
+  acl_ = Replace(acl, "  accept auth", "  warn control = no_enforce_sync\n  accept auth");
+  ExpectWarning("[weak-setting]", "weakens rule S8");
+  acl_ = acl;
+  for (const char* option : {"hosts_require_tls =", "tls_verify_hosts ="}) {
+    transport_ = std::string("  ") + option + "\n";
+    ExpectWarning("[weak-setting]", "weakens rule T14");
+  }
 }
 
 TEST_F(Check, DirectoriesThatAreNotThereAreNamed) {
