@@ -70,15 +70,14 @@ TEST(Describe, KindsOfNamesAreThoseOfTheLanguage) {
 TEST(Describe, RuleI6WhatIsLeftOutHasItsReason) {
   make::CertificateSpec spec;
   spec.subject = make::Name({{"2.5.4.3", make::Utf8("bad\n")}, {"2.5.4.10", make::Utf8("good")}});
-  spec.alternative_names = {make::MailName("nul\0@b"s), make::DnsName("\xff"), make::UriName(""),
+  spec.alternative_names = {make::MailName("nul\0@b"s), make::DnsName("\xff"),
                             make::MailName("good@b")};
   std::string told;
   for (const LeftOut& one : LeftOutOf(*Made(spec))) told += one.kind + ": " + one.why + "\n";
   EXPECT_EQ(told,
             "CN: has control characters\n"
             "mail: has control characters\n"
-            "dns: not ASCII, which such names have to be\n"
-            "uri: empty\n");
+            "dns: not ASCII, which such names have to be\n");
 }
 
 }  // namespace
