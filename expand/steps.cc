@@ -1,5 +1,7 @@
 #include "expand/steps.h"
 
+#include <string.h>
+
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -30,8 +32,14 @@ std::string Short(std::string_view text) {
   return shown;
 }
 
-std::string Shown(const Datum& value) {
-  if (!value.of_certificate_kind) return Short(value.text);
+// What is not recorded is not copied: nobody would wipe it (rule A6).
+std::string ShortIn(const facts::Trace& trace, std::string_view text) {
+  if (!trace.discreet()) return Short(text);
+  return text.empty() ? "" : facts::kHiddenValue;
+}
+
+std::string Shown(const facts::Trace& trace, const Datum& value) {
+  if (!value.of_certificate_kind) return ShortIn(trace, value.text);
   if (value.certificate == nullptr) return "no certificate";
   const std::string& subject = value.certificate->subject_text();
   return "certificate of " + (subject.empty() ? "nobody by name" : subject);
@@ -108,19 +116,17 @@ std::string Written(const Node& node) {
 // --- lookups -------------------------------------------------------------------------------------
 
 std::string QueryOf(const LookupType& type, const LookupRequest& request) {
-  std::string query(request.query);
-  if (!type.single_key) query = facts::WithoutCredentials(WithoutPasswords(request.query, type));
-  if (type.single_key) {
-    std::string key(request.key);
-    std::replace(key.begin(), key.end(), '\0',
-                 '|');  // between the elements of a key that is a list
-    query = key + " in " + query;
-  }
-  return Short(query);
+  if (!type.single_key)
+    return Short(facts::WithoutCredentials(WithoutPasswords(request.query, type)));
+  std::string query(request.key);
+  std::replace(query.begin(), query.end(), '\0',
+               '|');  // between the elements of a key that is a list
+  return Short(query + " in " + std::string(request.query));
 }
 
-std::string AnswerOf(const LookupAnswer& answer) {
-  std::string text = answer.kind == LookupAnswer::kNotFound ? "not found" : Short(answer.text);
+std::string AnswerOf(const facts::Trace& trace, const LookupAnswer& answer) {
+  std::string text =
+      answer.kind == LookupAnswer::kNotFound ? "not found" : ShortIn(trace, answer.text);
   if (answer.kind == LookupAnswer::kFound && !answer.entry.empty())
     text += (text.empty() ? "" : " ") + ("(entry " + answer.entry) + ")";
   if (answer.remembered) text += " (remembered)";
@@ -143,7 +149,7 @@ void EndLookup(facts::Trace& trace, std::size_t id, std::int64_t began,
                const LookupAnswer& answer) {
   if (TraceStep* step = trace.At(id)) step->microseconds = MicrosecondsNow() - began;
   const bool found = answer.kind == LookupAnswer::kFound;
-  trace.End(id, OutcomeOf(answer), AnswerOf(answer), found ? "directory" : "");
+  trace.End(id, OutcomeOf(answer), AnswerOf(trace, answer), found ? "directory" : "");
 }
 
 }  // namespace
@@ -199,7 +205,7 @@ void EndStep(Evaluation& evaluation, facts::Trace& trace, std::size_t id, const 
   if (!good) return trace.End(id, OutcomeOf(evaluation.failure()), NewFailure(evaluation));
   const auto outcome = std::exchange(evaluation.branch, StepOutcome::kNone);
   const bool branches = node.kind == NodeKind::kItem;
-  trace.End(id, branches ? outcome : StepOutcome::kNone, Shown(result),
+  trace.End(id, branches ? outcome : StepOutcome::kNone, Shown(trace, result),
             OriginOf(evaluation.program, node, result));
 }
 
@@ -214,16 +220,21 @@ bool IsAboutSecrets(const ConditionRow& condition) {
 }
 
 bool StandsInPassword(const Text* parts, std::size_t n) {
+  std::size_t size = 0;
+  for (std::size_t i = 0; i < n; ++i) size += parts[i].text.size();
   std::string before;
+  before.reserve(size);
   for (std::size_t i = 0; i < n; ++i) before += parts[i].text;
-  return facts::EndsInPassword(before);
+  const bool stands = facts::EndsInPassword(before);
+  explicit_bzero(before.data(), before.size());  // one may be in it (rule A6)
+  return stands;
 }
 
 void ElementStep::Begin(const Text& element) {
   TraceStep step;
   step.kind = Kind::kExpression;
   step.what = "$item";
-  step.value = Short(element.text);
+  step.value = ShortIn(*trace_, element.text);
   step.from = facts::WordsOf(element.origins());
   id_ = trace_->Begin(std::move(step));
 }
@@ -234,7 +245,7 @@ LookupAnswer LookUp(facts::Trace* trace, Services& services, const LookupType& t
   TraceStep step;
   step.kind = Kind::kLookup;
   step.what = type.name;
-  step.query = QueryOf(type, request);
+  step.query = trace->discreet() ? facts::kHiddenValue : QueryOf(type, request);
   step.place = ShownPlace(where);
   const std::size_t id = trace->Begin(std::move(step));
   const std::int64_t began = MicrosecondsNow();
@@ -250,7 +261,7 @@ LookupAnswer TestCredentials(facts::Trace* trace, Services& services, const Look
   TraceStep step;
   step.kind = Kind::kLookup;
   step.what = type.name;
-  step.query = "credentials";  // anything: it is not recorded
+  step.query = facts::kHiddenValue;
   step.place = ShownPlace(where);
   const std::size_t id = trace->Begin(std::move(step));
   const std::int64_t began = MicrosecondsNow();

@@ -85,7 +85,9 @@ OptionStep::OptionStep(const facts::Session& session, std::string_view name,
 void OptionStep::Came(const expand::Outcome& outcome) {
   if (trace_ == nullptr) return;
   if (outcome.ok()) {
-    value_ = Shown(outcome.value().text);
+    // What is not to be recorded is not copied either: nobody would wipe it (rule A6).
+    const bool hidden = trace_->discreet() || !may_show_;
+    value_ = hidden ? facts::kHiddenValue : Shown(outcome.value().text);
     from_ = facts::WordsOf(outcome.value().origins());
     return;
   }

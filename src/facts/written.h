@@ -12,6 +12,9 @@ namespace signet::facts {
 
 inline constexpr std::size_t kWrittenBytes = 240;  // of a part of the configuration
 
+// In the place of a value that a discreet trace would not record, so that nobody copies it.
+inline constexpr const char* kHiddenValue = "?";
+
 // A part of the configuration on one line, without credentials: white space becomes one
 // blank, and what is longer than `most` loses its middle.
 std::string AsWritten(std::string_view text, std::size_t most = kWrittenBytes);
