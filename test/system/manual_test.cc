@@ -1,8 +1,9 @@
-// Every configuration that the manual shows is loaded with `signet check`. Blocks of code are
-// recognised as configurations by the names in them; what is only a part of one is completed:
+// Every configuration that the manual shows is loaded: whole files with `signet check`, parts as
+// that does it. Blocks of code are recognised as configurations by the names in them; what is only
+// a part of one is completed:
 //
 //   the block has                                 and gets
-//   "begin …"                                     nothing: it is a whole file, or nearly
+//   "begin …"                                     what it does not set: it is nearly a whole file
 //   main options, named lists, macros             what TLS needs
 //   instances "name:" with "driver = …"           their section
 //   options of a driver, below its heading        an instance
