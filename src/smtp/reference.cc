@@ -5,6 +5,7 @@
 #include "src/report/decisions.h"
 #include "src/smtp/decide.h"
 #include "src/smtp/dialogue.h"
+#include "src/smtp/packed_steps.h"
 
 namespace signet::smtp {
 namespace {
@@ -20,6 +21,19 @@ bool HasTriedToBeSomebody(const facts::Session& session) {
 
 // The first few, and then ever fewer: of a thousand refusals some twenty.
 bool IsKept(std::uint32_t refusal) { return refusal <= 8 || std::has_single_bit(refusal); }
+
+void BeginOneMore(std::string_view what, Referral::Repeated* repeated, std::string* steps) {
+  constexpr std::size_t kRoom = limits::kTraceMaxBytes / 4;
+  if (!repeated->at) repeated->at = steps->size();
+  if (steps->size() > *repeated->at + kRoom) {
+    steps->resize(*repeated->at);
+    Pack({{.kind = facts::TraceStep::Kind::kNote,
+           .what = "earlier " + std::string(what) +
+                   " are left out: " + std::to_string(repeated->count)}},
+         steps);
+  }
+  ++repeated->count;
+}
 
 void Keep(Dialogue& dialogue) {
   dialogue.context.decisions->Put(MakeDecision(dialogue));
@@ -55,6 +69,16 @@ void TellReference(const Dialogue& dialogue, Reply* reply) {
   const std::string& reference = dialogue.reference;
   if (reference.empty() || !dialogue.config.main.reply_references) return;
   AddToLastLine(" (reference " + reference + ')', reply);
+}
+
+void LeaveOutEarlier(Dialogue& dialogue, std::string_view verb) {
+  Referral& referral = dialogue.referral;
+  if (verb == "MAIL FROM:") {
+    referral.recipients = {};
+    BeginOneMore("messages of this session", &referral.messages, &dialogue.packed_steps);
+  } else {
+    BeginOneMore("recipients of this message", &referral.recipients, &dialogue.packed_steps);
+  }
 }
 
 void KeepRefusal(Dialogue& dialogue) {

@@ -1,8 +1,11 @@
 #ifndef SIGNET_SRC_SMTP_REFERENCE_H_
 #define SIGNET_SRC_SMTP_REFERENCE_H_
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "src/base/log_event.h"
 #include "src/facts/verdict.h"
@@ -20,6 +23,13 @@ struct Referral {
   std::uint32_t refusals = 0;
   bool waits = false;    // to be kept before the client reads its next replies
   bool changed = false;  // since it was kept
+  // What a session has many of: where their steps begin in packed_steps, and how many there
+  // were.
+  struct Repeated {
+    std::optional<std::size_t> at;
+    std::size_t count = 0;
+  };
+  Repeated messages, recipients;  // recipients: of this message
 };
 
 enum class Named : bool { kNo, kYes };
@@ -34,6 +44,11 @@ void Refer(Dialogue& dialogue);
 LogEvent WithReference(const Dialogue& dialogue, LogEvent event);
 // " (reference K7Q2-9FXMT)" at the end of the last line.
 void TellReference(const Dialogue& dialogue, Reply* reply);
+
+// Before MAIL and RCPT, with all steps so far packed: those of earlier messages, and of earlier
+// recipients, go where they take much of the room, so that there is some for what is decided
+// about this one.
+void LeaveOutEarlier(Dialogue& dialogue, std::string_view verb);
 
 // Keeps the decision where it was referred to since the last time: to be called before a client
 // gets its replies.

@@ -361,6 +361,10 @@ bool Dialogue::Step() {
   session_.smtp_command_argument = auth ? MechanismOf(command) : stray ? "" : command.argument;
   // A client that does not read our refusal of AUTH goes on with its answers.
   if (auth) password_may_follow_ = true;
+  if (own_trace && (command.verb == "MAIL FROM:" || command.verb == "RCPT TO:")) {
+    PackTrace();
+    LeaveOutEarlier(*this, command.verb);
+  }
   Answer answer;
   Carry(command, line, &answer);
   if (auth || stray)

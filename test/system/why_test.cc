@@ -192,6 +192,40 @@ TEST(WhyTree, AsJsonItIsTheDecision) {
   EXPECT_EQ(decision.value().client.mail_from, "<alice@example.org>");
 }
 
+TEST(WhyTree, OfALongSessionHasTheStepsOfTheMessageThatWasRefused) {
+  AskedWorld world;
+  SmtpClient client = world->Client("alice");
+  for (int i = 0; i < 300; ++i) {
+    ASSERT_THAT(client.Say("MAIL FROM:<alice@example.org>"), StartsWith("250"));
+    ASSERT_THAT(client.Say("RSET"), StartsWith("250"));
+    ASSERT_THAT(client.Say("EHLO c"), StartsWith("250"));
+  }
+  EXPECT_THAT(client.Say("MAIL FROM:<bob@example.org>"), StartsWith("550"));
+  const Finished why = world.Ask("why", {client.reference()});
+  EXPECT_THAT(why.output, HasSubstr("handshake: TLS1.3"));
+  EXPECT_THAT(why.output, HasSubstr("earlier messages of this session are left out: 2"));
+  EXPECT_THAT(why.output, HasSubstr("> MAIL FROM:<bob@example.org>\n  - ACL check_mail: deny"));
+  EXPECT_THAT(why.output, HasSubstr("$authenticated_id = alice@example.org"));
+  EXPECT_THAT(why.output, Not(HasSubstr("more steps were not recorded")));
+}
+
+TEST(WhyTree, OfAMessageToManyItHasTheStepsOfTheRecipientThatWasRefused) {
+  AskedWorld world("", {{"  accept  authenticated = *\n",
+                         "  deny    recipients = last@example.net\n"
+                         "          message = $authenticated_id may not write to $local_part\n"
+                         "  accept  authenticated = *\n"}});
+  SmtpClient client = world->Client("alice");
+  ASSERT_THAT(client.Say("MAIL FROM:<alice@example.org>"), StartsWith("250"));
+  for (int i = 0; i < 300; ++i)
+    ASSERT_THAT(client.Say("RCPT TO:<x" + std::to_string(i) + "@example.net>"), StartsWith("250"));
+  EXPECT_THAT(client.Say("RCPT TO:<last@example.net>"), StartsWith("550"));
+  const Finished why = world.Ask("why", {client.reference()});
+  EXPECT_THAT(why.output, HasSubstr("> MAIL FROM:<alice@example.org>\n"));
+  EXPECT_THAT(why.output, HasSubstr("earlier recipients of this message are left out: "));
+  EXPECT_THAT(why.output, HasSubstr("> RCPT TO:<last@example.net>\n  - ACL check_rcpt: deny"));
+  EXPECT_THAT(why.output, Not(HasSubstr("more steps were not recorded")));
+}
+
 // --- references --------------------------------------------------------------------------
 
 TEST(References, OneSessionHasOne) {
