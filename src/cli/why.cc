@@ -51,12 +51,20 @@ int One(const Arguments& arguments, const std::string& reference) {
   return PrintDecision(arguments, decision);
 }
 
+// A reason without the words that most of them begin with: a line of the list has little room.
+std::string Brief(std::string reason) {
+  for (const char* beginning : {"the client certificate did not verify: ", "the authenticator "}) {
+    if (reason.starts_with(beginning)) return reason.substr(std::string_view(beginning).size());
+  }
+  return reason;
+}
+
 // "2026-03-01 12:00:00  K7Q2-9FXMT  192.0.2.1  the client has sent no …"
 std::string LineOf(const json_t* row, std::size_t client_columns) {
   const std::string head = LocalTime(NumberIn(row, "time")) + "  " + TextIn(row, "reference") +
                            "  " + Padded(TextIn(row, "client"), client_columns) + "  ";
   const std::size_t room = kColumns - std::min(WidthOf(head), kColumns - 20);
-  const std::string reason = TextIn(row, "reason");
+  const std::string reason = Brief(TextIn(row, "reason"));
   return WithoutControls(head + Shorten(reason.empty() ? TextIn(row, "headline") : reason, room)) +
          '\n';
 }
