@@ -135,7 +135,8 @@ class Printer {
         before.assign(kLabelColumns + 1, ' ');
       }
     };
-    const std::vector<std::string> lines = LinesOf(row.value);
+    const std::vector<std::string> lines =
+        row.is_list ? LinesOf(row.value) : std::vector<std::string>{row.value};
     for (std::size_t i = 0; i < lines.size(); ++i) {
       std::string shown = row.printable ? lines[i] : Printable(lines[i]);
       const bool fits = WidthOf(shown) + row.note.size() + kLabelColumns + 5 <= kColumns;

@@ -55,7 +55,7 @@ class Sheet {
     CertValue value = evaluate_(certificate_, expression);
     if (value.text.empty() && !value.failed) return false;
     rows_.push_back({section_, std::string(label), std::move(value.text), std::move(expression),
-                     std::move(note), value.failed, false, value.failed});
+                     std::move(note), value.failed, false, true, value.failed});
     return true;
   }
   bool AddField(std::string_view label, std::string_view field, std::string note = "") {
@@ -82,6 +82,7 @@ class Sheet {
                const std::string& note = "") {
     const std::string field(which);
     if (!AddField(which, field, note)) AddPlain(which, "(empty)");
+    rows_.back().is_list = false;
     std::set<std::string> labels;
     for (const auto& attribute : name) labels.insert(attribute.label);
     if (labels.size() < name.size()) AddField("  in order", field + ",");
@@ -166,8 +167,8 @@ class Sheet {
       Trouble("left out", name.kind + " " + Printable(name.value), name.why);
   }
   void Trouble(std::string_view label, std::string value, std::string note) {
-    rows_.push_back(
-        {section_, std::string(label), std::move(value), "", std::move(note), false, true, true});
+    rows_.push_back({section_, std::string(label), std::move(value), "", std::move(note), false,
+                     true, false, true});
   }
 
   const CertificatePtr& certificate_;

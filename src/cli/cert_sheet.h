@@ -19,6 +19,7 @@ struct CertRow {
   std::string note;        // of ours: "42 days left"; may be empty
   bool failed = false;     // the value is why there is none
   bool printable = false;  // the value is escaped already
+  bool is_list = true;     // else a line end in it is just an octet
   bool doubt = false;      // somebody should look at it
 };
 

@@ -44,9 +44,10 @@ class Finder {
   }
 
   void Walk(const fs::path& directory, std::size_t depth, std::error_code& error) {
-    for (const fs::directory_entry& entry : fs::directory_iterator(directory, error)) {
+    fs::directory_iterator entry(directory, error);
+    for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
       if (found_.paths.size() > kCertificateTreeFiles) return;
-      Look(entry.path(), depth);
+      Look(entry->path(), depth);
     }
   }
 

@@ -103,12 +103,16 @@ int Conclude(const Arguments& arguments, const Diagnostics& diagnostics,
                  "note: %zu of %zu probes for an open relay were deferred, since check makes no "
                  "lookups, and say nothing\n",
                  probes.deferred, probes.recipients);
+  if (!probes.complete)
+    std::fprintf(stderr, "note: the probes for an open relay took too long: %zu were asked\n",
+                 probes.recipients);
   Diagnostics all = diagnostics;
   all.insert(all.end(), probes.findings.begin(), probes.findings.end());
   const std::string summary = CountDiagnostics(all);
   const bool open = !probes.findings.empty();
-  const std::string verdict = open ? ": an open relay, " : ": good, ";
-  if (!PrintText(arguments.config_file + verdict + summary + '\n')) return kNo;
+  const std::string verdict =
+      open ? Styled("an open relay", Style::kBad, WantsColour(STDOUT_FILENO)) : "good";
+  if (!PrintText(arguments.config_file + ": " + verdict + ", " + summary + '\n')) return kNo;
   return open ? kNo : kGood;
 }
 

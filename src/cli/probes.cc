@@ -181,6 +181,10 @@ class Prober {
   void Ask(const std::string& listener, const Stranger& stranger, const std::string& sender) {
     std::vector<std::string> recipients = Recipients(Here());
     while (!recipients.empty()) {
+      if (std::chrono::steady_clock::now() > until_) {
+        result_.complete = false;
+        return;
+      }
       const Answers answers = Talk(listener, stranger.client, sender, recipients).first;
       for (std::size_t i = 0; i < answers.codes.size(); ++i)
         Judge(listener, stranger, sender, recipients[i], answers.codes[i], answers.texts[i]);
@@ -270,6 +274,8 @@ class Prober {
 
   OfflineSite& site_;
   const config::Config& config_;
+  const std::chrono::steady_clock::time_point until_ =
+      std::chrono::steady_clock::now() + kProbesTotal;
   RelayProbes result_;
   std::map<std::string, Accepted> accepted_;  // by place
 };

@@ -1,6 +1,7 @@
 #ifndef SIGNET_SRC_CLI_PROBES_H_
 #define SIGNET_SRC_CLI_PROBES_H_
 
+#include <chrono>
 #include <cstddef>
 #include <string>
 
@@ -18,9 +19,12 @@ struct RelayProbes {
   std::size_t accepted = 0;
   std::size_t deferred = 0;  // refused for the time being: they say nothing
   std::string deferral;      // what the first of those was told
+  bool complete = true;      // false: it took too long, and some were not asked any more
 };
 
-// No lookups are made where `site` makes none. In a coroutine.
+// No lookups are made where `site` makes none; names of hosts are asked for where an ACL does.
+// Ends after kProbesTotal. In a coroutine.
+inline constexpr std::chrono::seconds kProbesTotal{20};
 RelayProbes ProbeRelay(OfflineSite* site);
 
 }  // namespace signet::cli

@@ -205,6 +205,20 @@ TEST_F(Cert, RuleI6NamesThatAreLeftOutAreShownWithTheReason) {
   EXPECT_THAT(shown.output, Not(HasSubstr("\a")));
 }
 
+TEST_F(Cert, ALineEndInANameIsNoLineOfOurs) {
+  testing::CertificateSpec spec = testing::ClientSpec("alice@example.org");
+  spec.subject = testing::CommonName("x\n\r\n  + verified\x1b[2J");
+  authority_.Issue("forged", spec);
+  const Finished shown = Signet({"cert", authority_.pem("forged"), "-C", Config()});
+  EXPECT_EQ(shown.status, 0) << shown.output;
+  EXPECT_THAT(shown.output, Not(HasSubstr("\n  + verified\x1b")));
+  EXPECT_EQ(shown.output.find('\x1b'), std::string::npos);
+  EXPECT_EQ(shown.output.find('\r'), std::string::npos);
+  const std::size_t at = shown.output.find("  subject ");
+  const std::string line = shown.output.substr(at, shown.output.find('\n', at) - at);
+  EXPECT_THAT(line, HasSubstr("x\\n\\r\\n"));
+}
+
 TEST_F(Cert, NameConstraintsAndPathLengthOfAnAuthorityAreShown) {
   testing::CertificateSpec spec;
   spec.subject = testing::CommonName("Bounded CA");
