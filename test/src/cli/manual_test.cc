@@ -8,6 +8,7 @@
 #include <fstream>
 #include <functional>
 #include <map>
+#include <regex>
 #include <set>
 #include <sstream>
 
@@ -463,6 +464,15 @@ TEST(Manual, VerbsInRunningTextExist) {
       const std::string verb = page.substr(begin, end - begin);
       if (!verb.empty()) EXPECT_TRUE(verbs.contains(verb)) << path << ": signet " << verb;
     }
+  }
+}
+
+TEST(Manual, MetricsThatAreNamedElsewhereAreExplained) {
+  const std::regex metric("signet_[a-z_]+_(seconds|total)");
+  const std::string& explained = Pages().at("doc/monitoring/README.md");
+  for (const auto& [path, page] : Pages()) {
+    for (std::sregex_iterator it(page.begin(), page.end(), metric), end; it != end; ++it)
+      EXPECT_THAT(explained, HasSubstr("\n| `" + it->str() + "` |")) << path;
   }
 }
 
