@@ -79,11 +79,14 @@ bool ReadWhere(std::string_view where, signet_endpoint* endpoint) {
          endpoint->port < 65536;
 }
 
+std::string NoPlace(std::string_view where) {
+  return "server_socket wants an absolute path, or a host and a port; found \"" +
+         std::string(where) + "\"";
+}
+
 std::string Connection::Open(signet_worker* worker, std::string_view where) {
   signet_endpoint endpoint{};
-  if (!ReadWhere(where, &endpoint))
-    return "server_socket wants an absolute path, or a host and a port; found \"" +
-           std::string(where) + "\"";
+  if (!ReadWhere(where, &endpoint)) return NoPlace(where);
   deadline_ms_ = host_->now_ms() + kConnectMs;
   signet_stream* stream = nullptr;
   const signet_io connected = host_->connect(worker, &endpoint, deadline_ms_, &stream);
@@ -246,6 +249,17 @@ signet_verdict Step(const signet_host* host, signet_call* call, void** state,
 
 void End(const signet_host*, void* state) noexcept { delete static_cast<Connection*>(state); }
 
+// What could never be connected to is not offered. Said once, not to every client.
+int Offered(const signet_host* host, signet_call* call) noexcept {
+  signet_text where{};
+  signet_endpoint endpoint{};
+  if (host->option_text(call, kServerSocket, &where) == 0) return 1;
+  if (ReadWhere(View(where), &endpoint)) return 1;
+  static std::atomic<bool> said = false;
+  if (!said.exchange(true)) host->log(call, Text("not offered: " + NoPlace(View(where))));
+  return 0;
+}
+
 // clang-format off
 constexpr signet_option kOptions[] = {
     {SIGNET_TEXT("server_socket"), SIGNET_OPTION_TEXT, 0, {}, {},
@@ -258,6 +272,7 @@ constexpr signet_auth_driver MakeDriver() {
   signet_auth_driver driver = signet::driver::Mechanism(
       "dovecot", "lets a Dovecot server check the credentials", kOptions, Step, End);
   driver.needs = SIGNET_TEXT("server_socket");
+  driver.offered = Offered;
   return driver;
 }
 

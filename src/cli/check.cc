@@ -90,8 +90,10 @@ RelayProbes Probe(smtp::LoadedSite loaded, const drivers::Registry& registry) {
     probes = ProbeRelay(&site);
   });
   config::Allowances allowances = config->allowances;
-  config::Silence(&allowances, &probes.findings);
-  SortBySource(&probes.findings);
+  for (Diagnostics* found : {&probes.others, &probes.findings}) {
+    config::Silence(&allowances, found);
+    SortBySource(found);
+  }
   return probes;
 }
 
@@ -107,6 +109,7 @@ int Conclude(const Arguments& arguments, const Diagnostics& diagnostics,
     std::fprintf(stderr, "note: the probes for an open relay took too long: %zu were asked\n",
                  probes.recipients);
   Diagnostics all = diagnostics;
+  all.insert(all.end(), probes.others.begin(), probes.others.end());
   all.insert(all.end(), probes.findings.begin(), probes.findings.end());
   const std::string summary = CountDiagnostics(all);
   const bool open = !probes.findings.empty();
@@ -136,6 +139,7 @@ int RunCheck(const Arguments& arguments) {
   }
   const smtp::SitePtr site = loaded.site;  // keeps the texts of diagnostics
   const RelayProbes probes = Probe(std::move(loaded), *registry);
+  PrintDiagnostics(probes.others);
   PrintDiagnostics(probes.findings);
   return Conclude(arguments, diagnostics, probes);
 }

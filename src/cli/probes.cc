@@ -201,7 +201,24 @@ class Prober {
     Session session(client, sender, recipients);
     const auto played = site_.Converse(
         client, [&](std::string_view replies) { return session.Next(replies); }, nullptr);
-    return {std::move(session.answers), played ? played.value().decision : report::Decision()};
+    if (!played) return {std::move(session.answers), report::Decision()};
+    for (const std::string& line : played.value().log) Hear(line);
+    return {std::move(session.answers), played.value().decision};
+  }
+
+  // A driver that is not as its clients need it says so, in the log of a server.
+  void Hear(const std::string& line) {
+    for (const config::Authenticator& one : config_.authenticators) {
+      const std::string begin = one.name + " authenticator: not offered: ";
+      if (!line.starts_with(begin) || !heard_.insert(line).second) continue;
+      result_.others.push_back({Severity::kWarning,
+                                one.name_span,
+                                "authenticator \"" + one.name +
+                                    "\" is offered to no client: " + line.substr(begin.size()),
+                                {},
+                                {},
+                                code::kNeverRuns});
+    }
   }
 
   void Judge(const std::string& listener, const Stranger& stranger, const std::string& sender,
@@ -278,6 +295,7 @@ class Prober {
       std::chrono::steady_clock::now() + kProbesTotal;
   RelayProbes result_;
   std::map<std::string, Accepted> accepted_;  // by place
+  std::set<std::string> heard_;
 };
 
 }  // namespace

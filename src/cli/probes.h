@@ -14,6 +14,8 @@ namespace signet::cli {
 // `signet check`, played to every listener by the server's own engine. Strangers have an address
 // of documents (RFC 5737, RFC 3849), no certificate, or one that nobody vouches for.
 struct RelayProbes {
+  // What else the sessions have shown: mechanisms that say themselves why they are not offered.
+  Diagnostics others;
   Diagnostics findings;        // one for each statement that let some in; warnings, open-relay
   std::size_t recipients = 0;  // that were asked for
   std::size_t accepted = 0;

@@ -98,6 +98,21 @@ TEST_F(Check, AuthenticatorsThatNothingReachesAreNamed) {
   ExpectWarning("[never-runs]", "authenticator \"tls\" never runs");
 }
 
+TEST_F(Check, AMechanismThatSaysItselfWhyItIsNotOfferedIsNamed) {
+  authenticators_ +=
+      "scram:\n  driver = scram\n  public_name = PLAIN\n  server_secret = x\n"
+      "  server_set_id = $auth1\n";
+  ExpectWarning("[never-runs]", "public_name is neither SCRAM-SHA-256 nor", ":19:1: ");
+  authenticators_ = Replace(authenticators_, "name = PLAIN", "name = SCRAM-SHA-256");
+  EXPECT_THAT(Run().output, HasSubstr("no mistakes"));
+  authenticators_ +=
+      "dovecot:\n  driver = dovecot\n  public_name = PLAIN\n"
+      "  server_socket = run/dovecot/auth\n  server_set_id = $auth1\n";
+  ExpectWarning("[never-runs]", "server_socket wants an absolute path, or a host and a port");
+  authenticators_ = Replace(authenticators_, "= run/", "= /run/");
+  EXPECT_THAT(Run().output, HasSubstr("no mistakes"));
+}
+
 TEST_F(Check, StatementsBehindAVerdictForEverybodyAreNamed) {
   acl_ = "check_rcpt:\n  accept authenticated = *\n  deny\n  accept hosts = 192.0.2.1\n";
   ExpectWarning("[unreachable]", "\"deny\" before it has no condition");
@@ -287,9 +302,12 @@ TEST_F(Check, DirectoriesThatAreNotThereAreNamed) {
   main_["hold_directory"] = directory_ / "missing";
   ExpectWarning("[no-directory]", "hold_directory: there is no directory");
   main_["hold_directory"] = "/var/tmp";
-  main_["tlsrpt_file"] = directory_ / "missing/tlsrpt.json";
-  ExpectWarning("[no-directory]", "tlsrpt_file: there is no directory");
-  main_["tlsrpt_file"] = directory_ / "tlsrpt.json";
+  for (const char* option :
+       {"control_socket", "decisions_file", "metrics_listen", "pid_file_path", "tlsrpt_file"}) {
+    main_[option] = directory_ / "missing/file";
+    ExpectWarning("[no-directory]", std::string(option) + ": there is no directory");
+    main_[option] = directory_ / option;
+  }
   EXPECT_THAT(Run().output, HasSubstr("no mistakes"));
 }
 
