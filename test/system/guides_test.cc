@@ -14,6 +14,7 @@
 #include "test/support/authority.h"
 #include "test/support/manual.h"
 #include "test/support/process.h"
+#include "test/support/upstream.h"
 
 namespace signet::test {
 namespace {
@@ -285,6 +286,7 @@ mail: alice@example.org
     partner_.Issue("carol", testing::ClientSpec("carol@partner.example"));
     partner_.Issue("alice", testing::ClientSpec("alice@example.org"));
     Put("carol-of-partner.pem", ReadFile(partner_.pem("carol")));
+    testing::WriteFile(directory_ / "carol-of-partner.key", ReadFile(partner_.key("carol")));
     Put("alice-of-partner.pem", ReadFile(partner_.pem("alice")));
     testing::CertificateSpec mx = testing::ServerSpec();
     mx.alternative_names.push_back(testing::DnsName("mx.example.org"));
@@ -294,6 +296,7 @@ mail: alice@example.org
     Put("client-ca.pem", ReadFile(authority_.root()) + ReadFile(partner_.root()));
     Put("directory-ca.pem", ReadFile(authority_.root()));
     Put("ldap-password.conf", "LDAP_PASSWORD = secret\n");
+    Put("send.conf", "");
     Put("people.ldif", kPeople);
     Put("pins", "");
     Put("jobs", "\"spiffe://example.org/job/invoices\": invoices@example.org\n");
@@ -315,6 +318,7 @@ mail: alice@example.org
     spec.not_after = until;
     authority_.Issue(name, spec);
     Put(name + ".pem", ReadFile(authority_.pem(name)));
+    testing::WriteFile(directory_ / (name + ".key"), ReadFile(authority_.key(name)));
   }
 
   // What differs from the page: where /etc/signet is, and whose pin the partner's authority has.
@@ -348,9 +352,65 @@ mail: alice@example.org
     }
   }
 
+  // What stands behind --NAME in a command.
+  static std::string Value(const std::string& command, const std::string& name) {
+    std::istringstream in(command);
+    for (std::string word, before; in >> word; before = word)
+      if (before == "--" + name) return word;
+    return "";
+  }
+
+  // The same with a running gateway and a client that has the certificate: the message arrives, and
+  // the log says who has sent it.
+  void SendAs(const Block& block, const std::string& command, const std::string& identity) {
+    const std::string starttls = std::to_string(FreePort()), tls = std::to_string(FreePort());
+    std::string text = Replace(Here(block.text), "587 : 465", starttls + " : " + tls);
+    text = Replace(text, "tls_on_connect_ports    = 465", "tls_on_connect_ports = " + tls);
+    text = Replace(text, "127.0.0.1::10025", "127.0.0.1::" + std::to_string(upstream_.port()));
+    Put("live.conf", text);
+    Process gateway({SignetProgram(), "serve", "-C", directory_ / "live.conf", "-oX", "127.0.0.1"});
+    ASSERT_TRUE(WaitUntil([&] { return SomebodyListens(std::stoi(starttls)); }))
+        << gateway.Output();
+    const std::string certificate = directory_ / Value(command, "cert");
+    const Finished sent = test::Run(
+        {SignetProgram(), "send", "-C", directory_ / "send.conf", "--set",
+         "host=localhost:" + starttls, "--set", "certificate=" + certificate, "--set",
+         "key=" + Replace(certificate, ".pem", ".key"), "--set", "ca_file=" + authority_.root(),
+         "-f", Value(command, "from"), Value(command, "to")},
+        {.input = "It works.\n"});
+    EXPECT_EQ(sent.status, 0) << block.Where() << "\n" << sent.output << gateway.SettledOutput();
+    EXPECT_THAT(gateway.SettledOutput(), ::testing::ContainsRegex(" A=[a-z]+:" + identity + " S="))
+        << block.Where();
+  }
+
+  // Recipes that need nothing but a mail server behind.
+  static bool StandsAlone(const Block& block) {
+    for (const char* other : {"ldap_", "redis_", "lmtp", "xclient"})
+      if (block.text.find(other) != std::string::npos) return false;
+    return true;
+  }
+
   Authority authority_, partner_{"Partner", 1};
+  Upstream upstream_;
   TempDir directory_;
 };
+
+TEST_F(Recipes, LetTheirClientsSend) {
+  Block recipe;
+  int sent = 0;
+  for (const Block& block : BlocksOf("doc/recipes.md")) {
+    if (block.fence == "signet") recipe = block;
+    if (block.fence != "indented" || !StandsAlone(recipe)) continue;
+    for (const std::string& line : Lines(block.text)) {
+      if (line.starts_with("signet pins add ")) EXPECT_EQ(Bash(line).status, 0) << line;
+      const std::size_t accepted = line.find(" # ACCEPTED ");
+      if (accepted == line.npos) continue;
+      SendAs(recipe, line.substr(0, accepted), line.substr(accepted + 12));
+      ++sent;
+    }
+  }
+  EXPECT_GE(sent, 6);
+}
 
 TEST_F(Recipes, GiveWhatTheySay) {
   int recipes = 0, commands = 0;
