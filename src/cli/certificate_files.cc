@@ -18,7 +18,7 @@ bool IsBelow(const fs::path& path, const fs::path& root) {
 
 class Finder {
  public:
-  explicit Finder(fs::path root) : root_(std::move(root)) {}
+  Finder(fs::path root, std::size_t most) : root_(std::move(root)), most_(most) {}
 
   Result<FoundFiles, std::string> Run() {
     std::error_code error;
@@ -27,9 +27,8 @@ class Finder {
       error = std::make_error_code(std::errc::not_a_directory);
     if (!error) Walk(root_, 0, error);
     if (error) return Err{"cannot read \"" + root_.string() + "\": " + error.message()};
-    if (found_.paths.size() > kCertificateTreeFiles)
-      return Err{"more than " + std::to_string(kCertificateTreeFiles) + " files below \"" +
-                 root_.string() + '"'};
+    if (found_.paths.size() > most_)
+      return Err{"more than " + std::to_string(most_) + " files below \"" + root_.string() + '"'};
     std::sort(found_.paths.begin(), found_.paths.end());
     std::sort(found_.left_out.begin(), found_.left_out.end());
     return std::move(found_);
@@ -46,7 +45,7 @@ class Finder {
   void Walk(const fs::path& directory, std::size_t depth, std::error_code& error) {
     fs::directory_iterator entry(directory, error);
     for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
-      if (found_.paths.size() > kCertificateTreeFiles) return;
+      if (found_.paths.size() > most_) return;
       Look(entry->path(), depth);
     }
   }
@@ -75,6 +74,7 @@ class Finder {
   }
 
   const fs::path root_;
+  const std::size_t most_;
   fs::path real_root_;
   FoundFiles found_;
 };
@@ -87,10 +87,10 @@ bool LooksLikeDer(std::string_view text) {
 
 }  // namespace
 
-Result<FoundFiles, std::string> FindFiles(const std::string& directory) {
+Result<FoundFiles, std::string> FindFiles(const std::string& directory, std::size_t most) {
   std::string name = directory;
   while (name.size() > 1 && name.ends_with('/')) name.pop_back();
-  return Finder(name).Run();
+  return Finder(name, most).Run();
 }
 
 FileOfClients ReadClients(const std::string& path) {
