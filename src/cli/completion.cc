@@ -13,7 +13,7 @@ using Words = std::vector<std::string>;
 
 // Words of usage texts that stand for files, and for directories.
 bool IsFile(std::string_view value) {
-  for (std::string_view word : {"FILE", "PEM", "CERTIFICATE", "NEW"})
+  for (std::string_view word : {"FILE", "PEM", "CERTIFICATE", "NEW", "PATH"})
     if (value.find(word) != value.npos) return true;
   return false;
 }
