@@ -123,6 +123,12 @@ int Conclude(const Arguments& arguments, const Diagnostics& diagnostics,
 
 int RunCheck(const Arguments& arguments) {
   if (!arguments.diff.empty()) return RunCheckDiff(arguments);
+  if (arguments.json || !arguments.certificates_directory.empty() || !arguments.directory.empty() ||
+      !arguments.socket.empty()) {
+    std::fputs("signet: --certs, --directory, --json and --socket of check are for --diff NEW\n",
+               stderr);
+    return kUsage;
+  }
   std::unique_ptr<drivers::Registry> registry = MakeRegistry(arguments);
   if (registry == nullptr) return kUsage;
   if (arguments.print_table) return PrintTable(arguments, *registry);

@@ -280,6 +280,54 @@ std::string Summary(const Clients& clients, const std::vector<Change>& changes) 
   return text;
 }
 
+json_t* JsonOf(const Outcome& outcome) {
+  json_t* object = json_object();
+  const auto put = [object](const char* name, std::string_view text) {
+    if (!text.empty()) json_object_set_new(object, name, json_stringn(text.data(), text.size()));
+  };
+  put("verdict", NameOf(outcome.verdict));
+  put("authentication", outcome.authentication);
+  put("identity", outcome.identity);
+  put("headline", outcome.headline);
+  put("reason", outcome.reason);
+  return object;
+}
+
+std::string JsonOf(const Clients& clients, const std::vector<Change>& changes) {
+  const JsonPtr root(json_object());
+  const auto count = [&root](const char* name, std::size_t number) {
+    json_object_set_new(root.get(), name, json_integer(static_cast<json_int_t>(number)));
+  };
+  count("replayed", clients.replayed.size());
+  count("not_replayed", clients.with_passwords);
+  count("without_certificate", clients.no_certificates);
+  json_t* rows = json_array();
+  for (const Change& change : changes) {
+    json_t* row = json_object();
+    json_object_set_new(row, "client", json_string(change.who->label.c_str()));
+    json_object_set_new(row, "sessions",
+                        json_integer(static_cast<json_int_t>(change.who->sessions)));
+    if (!change.who->reference.empty())
+      json_object_set_new(row, "reference", json_string(change.who->reference.c_str()));
+    json_object_set_new(row, "before", JsonOf(change.before));
+    json_object_set_new(row, "after", JsonOf(change.after));
+    json_array_append_new(rows, row);
+  }
+  json_object_set_new(root.get(), "changes", rows);
+  return Indented(root.get());
+}
+
+std::string TextOf(const Arguments& arguments, const Clients& clients,
+                   const std::vector<Change>& changes) {
+  const ShowOptions options = ShowOptionsFor(stdout);
+  std::string text;
+  for (const Change& change : changes) text += Told(change, options) + '\n';
+  for (const std::string& line :
+       Wrap(arguments.diff + ": " + Summary(clients, changes), options.width))
+    text += line + '\n';
+  return text;
+}
+
 int Complain(const std::string& text) { return ComplainWrapped(kUsage, text); }
 
 int Compare(const Arguments& arguments, OfflineSite& old_site, OfflineSite& new_site,
@@ -287,13 +335,8 @@ int Compare(const Arguments& arguments, OfflineSite& old_site, OfflineSite& new_
   for (const OfflineSite* site : {&old_site, &new_site})
     if (!site->trouble().empty()) return Complain(site->trouble());
   const std::vector<Change> changes = Play(old_site, new_site, clients);
-  const ShowOptions options = ShowOptionsFor(stdout);
-  std::string text;
-  for (const Change& change : changes) text += Told(change, options) + '\n';
-  for (const std::string& line :
-       Wrap(arguments.diff + ": " + Summary(*clients, changes), options.width))
-    text += line + '\n';
-  if (!PrintText(text)) return kNo;
+  if (!PrintText(arguments.json ? JsonOf(*clients, changes) : TextOf(arguments, *clients, changes)))
+    return kUsage;
   return changes.empty() ? kGood : kNo;
 }
 

@@ -210,7 +210,7 @@ constexpr OptionRow kOptions[] = {
   {"--helo", Takes::kValue, "explain", "", "NAME",
    [](Arguments& a, std::string_view v) { a.helo = v; },
    "the name in EHLO; default the client's address"},
-  {"--json", Takes::kNothing, "audit cert explain reload status why", "", "",
+  {"--json", Takes::kNothing, "audit cert check explain reload status why", "", "",
    [](Arguments& a, std::string_view) { a.json = true; }, "for programs: all of it as JSON"},
   {"--ldif", Takes::kValue, "audit", "", "FILE",
    [](Arguments& a, std::string_view v) { a.directory = v; }, "same as --directory FILE"},

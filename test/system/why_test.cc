@@ -587,6 +587,18 @@ TEST(Diff, NamesWhoseResultWouldChangeAndHow) {
   EXPECT_THAT(said, Not(AnyOf(HasSubstr("CN=Alice"), HasSubstr("another identity"))));
 }
 
+TEST(Diff, AsJsonForPrograms) {
+  AskedWorld world;
+  ThreeClients(world);
+  const std::string other = OtherConfig(world, "{$auth1}{}}", "{${local_part:$auth1}}{}}");
+  const Finished diff = world.Ask("check", {"--diff", other, "--json"});
+  EXPECT_EQ(diff.status, 1) << diff.output;
+  EXPECT_THAT(diff.output, HasSubstr("\"replayed\": 3"));
+  EXPECT_THAT(diff.output, HasSubstr("\"identity\": \"alice@example.org\""));
+  EXPECT_THAT(diff.output, HasSubstr("\"identity\": \"alice\""));
+  EXPECT_EQ(world.Ask("check", {"--json"}).status, 2);
+}
+
 TEST(Diff, AnotherIdentityIsAChange) {
   AskedWorld world;
   ThreeClients(world);
