@@ -324,8 +324,9 @@ std::size_t EndOfPassword(std::string_view query, std::size_t begin) {
   }
   while (true) {
     while (i < query.size() && !IsSpace(query[i])) ++i;
-    const std::size_t next = query.find_first_not_of(" \t\r\n", i);
-    if (next == query.npos || IsSettingOrUrl(query.substr(next))) return i;
+    std::size_t next = i;
+    while (next < query.size() && IsSpace(query[next])) ++next;
+    if (next == query.size() || IsSettingOrUrl(query.substr(next))) return i;
     i = next;
   }
 }

@@ -30,7 +30,8 @@ bool HasPassword(std::string_view text) {
 // What stands behind a password that was not quoted as it should be: a setting, or the query
 // itself.
 bool IsSettingOrUrl(std::string_view word) {
-  const std::size_t mark = word.find_first_of("=:");
+  constexpr std::size_t kLongestName = 64;
+  const std::size_t mark = word.substr(0, kLongestName).find_first_of("=:");
   return mark != word.npos && mark > 0 &&
          std::all_of(word.begin(), word.begin() + static_cast<std::ptrdiff_t>(mark),
                      [](char c) { return IsAlnum(c) || c == '_'; }) &&
@@ -51,20 +52,26 @@ std::size_t BehindBraces(std::string_view text, std::size_t at) {
   return text.size();
 }
 
+// Whether a text is what somebody wrote, with parts in braces that may end in the middle, or
+// what came of it.
+enum class Form : bool { kValue, kSource };
+
 // Where the value that begins at `at` ends: of a query, or of the expression of one.
-std::size_t EndOfValue(std::string_view text, std::size_t at) {
+std::size_t EndOfValue(std::string_view text, std::size_t at, Form form) {
   if (at < text.size() && text[at] == '"') {
     for (++at; at < text.size() && text[at] != '"'; ++at)
       if (text[at] == '\\') ++at;
     at = std::min(at + 1, text.size());
   }
+  const bool source = form == Form::kSource;
   while (true) {
-    while (at < text.size() && !IsSpace(text[at]) && text[at] != '}')
-      at = text[at] == '{' ? BehindBraces(text, at) : at + 1;
+    while (at < text.size() && !IsSpace(text[at]) && !(source && text[at] == '}'))
+      at = source && text[at] == '{' ? BehindBraces(text, at) : at + 1;
     if (at < text.size() && text[at] == '}') return at;
-    const std::size_t next = text.find_first_not_of(" \t\r\n", at);
-    if (next == text.npos) return text.size();
-    if (IsSettingOrUrl(text.substr(next))) return at;
+    std::size_t next = at;
+    while (next < text.size() && IsSpace(text[next])) ++next;
+    if (next == text.size() || IsSettingOrUrl(text.substr(next)))
+      return next == text.size() ? next : at;
     at = next;
   }
 }
@@ -88,61 +95,88 @@ std::pair<std::size_t, std::size_t> HmacKey(std::string_view text, std::size_t a
   return {begin + 1, std::max(begin + 1, BehindBraces(text, begin) - 1)};
 }
 
-// Whether any of these can begin with it.
-bool MayBegin(char c) {
-  const char lower = static_cast<char>(c | 0x20);
-  return lower == 'p' || lower == 'u' || lower == 's' || c == ':' || c == '$';
+constexpr std::size_t kPasswordsInside = 4;
+
+// Where what belongs to a setting's value ends.
+std::size_t EndOf(std::string_view name, std::string_view text, std::size_t begin, Form form) {
+  if (name != "servers=") {
+    std::size_t end = EndOfValue(text, begin, form);
+    // One that looks as if it began inside may reach further. Of many, nobody knows.
+    std::size_t inside = 0;
+    for (std::size_t at = begin; at < end; ++at) {
+      if ((text[at] | 0x20) != 'p' || !HasSetting(text, at, "pass=")) continue;
+      if (++inside > kPasswordsInside) return text.size();
+      end = std::max(end, EndOfValue(text, at + 5, form));
+    }
+    return end;
+  }
+  const char* ends = form == Form::kSource ? " \t\r\n\v\f};" : " \t\r\n\v\f;";
+  return std::min(text.find_first_of(ends, begin), text.size());
 }
 
-// What is to be left out at `at`, or two equal numbers; *stays is what of it is to be shown.
-std::pair<std::size_t, std::size_t> Credentials(std::string_view text, std::size_t at,
-                                                bool with_user) {
-  if (HasSetting(text, at, "pass=") || (with_user && HasSetting(text, at, "user="))) {
-    const std::size_t begin = at + 5;
-    return {begin, EndOfValue(text, begin)};
+// Leaves the values of one setting out.
+std::string WithoutSetting(std::string_view name, const std::string& text, Form form) {
+  std::string shown;
+  std::size_t kept = 0;
+  const char first = name.front(), upper = static_cast<char>(first - 'a' + 'A');
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    if ((text[at] != first && text[at] != upper) || !HasSetting(text, at, name)) continue;
+    const std::size_t begin = at + name.size(), end = EndOf(name, text, begin, form);
+    if (begin == end) continue;
+    shown.append(text, kept, begin - kept);
+    shown += kInPlace;
+    kept = end;
+    at = end - 1;
   }
-  if (HasSetting(text, at, "servers=")) {
-    const std::size_t begin = at + 8;
-    return {begin, std::min(text.find_first_of(" \t\r\n};", begin), text.size())};
+  return kept == 0 ? text : shown.append(text, kept);
+}
+
+std::string WithoutKeys(const std::string& text) {
+  std::string shown;
+  std::size_t kept = 0;
+  for (std::size_t at = text.find("${hmac"); at != text.npos; at = text.find("${hmac", at + 1)) {
+    const auto [begin, end] = HmacKey(text, at);
+    if (begin < kept || begin == end) continue;
+    shown.append(text, kept, begin - kept);
+    shown += kInPlace;
+    kept = end;
   }
-  if (text.substr(at).starts_with("://")) return {at + 3, EndOfUserInfo(text, at + 3)};
-  if (text.substr(at).starts_with("${hmac")) return HmacKey(text, at);
-  return {at, at};
+  return shown.append(text, kept);
+}
+
+std::string WithoutUserInfo(std::string text) {
+  for (std::size_t at = text.find("://"); at != text.npos; at = text.find("://", at)) {
+    at += 3;
+    const std::size_t end = EndOfUserInfo(text, at);
+    if (end > at) text.replace(at, end - at, kInPlace);
+  }
+  return text;
+}
+
+// Passwords first: what is looked for then may reach over one.
+std::string Without(std::string_view text, Form form) {
+  std::string shown(text);
+  if (text.find('=') != text.npos) {
+    const bool with_user = HasPassword(text);
+    shown = WithoutSetting("pass=", shown, form);
+    shown = WithoutSetting("servers=", shown, form);
+    if (with_user) shown = WithoutSetting("user=", shown, form);
+  }
+  if (form == Form::kSource) shown = WithoutKeys(shown);
+  return WithoutUserInfo(std::move(shown));
 }
 
 }  // namespace
 
-std::string WithoutCredentials(std::string_view text) {
-  // Most texts have none of it.
-  if (text.find('=') == text.npos && text.find("://") == text.npos &&
-      text.find("${hmac") == text.npos)
-    return std::string(text);
-  const bool with_user = HasPassword(text);
-  std::string shown;
-  for (std::size_t at = 0; at < text.size();) {
-    std::size_t next = at;
-    while (next < text.size() && !MayBegin(text[next])) ++next;
-    shown += text.substr(at, next - at);
-    at = next;
-    if (at == text.size()) break;
-    const auto [begin, end] = Credentials(text, at, with_user);
-    if (begin == end) {
-      shown += text[at++];
-      continue;
-    }
-    shown += text.substr(at, begin - at);
-    shown += kInPlace;
-    at = end;
-  }
-  return shown;
-}
+std::string WithoutCredentials(std::string_view text) { return Without(text, Form::kValue); }
 
 bool EndsInPassword(std::string_view text) {
   for (std::size_t at = text.size(); at-- > 0;) {
-    if (HasSetting(text, at, "servers=")) return text.find_first_of(" \t\r\n;", at) == text.npos;
+    if (HasSetting(text, at, "servers="))
+      return text.find_first_of(" \t\r\n\v\f;", at) == text.npos;
     if (!HasSetting(text, at, "pass=")) continue;
     const std::string_view value = text.substr(at + 5);
-    if (!value.starts_with('"')) return value.find_first_of(" \t\r\n") == value.npos;
+    if (!value.starts_with('"')) return std::none_of(value.begin(), value.end(), IsSpace);
     for (std::size_t i = 1; i < value.size(); ++i) {
       if (value[i] == '"') return false;
       if (value[i] == '\\') ++i;
@@ -156,7 +190,7 @@ std::string AsWritten(std::string_view text, std::size_t most) {
   // A list may have thousands of items: then it is not read to its end.
   constexpr std::size_t kMostRead = 2048;
   const bool more = text.size() > kMostRead;
-  const std::string safe = WithoutCredentials(text.substr(0, kMostRead));
+  const std::string safe = Without(text.substr(0, kMostRead), Form::kSource);
   std::string line;
   for (const char c : Trim(safe)) {
     const bool blank = IsSpace(c);

@@ -19,9 +19,10 @@ inline constexpr const char* kHiddenValue = "?";
 // blank, and what is longer than `most` loses its middle.
 std::string AsWritten(std::string_view text, std::size_t most = kWrittenBytes);
 
-// A text without the credentials that stand in it in the forms that queries, URLs and the
-// language have for them: the values of pass= (and of user= beside it) and servers=, what
-// stands before "@" in a URL's authority, the key of ${hmac…}. "***" stands in their places.
+// A value without the credentials that stand in it in the forms that queries and URLs have
+// for them: the values of pass= (and of user= beside it) and servers=, what stands before "@"
+// in a URL's authority; "***" stands in their places. Of what is written, AsWritten leaves out
+// the key of ${hmac…}, too.
 //
 //   Security  for texts in which a password may stand in another form this is not enough:
 //             see Discretion.

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "expand/query.h"
 #include "expand/show.h"
 #include "src/crypto/certificate.h"
 #include "src/facts/written.h"
@@ -259,16 +260,29 @@ TEST(Written, IsOneLine) {
 TEST(Written, HasNoCredentials) {
   const auto without = &facts::WithoutCredentials;
   EXPECT_EQ(without("pass=x ldap:///"), "pass=*** ldap:///");
-  EXPECT_EQ(without("a{pass=\"x y\" ldap:///}"), "a{pass=*** ldap:///}");
+  EXPECT_EQ(without("pass=a}b{c ldap:///"), "pass=*** ldap:///");
+  EXPECT_EQ(facts::AsWritten("a{pass=\"x y\" ldap:///}"), "a{pass=*** ldap:///}");
+  EXPECT_EQ(facts::AsWritten("a{pass=x} {pass=${if eq{a}{b}{c}} ldap:///}"),
+            "a{pass=***} {pass=*** ldap:///}");
   EXPECT_EQ(without("pass=x y z"), "pass=***");
   EXPECT_EQ(without("PASS=x USER=cn=y ldap:///"), "PASS=*** USER=*** ldap:///");
-  EXPECT_EQ(without("{user=x pass=${quote:$auth2} ldap:///}"), "{user=*** pass=*** ldap:///}");
+  EXPECT_EQ(facts::AsWritten("{user=x pass=${quote:$auth2} ldap:///}"),
+            "{user=*** pass=*** ldap:///}");
   EXPECT_EQ(without("bypass=x"), "bypass=x");
   EXPECT_EQ(without("user=joe"), "user=joe");
   EXPECT_EQ(without("https://joe:x@y/z"), "https://***@y/z");
   EXPECT_EQ(without("ldap://host/x?y@z"), "ldap://host/x?y@z");
   EXPECT_EQ(without("servers=a/b/c/x; get k"), "servers=***; get k");
-  EXPECT_EQ(without("${hmac{md5}{x}{$y}} z"), "${hmac{md5}{***}{$y}} z");
+  EXPECT_EQ(facts::AsWritten("${hmac{md5}{x}{$y}} z"), "${hmac{md5}{***}{$y}} z");
+  // Any white space is as good as a blank.
+  EXPECT_EQ(without("pass=\vx\f ldap:///"), "pass=***\f ldap:///");
+  const FakeNames names;
+  EXPECT_EQ(WithoutPasswords("pass=a\vb\f ldap:///", *names.FindLookup("ldap")),
+            "pass=***\f ldap:///");
+  // Of many that seem to stand in each other, all of it goes.
+  std::string many;
+  for (int i = 0; i < 400; ++i) many += "pass=";
+  EXPECT_EQ(without(many + " a b=c"), "pass=***");
 }
 
 TEST(Written, KnowsWhereAPasswordGoesOn) {
