@@ -1,5 +1,6 @@
 // Any text of the language on facts made of any octets: evaluation ends within its budget,
-// gives a value whose segments cover it, or a failure with a reason.
+// gives a value whose segments cover it, or a failure with a reason. The same where it is
+// written down, in a trace that is bounded.
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
@@ -16,6 +17,27 @@ void Check(bool condition) {
   if (!condition) std::abort();
 }
 
+signet::expand::Budget SmallBudget() {
+  signet::expand::Budget budget;
+  budget.steps = 10'000;
+  budget.output_bytes = 64 * 1024;
+  return budget;
+}
+
+void EvaluateTraced(const signet::expand::Program& program, signet::facts::Session session,
+                    const signet::Value& expected) {
+  signet::facts::Trace trace;
+  session.trace = &trace;
+  signet::test::FakeServices services;
+  signet::expand::Budget budget = SmallBudget();
+  auto outcome = signet::expand::Evaluate(program, session, services, budget);
+  if (outcome.ok()) Check(outcome.value().text == expected.text);
+  Check(trace.steps().size() <= signet::limits::kTraceSteps && !trace.discreet());
+  for (const auto& step : trace.steps())
+    Check(step.what.find('\n') == std::string::npos &&
+          step.value.size() <= signet::limits::kTraceTextBytes + 100);
+}
+
 void EvaluateOne(const std::string& octets, const signet::facts::Session& session) {
   signet::SourceText text("fuzz", octets);
   static const signet::test::FakeNames names;
@@ -24,9 +46,7 @@ void EvaluateOne(const std::string& octets, const signet::facts::Session& sessio
   auto program =
       signet::expand::Compile(text.whole(), signet::facts::Phase::kData, names, &diagnostics);
   if (program == nullptr) return;
-  signet::expand::Budget budget;
-  budget.steps = 10'000;
-  budget.output_bytes = 64 * 1024;
+  signet::expand::Budget budget = SmallBudget();
   auto outcome = signet::expand::Evaluate(*program, session, services, budget);
   if (!outcome.ok()) {
     Check(!outcome.error().text.empty());
@@ -35,6 +55,7 @@ void EvaluateOne(const std::string& octets, const signet::facts::Session& sessio
   const signet::Value& value = outcome.value();
   Check(value.segments.empty() || value.segments.back().end == value.text.size());
   Check(signet::expand::SplitList(value).size() <= signet::limits::kListMaxElements);
+  EvaluateTraced(*program, session, value);
 }
 
 }  // namespace
