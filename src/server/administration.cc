@@ -18,7 +18,8 @@ Administration::~Administration() { CloseSocket(); }
 Result<Administration::Prepared, std::string> Administration::Prepare(const config::Main& main) {
   const std::string& path = main.control_socket.text;
   Prepared prepared;
-  prepared.keep = socket_ != nullptr && socket_->path() == path;
+  // One that somebody has removed is made again.
+  prepared.keep = socket_ != nullptr && socket_->path() == path && socket_->IsThere();
   if (path.empty() || prepared.keep) return prepared;
   auto opened = ControlSocket::Open(
       path, [this](const ControlRequest& request, const ControlSocket::Reply& reply) {

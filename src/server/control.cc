@@ -195,15 +195,18 @@ struct ControlSocket::Rep {
   bool Ask(Connection& connection, std::string_view line);
   void Answer(Connection& connection, std::string text);
   bool Write(Connection& connection);
+  bool IsThere() const;
   void Remove() const;
 };
 
-// The socket in the file system, unless somebody else has put another one there.
-void ControlSocket::Rep::Remove() const {
+bool ControlSocket::Rep::IsThere() const {
   struct stat now {};
-  const bool ours =
-      ::lstat(path.c_str(), &now) == 0 && now.st_ino == made.st_ino && now.st_dev == made.st_dev;
-  if (ours) ::unlink(path.c_str());
+  return ::lstat(path.c_str(), &now) == 0 && now.st_ino == made.st_ino && now.st_dev == made.st_dev;
+}
+
+// Not where somebody else has put another one there.
+void ControlSocket::Rep::Remove() const {
+  if (IsThere()) ::unlink(path.c_str());
 }
 
 void ControlSocket::Rep::Run() {
@@ -389,5 +392,6 @@ ControlSocket::~ControlSocket() {
 }
 
 const std::string& ControlSocket::path() const { return rep_->path; }
+bool ControlSocket::IsThere() const { return rep_->IsThere(); }
 
 }  // namespace signet::server

@@ -69,6 +69,8 @@ class ControlSocket {
   ControlSocket& operator=(const ControlSocket&) = delete;
 
   const std::string& path() const;
+  // Whether it can still be found at its path.
+  bool IsThere() const;
   // Takes no more connections and removes the socket; those that are there get their answers.
   void Retire();
 

@@ -463,6 +463,24 @@ TEST(Socket, FollowsAReload) {
   EXPECT_FALSE(std::filesystem::exists(world.socket()));
 }
 
+TEST(Socket, OneThatWasRemovedIsThereAgainAfterAReload) {
+  AskedWorld world;
+  ASSERT_EQ(::unlink(world.socket().c_str()), 0);
+  EXPECT_EQ(world.Ask("status").status, 1);
+  world->gateway->process().Signal(SIGHUP);
+  EXPECT_TRUE(WaitUntil([&] { return world.Ask("status").status == 0; }));
+}
+
+TEST(Socket, ASecondServerDoesNotTakeIt) {
+  AskedWorld world;
+  Process second({SignetProgram(), "serve", "-C", world->gateway->config_file(), "-oX",
+                  "127.0.0.1." + std::to_string(FreePort())});
+  EXPECT_EQ(second.Wait(), 1) << second.Output();
+  EXPECT_THAT(second.Output(), HasSubstr("not started: control socket " + world.socket() +
+                                         ": another server listens there"));
+  EXPECT_EQ(world.Ask("status").status, 0);
+}
+
 // --- status and reload -------------------------------------------------------------------
 
 TEST(Status, SaysHowTheServerIs) {
