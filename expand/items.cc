@@ -169,6 +169,7 @@ void SetParts(Evaluation& e, const Text& key, const LookupKeys::Parts& parts) {
 }
 
 LookupAnswer LookUpFor(Evaluation& e, const Node& node, const LookupRequest& request) {
+  if (e.trace == nullptr) return e.services.Lookup(request);
   return LookUp(e.trace, e.services, *node.lookup, request, e.program.Original(node.span));
 }
 

@@ -53,8 +53,9 @@ class ElementStep {
 };
 
 // Services::Lookup, written down with the time that it took.
-LookupAnswer LookUp(facts::Trace* trace, Services& services, const LookupType& type,
-                    const LookupRequest& request, SourceSpan where);
+[[gnu::noinline]] LookupAnswer LookUp(facts::Trace* trace, Services& services,
+                                      const LookupType& type, const LookupRequest& request,
+                                      SourceSpan where);
 // Services::AuthenticateBy; what is asked is never shown.
 LookupAnswer TestCredentials(facts::Trace* trace, Services& services, const LookupType& type,
                              std::string_view query, SourceSpan where);
