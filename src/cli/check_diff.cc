@@ -107,6 +107,8 @@ Clients ClientsOf(const std::vector<Decision>& decisions) {
 Result<std::vector<Decision>, std::string> DecisionsOfServer(const std::string& socket) {
   const auto answer = AskServer(socket, "decisions 999999999");
   if (!answer) return Err{answer.error()};
+  const std::string error = TextIn(answer.value().get(), "error");
+  if (!error.empty()) return Err{"control socket " + Printable(socket) + ": " + error};
   std::vector<Decision> decisions;
   std::size_t index = 0;
   json_t* row = nullptr;
@@ -143,10 +145,15 @@ Result<std::vector<Decision>, std::string> StoredDecisions(const Arguments& argu
     if (asked) return asked;
     trouble = asked.error();
   }
-  if (!main.decisions_file.text.empty() && arguments.socket.empty())
-    return DecisionsInFile(main.decisions_file.text);
-  return Err{"no stored decisions: " + trouble + ", and decisions_file is " +
-             (main.decisions_file.text.empty() ? "not set" : "not looked at") +
+  const std::string& file = main.decisions_file.text;
+  std::string file_trouble = "decisions_file is not set";
+  if (!file.empty() && arguments.socket.empty()) {
+    auto read = DecisionsInFile(file);
+    if (read) return read;
+    file_trouble = read.error();
+  }
+  return Err{"no stored decisions: " + trouble +
+             (arguments.socket.empty() ? "; " + file_trouble : "") +
              "; --certs DIR replays certificates instead"};
 }
 

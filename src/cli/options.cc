@@ -110,8 +110,9 @@ constexpr VerbRow kVerbs[] = {
    "Status 0 when the session has ended, 2 for wrong usage or configuration.\n", true},
   {"status", "signet status [-C FILE] [-D NAME=VALUE] [--socket PATH] [--json]",
    "show how the running server is",
-   "Asks the running server: since when it is up, its sessions and workers, which configuration\n"
-   "it has and how its last reload went, and how many decisions it knows.\n"},
+   "Asks the running server: since when it is up, which configuration it has and how its last\n"
+   "reload went, its sessions and workers, how long its certificates last, how directories and\n"
+   "databases have answered, and how many decisions it knows.\n"},
   {"tlsrpt", "signet tlsrpt [-C FILE] [-D NAME=VALUE] [--day DAY]",
    "print a day's TLS report (RFC 8460)",
    "Prints how TLS with upstreams went on a day, in UTC, as the JSON of RFC 8460: what a running\n"
