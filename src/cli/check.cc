@@ -1,7 +1,9 @@
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 
+#include "src/base/codes.h"
 #include "src/cli/check_diff.h"
 #include "src/cli/modules.h"
 #include "src/cli/offline.h"
@@ -82,7 +84,18 @@ int PrintTable(const Arguments& arguments, const drivers::Registry& registry) {
   return PrintText(text) ? kGood : kNo;
 }
 
-RelayProbes Probe(smtp::LoadedSite loaded, const drivers::Registry& registry) {
+// Whether a warning says that an allowance silences nothing, and it has silenced something now.
+bool IsUsedAfterAll(const Diagnostic& diagnostic, const config::Allowances& allowances) {
+  return diagnostic.code == code::kUnusedAllow &&
+         std::any_of(allowances.begin(), allowances.end(), [&](const config::Allowance& one) {
+           return one.used && one.code.text == diagnostic.span.text &&
+                  one.code.begin == diagnostic.span.begin;
+         });
+}
+
+// What else the sessions of the probes have shown is added to what loading has.
+RelayProbes Probe(smtp::LoadedSite loaded, const drivers::Registry& registry,
+                  Diagnostics* diagnostics) {
   RelayProbes probes;
   const config::ConfigPtr config = loaded.site->config;
   engine::RunInLoop([&] {
@@ -90,10 +103,13 @@ RelayProbes Probe(smtp::LoadedSite loaded, const drivers::Registry& registry) {
     probes = ProbeRelay(&site);
   });
   config::Allowances allowances = config->allowances;
-  for (Diagnostics* found : {&probes.others, &probes.findings}) {
-    config::Silence(&allowances, found);
-    SortBySource(found);
-  }
+  config::Silence(&allowances, &probes.others);
+  config::Silence(&allowances, &probes.findings);
+  std::erase_if(*diagnostics,
+                [&](const Diagnostic& one) { return IsUsedAfterAll(one, allowances); });
+  diagnostics->insert(diagnostics->end(), probes.others.begin(), probes.others.end());
+  SortBySource(diagnostics);
+  SortBySource(&probes.findings);
   return probes;
 }
 
@@ -109,7 +125,6 @@ int Conclude(const Arguments& arguments, const Diagnostics& diagnostics,
     std::fprintf(stderr, "note: the probes for an open relay took too long: %zu were asked\n",
                  probes.recipients);
   Diagnostics all = diagnostics;
-  all.insert(all.end(), probes.others.begin(), probes.others.end());
   all.insert(all.end(), probes.findings.begin(), probes.findings.end());
   const std::string summary = CountDiagnostics(all);
   const bool open = !probes.findings.empty();
@@ -136,16 +151,16 @@ int RunCheck(const Arguments& arguments) {
   if (arguments.print_version) PrintText(Version(*registry, arguments.config_file));
   smtp::LoadedSite loaded =
       smtp::LoadSite(arguments.config_file, arguments.macros, *registry, smtp::LoadTls::kYes);
-  PrintDiagnostics(loaded.loaded.diagnostics);
-  const Diagnostics diagnostics = loaded.loaded.diagnostics;
+  Diagnostics diagnostics = loaded.loaded.diagnostics;
   if (!loaded.site) {
+    PrintDiagnostics(diagnostics);
     std::fprintf(stderr, "%s: not usable: %s\n", arguments.config_file.c_str(),
                  CountDiagnostics(diagnostics).c_str());
     return kUsage;
   }
   const smtp::SitePtr site = loaded.site;  // keeps the texts of diagnostics
-  const RelayProbes probes = Probe(std::move(loaded), *registry);
-  PrintDiagnostics(probes.others);
+  const RelayProbes probes = Probe(std::move(loaded), *registry, &diagnostics);
+  PrintDiagnostics(diagnostics);
   PrintDiagnostics(probes.findings);
   return Conclude(arguments, diagnostics, probes);
 }

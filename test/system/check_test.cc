@@ -103,7 +103,12 @@ TEST_F(Check, AMechanismThatSaysItselfWhyItIsNotOfferedIsNamed) {
       "scram:\n  driver = scram\n  public_name = PLAIN\n  server_secret = x\n"
       "  server_set_id = $auth1\n";
   ExpectWarning("[never-runs]", "public_name is neither SCRAM-SHA-256 nor", ":19:1: ");
+  const std::string allowed = "# signet: allow never-runs\n";
+  authenticators_ = Replace(authenticators_, "scram:", allowed + "scram:");
+  EXPECT_THAT(Run().output, HasSubstr("no mistakes"));
   authenticators_ = Replace(authenticators_, "name = PLAIN", "name = SCRAM-SHA-256");
+  EXPECT_THAT(Run().output, HasSubstr("[unused-allow]"));
+  authenticators_ = Replace(authenticators_, allowed, "");
   EXPECT_THAT(Run().output, HasSubstr("no mistakes"));
   authenticators_ +=
       "dovecot:\n  driver = dovecot\n  public_name = PLAIN\n"
