@@ -136,8 +136,10 @@ class Sense {
     if (!config::MatchesNobody(config_.main.hosts_xclient_login)) return;  // it says anything
     for (const Statement& statement : rules_.acls[index].statements)
       for (const Item& item : statement.items) {
-        if (item.reads_identity || item.row->name == "authenticated") CheckPlace(index, item);
-        if (item.row->name == "authenticated") CheckNames(item);
+        // Of variables, their phase is told where they are compiled.
+        if (item.row->name != "authenticated") continue;
+        CheckPlace(index, item);
+        CheckNames(item);
       }
   }
 
