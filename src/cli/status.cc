@@ -138,11 +138,10 @@ void AddDecisions(const json_t* status, Table* table) {
   const json_t* decisions = json_object_get(status, "decisions");
   const std::int64_t most = NumberIn(decisions, "kept_most");
   if (most == 0) return table->Row("decisions", "none are kept: decisions_kept = 0");
-  table->Row("decisions", std::to_string(NumberIn(decisions, "refused")) +
-                              " refused or deferred, " +
-                              std::to_string(NumberIn(decisions, "accepted")) + " accepted; " +
-                              std::to_string(most) + " of each are kept; " +
-                              Megabytes(NumberIn(decisions, "bytes")));
+  table->Row("decisions",
+             std::to_string(NumberIn(decisions, "refused")) + " refused or deferred, " +
+                 std::to_string(NumberIn(decisions, "accepted")) + " accepted (most: " +
+                 std::to_string(most) + " each); " + Megabytes(NumberIn(decisions, "bytes")));
   const std::string file = TextIn(decisions, "file");
   if (!file.empty()) table->Row("decisions", "in " + file);
 }

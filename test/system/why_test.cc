@@ -359,7 +359,7 @@ TEST(Kept, AFloodOfRefusalsStaysBounded) {
   EXPECT_EQ(world.Ask("why", {oldest}).status, 1);
   EXPECT_EQ(world.Ask("why", {last}).status, 0);
   EXPECT_THAT(Unwrapped(world.Ask("status").output),
-              HasSubstr("20 refused or deferred, 0 accepted; 20 of each are kept"));
+              HasSubstr("20 refused or deferred, 0 accepted (most: 20 each)"));
   const std::string list = world.Ask("why").output;
   EXPECT_EQ(std::count(list.begin(), list.end(), '\n'), 20);
 }
