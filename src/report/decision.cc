@@ -160,7 +160,11 @@ std::string_view NameOf(Decision::Verdict verdict) {
 }
 
 std::size_t Decision::bytes() const {
-  std::size_t size = sizeof *this + headline.size() + reason.size() + identity.size();
+  std::size_t size = sizeof *this;
+  for (const std::string* text :
+       {&reference, &configuration, &headline, &reason, &where, &authentication, &authenticator,
+        &identity, &client.helo, &client.tls_cipher, &client.sni, &client.mail_from, &client.auth})
+    size += text->size();
   for (const std::string& der : client.chain) size += der.size();
   for (const std::string& recipient : client.rcpt_to) size += recipient.size() + sizeof recipient;
   for (const TraceStep& step : steps)
