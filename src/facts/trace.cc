@@ -14,6 +14,8 @@ constexpr std::array<std::string_view, 12> kKinds = {
     "expression", "lookup", "acl",         "statement", "condition",     "note"};
 constexpr std::array<std::string_view, 5> kOutcomes = {"none", "yes", "no", "later", "failed"};
 
+constexpr std::size_t kUsual = 48;  // steps between a client's words, mostly fewer
+
 std::size_t SizeOf(const TraceStep& step) {
   return sizeof step + step.what.size() + step.value.size() + step.from.size() + step.query.size() +
          step.place.size();
@@ -47,6 +49,8 @@ void Trace::Hide(TraceStep* step) const {
 
 // What tells the rest apart is kept whatever came before it; there is little of it.
 bool Trace::Fits(const TraceStep& step) {
+  // Growing step by step would move them all several times.
+  if (steps_.capacity() == 0) steps_.reserve(kUsual);
   const bool kept = step.kind == Kind::kCommand || step.kind == Kind::kAuthenticator;
   const std::size_t size = SizeOf(step);
   if (steps_.size() >= limits::kTraceSteps * (kept ? 2 : 1) || (size > bytes_left_ && !kept)) {

@@ -299,7 +299,7 @@ void TraceExamination(const facts::Tls& tls, const crypto::TrustStore& trust,
 
 }  // namespace
 
-report::Decision MakeDecision(const Dialogue& dialogue) {
+report::Decision MakeDecision(const Dialogue& dialogue, Steps steps) {
   const facts::Session& session = dialogue.session();
   Decision decision;
   decision.reference = dialogue.reference;
@@ -315,7 +315,7 @@ report::Decision MakeDecision(const Dialogue& dialogue) {
   decision.authenticator = session.auth.authenticator;
   decision.identity = Printable(session.auth.id);
   decision.client = ClientOf(dialogue);
-  if (session.trace == nullptr) return decision;
+  if (session.trace == nullptr || steps == Steps::kNo) return decision;
   decision.steps = StepsOf(dialogue);
   for (TraceStep& step : decision.steps) MakePrintable(&step);
   decision.steps_dropped = dialogue.packed_dropped + session.trace->dropped();

@@ -10,8 +10,10 @@
 namespace signet::smtp {
 
 // What has been decided about the client so far, with its trace where there is one. Printable
-// text only; no password, nothing of a message (rule C7).
-report::Decision MakeDecision(const Dialogue& dialogue);
+// text only; no password, nothing of a message (rule C7). Without its steps a decision is what
+// can be played again, and costs a tenth.
+enum class Steps : bool { kNo, kYes };
+report::Decision MakeDecision(const Dialogue& dialogue, Steps steps = Steps::kYes);
 
 // Steps of the trace that belong to the handshake; nothing where there is no trace.
 void TraceHandshake(Dialogue& dialogue, const tls::ServerPolicy& policy,

@@ -95,7 +95,8 @@ void KeepLastDecision(Dialogue& dialogue) {
   if (session.tls.peer == nullptr && session.auth.result != AuthResult::kAuthenticated) return;
   if (dialogue.told_refusal) return;  // for another reason: a mistake, the upstream
   dialogue.reference = report::NewReference();
-  Keep(dialogue);
+  // Nobody has been told of it: it is for playing again only.
+  dialogue.context.decisions->Put(MakeDecision(dialogue, Steps::kNo));
 }
 
 }  // namespace signet::smtp

@@ -28,6 +28,7 @@ using facts::VerdictKind;
 using TraceKind = facts::TraceStep::Kind;
 using TraceOutcome = facts::TraceStep::Outcome;
 
+constexpr std::size_t kPackedSlack = 512;          // octets of a session that waits
 constexpr std::size_t kOutputMaxBytes = 8 * 1024;  // replies that gather before they are sent
 constexpr std::chrono::minutes kWriteWait{2};      // for a client that does not read
 constexpr std::chrono::seconds kLingerWait{1};     // so that it gets to read the last reply
@@ -382,7 +383,7 @@ void Dialogue::PackTrace() {
     Pack(own_trace->steps(), &packed_steps);
   else
     packed_dropped += own_trace->steps().size();
-  packed_steps.shrink_to_fit();
+  if (packed_steps.capacity() > packed_steps.size() + kPackedSlack) packed_steps.shrink_to_fit();
   own_trace.emplace(false,
                     limits::kTraceMaxBytes - std::min(limits::kTraceMaxBytes, packed_steps.size()));
 }
