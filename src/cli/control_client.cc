@@ -86,6 +86,9 @@ Result<std::string, std::string> ControlPath(const Arguments& arguments) {
   if (known == nullptr)
     return Err{"cannot read " + Printable(arguments.config_file) +
                " for its control_socket; --socket PATH asks without it"};
+  if (!loaded.config && known->main.control_socket.text.empty())
+    return Err{"cannot read " + Printable(arguments.config_file) + " for its control_socket: " +
+               Summary(loaded.diagnostics.front()) + "; -C FILE names another"};
   if (known->main.control_socket.text.empty())
     return Err{"control_socket is not set in " + Printable(arguments.config_file) +
                ": set it, and let the server load its configuration (SIGHUP)"};

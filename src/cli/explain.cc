@@ -34,14 +34,15 @@ int StatusOf(const report::Decision& decision) {
 }
 
 std::string LogLines(const Played& played, const ShowOptions& options) {
-  if (played.log.empty()) return "";
+  if (played.log.empty() || !options.tree) return "";
   std::string text = "\n" + Inked("A server would log", Ink::kBold, options) + "\n";
   for (const std::string& line : played.log) text += Wrap("  " + line, options.width, 4) + '\n';
   return text;
 }
 
 int Print(const Arguments& arguments, const Played& played) {
-  const ShowOptions options = ShowOptionsFor(stdout);
+  ShowOptions options = ShowOptionsFor(stdout);
+  options.tree = !arguments.brief;
   const bool written =
       arguments.json
           ? PrintText(report::ToJson(played.decision, report::JsonForm::kIndented) + '\n')

@@ -168,6 +168,8 @@ constexpr OptionRow kOptions[] = {
   {"--auth", Takes::kValue, "explain", "", "MECHANISM",
    [](Arguments& a, std::string_view v) { a.auth = v; },
    "says AUTH too: EXTERNAL, LOGIN, OAUTHBEARER or PLAIN"},
+  {"--brief", Takes::kNothing, "explain why", "", "",
+   [](Arguments& a, std::string_view) { a.brief = true; }, "the verdict and the reason only"},
   {"--cert", Takes::kValue, "expand", "", "PEM",
    [](Arguments& a, std::string_view v) { a.certificate_file = v; },
    "the certificate that $tls_in_peercert is"},

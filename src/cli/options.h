@@ -69,6 +69,7 @@ struct Arguments {
   std::vector<std::string> senders, recipients;  // --from, --to
   bool without_tls = false, tls12 = false;       // --no-tls, --tls1.2
   bool trace = false;
+  bool brief = false;  // --brief: without the steps; why, too
 
   // send
   bool send_config_given = false;     // -C: then nothing else is read

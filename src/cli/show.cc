@@ -156,6 +156,14 @@ std::string ClientLine(const Decision::Client& client) {
   return line;
 }
 
+// Where the refusal stands; what it hangs on may be elsewhere.
+std::string WhereOf(const Decision& decision) {
+  if (decision.where.empty()) return "";
+  const bool deferred = decision.verdict == Decision::Verdict::kDeferred;
+  return (deferred ? "for now, in place of the statement at " : "by the statement at ") +
+         decision.where;
+}
+
 std::string Head(const Decision& decision, const ShowOptions& options) {
   const Heading heading = HeadingOf(decision.verdict);
   std::string head = Line(heading.word, decision.headline, heading.ink, options);
@@ -163,7 +171,7 @@ std::string Head(const Decision& decision, const ShowOptions& options) {
     if (!text.empty()) head += Line(label, text, Ink::kBold, options);
   };
   line("because", decision.reason);
-  line("decided", decision.where.empty() ? "" : "by the statement at " + decision.where);
+  line("refused", WhereOf(decision));
   line("client", ClientLine(decision.client));
   line("when", TimeOf(decision.time) +
                    (decision.reference.empty() ? "" : ", reference " + decision.reference));

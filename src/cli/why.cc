@@ -5,6 +5,7 @@
 #include <string>
 
 #include "src/base/log.h"
+#include "src/base/text.h"
 #include "src/cli/control_client.h"
 #include "src/cli/options.h"
 #include "src/cli/report.h"
@@ -24,7 +25,9 @@ int PrintDecision(const Arguments& arguments, const json_t* json) {
   auto decision = report::DecisionFromJson(Indented(json));
   if (!decision)
     return ComplainWrapped(kNo, "the server's answer is none of Signet's: " + decision.error());
-  return PrintText(Show(decision.value(), ShowOptionsFor(stdout))) ? kGood : kNo;
+  ShowOptions options = ShowOptionsFor(stdout);
+  options.tree = !arguments.brief;
+  return PrintText(Show(decision.value(), options)) ? kGood : kNo;
 }
 
 int NotFound(const std::string& reference, const json_t* answer) {
@@ -37,7 +40,24 @@ int NotFound(const std::string& reference, const json_t* answer) {
                " days at most; at present there are " + std::to_string(NumberIn(answer, "kept")));
 }
 
-int One(const Arguments& arguments, const std::string& reference) {
+// The reference in what somebody has typed or pasted: a reply, a line of the log, or the
+// reference itself, with blanks and dashes of any kind.
+std::string ReferenceIn(std::string text) {
+  for (const std::string_view before : {"reference ", "REF="}) {
+    const std::size_t at = text.find(before);
+    if (at == text.npos) continue;
+    text = text.substr(at + before.size());
+    text = text.substr(0, text.find_first_of(") \n"));
+  }
+  std::string reference;
+  for (const char c : text)
+    if (IsAlnum(c)) (reference += reference.size() == 4 ? "-" : "") += ToUpper(c);
+  // Another kind of dash is no letter; whatever else is there is no reference, as it was typed.
+  return report::IsReference(reference) ? reference : text;
+}
+
+int One(const Arguments& arguments, const std::string& typed) {
+  const std::string reference = ReferenceIn(typed);
   if (!report::IsReference(reference))
     return ComplainWrapped(kUsage,
                            "\"" + Printable(reference) +
@@ -90,9 +110,9 @@ int Last(const Arguments& arguments) {
 
 int RunWhy(const Arguments& arguments) {
   if (arguments.operands.size() > 1) {
-    std::string reference;  // "K7Q2 9FXMT", as read out on the telephone
-    for (const std::string& word : arguments.operands) reference += word;
-    return One(arguments, reference);
+    std::string words;  // "K7Q2 9FXMT", as read out on the telephone
+    for (const std::string& word : arguments.operands) words += (words.empty() ? "" : " ") + word;
+    return One(arguments, words);
   }
   return arguments.operands.empty() ? Last(arguments) : One(arguments, arguments.operands[0]);
 }

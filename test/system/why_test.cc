@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "src/base/text.h"
 #include "src/report/decision_file.h"
 #include "test/support/references.h"
 #include "test/system/world.h"
@@ -300,6 +301,23 @@ TEST(References, JsonHasThemAsAFact) {
 }
 
 // --- what is kept ------------------------------------------------------------------------
+
+TEST(Kept, WhatSomebodyPastesIsSearchedForItsReference) {
+  AskedWorld world;
+  SmtpClient client = Refused(*world, "otherca", "alice@example.org");
+  const std::string reference = client.reference();
+  const std::string without_dash = reference.substr(0, 4) + reference.substr(5);
+  for (const std::string& typed :
+       {reference + ' ', reference + '.', reference.substr(0, 4) + ' ' + reference.substr(5),
+        Lower(without_dash), "REF=" + reference, "(reference " + reference + ')',
+        "550 5.7.1 relaying needs a client certificate (reference " + reference + ')',
+        "H=[127.0.0.1] rejected RCPT <a@b>: no REF=" + reference}) {
+    const Finished why = world.Ask("why", {typed, "--brief"});
+    EXPECT_EQ(why.status, 0) << typed << why.output;
+    EXPECT_THAT(why.output, HasSubstr("reference " + reference));
+    EXPECT_THAT(why.output, Not(HasSubstr("STARTTLS")));
+  }
+}
 
 TEST(Kept, UnknownReferencesAreSaidToBe) {
   AskedWorld world;
