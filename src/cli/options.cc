@@ -484,6 +484,9 @@ class Parser {
       return {};
     }
     if (arguments_.verb.empty()) {
+      for (const std::string& word : arguments_.operands)
+        if (FindVerb(word) != nullptr)
+          return UsageError{"the verb comes first: \"signet " + word + " ...\""};
       return UsageError{"what is to be done? say a verb first; \"signet help\" lists them"};
     }
     for (const OptionRow* row : used_) {
@@ -498,8 +501,12 @@ class Parser {
     if (FindVerb(a.verb)->takes_operands || a.print_options || a.operands.empty()) return {};
     // Most other programs take their file so.
     const bool is_file = access(a.operands[0].c_str(), F_OK) == 0;
+    const bool is_certificate = FindAmong("--cert", a.verb, true).row != nullptr;
+    const std::string hint = a.verb == "audit"  ? "; the directory stands behind --certs"
+                             : is_certificate ? "; a certificate stands behind --cert"
+                                              : "; a configuration file stands behind -C";
     return UsageError{"unexpected word " + Quoted(a.operands[0]) + " after \"" + a.verb + "\"" +
-                      (is_file ? "; a configuration file stands behind -C" : "")};
+                      (is_file ? hint : "")};
   }
 
   const std::vector<std::string>& words_;

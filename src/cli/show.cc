@@ -328,6 +328,7 @@ std::string Wrap(std::string_view text, std::size_t width, std::size_t indent) {
     const bool at_blank = blank != text.npos && ColumnsOf(text.substr(0, blank)) > room / 2;
     if (at_blank) cut = blank;
     out += text.substr(0, cut);
+    while (out.ends_with(' ')) out.pop_back();
     out += '\n';
     text.remove_prefix(at_blank ? cut + 1 : cut);
     out.append(indent, ' ');

@@ -263,8 +263,7 @@ std::string Examiner::WhyNoIssuer(const Certificate& last) const {
   const auto& anchors = store_.anchor_certificates();
   if (anchors.empty()) return "no authority is trusted: tls_verify_certificates names none";
   if (IsSelfIssued(last))
-    return NameOf(last) + " is signed with its own key and is none of the " +
-           std::to_string(anchors.size()) + " trusted certificates";
+    return NameOf(last) + " is signed with its own key and is not trusted itself";
   std::vector<std::string_view> names;
   for (const CertificatePtr& anchor : anchors) {
     if (anchor->subject_der() == last.issuer_der())
@@ -272,12 +271,14 @@ std::string Examiner::WhyNoIssuer(const Certificate& last) const {
              ", but another key: the key identifiers differ";
     names.push_back(anchor->subject_text());
   }
-  std::string why = "issuer " + last.issuer_text() + " is none of the " +
-                    std::to_string(anchors.size()) + " trusted authorities";
+  std::string why = "issuer " + last.issuer_text() + " is not ";
+  why += anchors.size() == 1
+             ? "the trusted authority"
+             : "among the " + std::to_string(anchors.size()) + " trusted authorities";
   const std::string_view near = SuggestName(last.issuer_text(), names);
   if (!near.empty()) return why + "; nearest by name: " + std::string(near);
   constexpr std::size_t kShown = 3;
-  why += ", which are ";
+  why += anchors.size() == 1 ? ", which is " : ", which are ";
   for (std::size_t i = 0; i < names.size() && i < kShown; ++i)
     why += (i > 0 ? ", " : "") + std::string(names[i]);
   return why + (names.size() > kShown ? ", ..." : "");

@@ -89,10 +89,18 @@ std::string OfAuthenticator(const Dialogue& dialogue) {
 // Why the chain did not verify: with the facts, where it was examined.
 std::string WhyNotVerified(const Dialogue& dialogue) {
   const std::string& reason = dialogue.session().tls.verify_reason;
+  std::size_t certificates = 0;
+  std::string subject;
   for (const TraceStep& step : StepsOf(dialogue)) {
+    if (step.kind == TraceStep::Kind::kCertificate) {
+      ++certificates;
+      subject = step.what;
+    }
     const bool is_it = step.kind == TraceStep::Kind::kCheck && step.depth > 2 &&
                        step.outcome != TraceStep::Outcome::kYes;
-    if (is_it && step.value.starts_with(reason)) return step.value;
+    if (!is_it || !step.value.starts_with(reason)) continue;
+    // Further ones are the issuers.
+    return certificates > 1 ? step.value + ", of the issuer " + subject : step.value;
   }
   return reason;
 }

@@ -21,7 +21,7 @@ Result<bool, Failure> ClientInOption(Dialogue& dialogue, const config::Expanded&
   using Outcome = facts::TraceStep::Outcome;
   if (step.on() && matched)
     step.Result(matched.value() ? Outcome::kYes : Outcome::kNo,
-                matched.value() ? "holds the client" : "does not hold the client");
+                matched.value() ? "the client is in it" : "the client is not in it");
   return matched;
 }
 

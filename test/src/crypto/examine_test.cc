@@ -255,7 +255,7 @@ TEST(Examine, AnUnknownIssuerIsNamedWithItsNearest) {
   const Examination examination = chain.Examine();
   EXPECT_EQ(examination.status.reason, "unknown CA");
   EXPECT_EQ(examination.why_no_path,
-            "issuer CN=Test Root is none of the 1 trusted authorities; nearest by name: CN=Test "
+            "issuer CN=Test Root is not the trusted authority; nearest by name: CN=Test "
             "Rood");
   ASSERT_EQ(examination.certificates.size(), 2u);
   const auto flaws = FlawsOf(examination);
@@ -276,7 +276,7 @@ TEST(Examine, AMissingIntermediateIsTold) {
   chain.change_sent = [](std::vector<std::string>* sent) { sent->pop_back(); };
   const Examination examination = chain.Examine();
   EXPECT_EQ(examination.why_no_path,
-            "issuer CN=Test Intermediate is none of the 1 trusted authorities, which are CN=Test "
+            "issuer CN=Test Intermediate is not the trusted authority, which is CN=Test "
             "Root");
 }
 
@@ -286,7 +286,7 @@ TEST(Examine, ASelfSignedCertificateIsTold) {
     *sent = {Issue(ClientSpec(), SharedKey(KeyType::kEcdsaP256, 1), nullptr).der};
   };
   EXPECT_EQ(chain.Examine().why_no_path,
-            "CN=client is signed with its own key and is none of the 1 trusted certificates");
+            "CN=client is signed with its own key and is not trusted itself");
 }
 
 TEST(Examine, WithoutTrustNobodyIsKnown) {
