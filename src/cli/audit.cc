@@ -10,13 +10,12 @@
 #include "src/base/text.h"
 #include "src/cli/audit_report.h"
 #include "src/cli/certificate_files.h"
-#include "src/cli/modules.h"
 #include "src/cli/offline.h"
 #include "src/cli/options.h"
 #include "src/cli/report.h"
 #include "src/cli/terminal.h"
+#include "src/cli/with_site.h"
 #include "src/crypto/pins.h"
-#include "src/engine/engine.h"
 
 namespace signet::cli {
 namespace {
@@ -208,23 +207,11 @@ int Print(const Arguments& arguments, const Plan& plan, const Auditor& auditor) 
 int RunAudit(const Arguments& arguments) {
   const auto plan = PlanOf(arguments);
   if (!plan) return Complain(plan.error());
-  std::unique_ptr<drivers::Registry> registry = MakeRegistry(arguments);
-  if (registry == nullptr) return kUsage;
-  smtp::LoadedSite loaded = smtp::LoadSite(arguments.config_file, arguments.macros, *registry,
-                                           smtp::LoadTls::kWithoutKeys);
-  if (loaded.site == nullptr) {
-    PrintDiagnostics(loaded.loaded.diagnostics);
-    return kUsage;
-  }
-  int status = kUsage;
-  engine::RunInLoop([&] {
-    OfflineSite site(std::move(loaded), *registry, ParseDirectory(arguments.directory));
+  return WithOfflineSite(arguments, [&](OfflineSite& site) {
     Auditor auditor(plan.value(), &site);
-    std::string wrong = site.trouble();
-    if (wrong.empty()) wrong = auditor.Run();
-    status = wrong.empty() ? Print(arguments, plan.value(), auditor) : Complain(wrong);
+    const std::string wrong = auditor.Run();
+    return wrong.empty() ? Print(arguments, plan.value(), auditor) : Complain(wrong);
   });
-  return status;
 }
 
 }  // namespace signet::cli

@@ -6,13 +6,12 @@
 #include "src/base/file.h"
 #include "src/base/log.h"
 #include "src/base/text.h"
-#include "src/cli/modules.h"
 #include "src/cli/offline.h"
 #include "src/cli/options.h"
 #include "src/cli/played_client.h"
 #include "src/cli/report.h"
 #include "src/cli/show.h"
-#include "src/engine/engine.h"
+#include "src/cli/with_site.h"
 
 namespace signet::cli {
 namespace {
@@ -69,25 +68,10 @@ int RunExplain(const Arguments& arguments) {
     if (std::any_of(address.begin(), address.end(), IsControl))
       return Complain('"' + Printable(address) + "\" holds a control character");
 
-  std::unique_ptr<drivers::Registry> registry = MakeRegistry(arguments);
-  if (registry == nullptr) return kUsage;
-  smtp::LoadedSite loaded = smtp::LoadSite(arguments.config_file, arguments.macros, *registry,
-                                           smtp::LoadTls::kWithoutKeys);
-  if (loaded.site == nullptr) {
-    PrintDiagnostics(loaded.loaded.diagnostics);
-    return kUsage;
-  }
-  int status = kUsage;
-  engine::RunInLoop([&] {
-    OfflineSite site(std::move(loaded), *registry, ParseDirectory(arguments.directory));
-    if (!site.trouble().empty()) {
-      status = Complain(site.trouble());
-      return;
-    }
-    auto result = site.Play(played);
-    status = result ? Print(arguments, result.value()) : Complain(result.error());
+  return WithOfflineSite(arguments, [&](OfflineSite& site) {
+    const auto result = site.Play(played);
+    return result ? Print(arguments, result.value()) : Complain(result.error());
   });
-  return status;
 }
 
 }  // namespace signet::cli

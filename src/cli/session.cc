@@ -4,12 +4,12 @@
 #include <cstdio>
 
 #include "src/base/log.h"
-#include "src/cli/modules.h"
 #include "src/cli/offline.h"
 #include "src/cli/options.h"
 #include "src/cli/played_client.h"
 #include "src/cli/report.h"
 #include "src/cli/show.h"
+#include "src/cli/with_site.h"
 #include "src/engine/engine.h"
 
 namespace signet::cli {
@@ -85,21 +85,8 @@ int RunSession(const Arguments& arguments) {
   if (!arguments.operands.empty()) with_address.client_ip = arguments.operands[0];
   Result<OfflineClient, std::string> client = ClientOf(with_address);
   if (!client) return Complain(client.error());
-  std::unique_ptr<drivers::Registry> registry = MakeRegistry(arguments);
-  if (registry == nullptr) return kUsage;
-  smtp::LoadedSite loaded = smtp::LoadSite(arguments.config_file, arguments.macros, *registry,
-                                           smtp::LoadTls::kWithoutKeys);
-  if (loaded.site == nullptr) {
-    PrintDiagnostics(loaded.loaded.diagnostics);
-    return kUsage;
-  }
-  int status = kUsage;
-  engine::RunInLoop([&] {
-    OfflineSite site(std::move(loaded), *registry, ParseDirectory(arguments.directory));
-    status = site.trouble().empty() ? Talk(site, client.value(), arguments.trace)
-                                    : Complain(site.trouble());
-  });
-  return status;
+  return WithOfflineSite(
+      arguments, [&](OfflineSite& site) { return Talk(site, client.value(), arguments.trace); });
 }
 
 }  // namespace signet::cli
