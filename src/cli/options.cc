@@ -502,9 +502,9 @@ class Parser {
     // Most other programs take their file so.
     const bool is_file = access(a.operands[0].c_str(), F_OK) == 0;
     const bool is_certificate = FindAmong("--cert", a.verb, true).row != nullptr;
-    const std::string hint = a.verb == "audit"  ? "; the directory stands behind --certs"
-                             : is_certificate ? "; a certificate stands behind --cert"
-                                              : "; a configuration file stands behind -C";
+    const std::string hint = a.verb == "audit" ? "; the directory stands behind --certs"
+                             : is_certificate  ? "; a certificate stands behind --cert"
+                                               : "; a configuration file stands behind -C";
     return UsageError{"unexpected word " + Quoted(a.operands[0]) + " after \"" + a.verb + "\"" +
                       (is_file ? hint : "")};
   }
