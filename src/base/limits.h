@@ -176,10 +176,21 @@ inline constexpr std::int64_t kDecisionsKeptMost = 100'000;
 inline constexpr std::size_t kDecisionsBytes = 64 * 1024 * 1024;     // all that are kept, in memory
 inline constexpr hours kDecisionMaxAge{7 * 24};                      // then they are forgotten
 inline constexpr std::size_t kDecisionFileBytes = 64 * 1024 * 1024;  // then it is begun anew
+inline constexpr std::size_t kDecisionsWrittenPerSecond = 4 * 1024 * 1024;  // octets, to the file
+// Chains that did not verify, examined check by check for being told of later (rule R8).
+inline constexpr std::size_t kExaminationsPerSecond = 20;
 inline constexpr std::size_t kControlRequestBytes = 1024;
 inline constexpr std::size_t kControlAnswerBytes = 256 * 1024 * 1024;
 inline constexpr std::size_t kControlConnections = 8;  // at a time
 inline constexpr seconds kControlWait{10};             // for a request, and for it to be read
+
+// Offline tools. A file that is larger holds no client's certificate; what is deeper is a loop
+// of mounts; more files are somebody's whole disk, and each certificate takes 8 KB of memory.
+inline constexpr std::size_t kCertificateFileMaxBytes = 1024 * 1024;
+inline constexpr std::size_t kCertificateTreeDepth = 32;
+inline constexpr std::size_t kCertificateTreeFiles = 100'000;
+inline constexpr std::size_t kPasswordFileMaxBytes = 64 * 1024;  // a token is not longer
+inline constexpr seconds kProbesTotal{20};                       // of check, for open relays
 
 // Metrics.
 inline constexpr std::size_t kMetricsIdentities = 20;  // by name; all others are one

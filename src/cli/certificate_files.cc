@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "src/base/file.h"
+#include "src/base/limits.h"
 
 namespace signet::cli {
 namespace {
@@ -58,7 +59,7 @@ class Finder {
     } else if (fs::is_symlink(status)) {
       Link(path);
     } else if (fs::is_directory(status)) {
-      if (depth + 1 >= kCertificateTreeDepth) return LeaveOut(path, "too deep");
+      if (depth + 1 >= limits::kCertificateTreeDepth) return LeaveOut(path, "too deep");
       Walk(path, depth + 1, error);
       if (error) LeaveOut(path, error.message());
     }
@@ -95,7 +96,7 @@ Result<FoundFiles, std::string> FindFiles(const std::string& directory, std::siz
 
 FileOfClients ReadClients(const std::string& path) {
   FileOfClients file;
-  const auto text = ReadRegularFile(path, kCertificateFileMaxBytes);
+  const auto text = ReadRegularFile(path, limits::kCertificateFileMaxBytes);
   if (!text) {
     file.trouble = text.error();
     return file;

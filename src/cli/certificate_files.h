@@ -5,17 +5,11 @@
 #include <string>
 #include <vector>
 
+#include "src/base/limits.h"
 #include "src/base/result.h"
 #include "src/crypto/certificate.h"
 
 namespace signet::cli {
-
-// What a directory tree of certificates may hold for tools that look at all of it. A file that
-// is larger holds no client's certificate; what is deeper is a loop of mounts; more files are
-// somebody's whole disk, and each certificate takes some 8 KB of memory.
-inline constexpr std::size_t kCertificateFileMaxBytes = 1024 * 1024;
-inline constexpr std::size_t kCertificateTreeDepth = 32;
-inline constexpr std::size_t kCertificateTreeFiles = 100'000;
 
 // The files below a directory, in order of their paths. Symbolic links are followed to files
 // below the directory only, links to directories not at all.
@@ -26,7 +20,7 @@ struct FoundFiles {
   std::vector<std::string> left_out;  // with the reason: links that lead out, what is too deep
 };
 Result<FoundFiles, std::string> FindFiles(const std::string& directory,
-                                          std::size_t most = kCertificateTreeFiles);
+                                          std::size_t most = limits::kCertificateTreeFiles);
 
 // The clients' certificates of a file, PEM or DER, each with what would be sent with it: the
 // authorities' certificates of the file. A file without any certificate, a key for one, has

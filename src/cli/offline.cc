@@ -12,6 +12,7 @@
 #include "src/acl/rates.h"
 #include "src/base/codec.h"
 #include "src/base/file.h"
+#include "src/base/limits.h"
 #include "src/base/text.h"
 #include "src/cli/ldif_directory.h"
 #include "src/relay/pretend.h"
@@ -24,7 +25,6 @@ namespace signet::cli {
 namespace {
 
 constexpr int kClientPort = 49152;  // of the range that clients use
-constexpr std::size_t kChainFileMaxBytes = 1024 * 1024;
 constexpr std::size_t kStampBytes = sizeof "2026-11-21 22:43:06 " - 1;
 
 // The client's half of a connection that is not there.
@@ -337,7 +337,7 @@ std::vector<std::string> ListenersOf(const config::Config& config) {
 }
 
 Result<std::vector<std::string>, std::string> ReadChainFile(const std::string& file) {
-  auto text = ReadRegularFile(file, kChainFileMaxBytes);
+  auto text = ReadRegularFile(file, limits::kCertificateFileMaxBytes);
   if (!text) return Err{"cannot read \"" + Printable(file) + "\": " + text.error()};
   std::vector<std::string> chain;
   if (text.value().find("-----BEGIN") == std::string::npos) {

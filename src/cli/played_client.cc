@@ -5,14 +5,13 @@
 #include <iostream>
 
 #include "src/base/file.h"
+#include "src/base/limits.h"
 #include "src/base/log.h"
 #include "src/base/text.h"
 #include "src/crypto/pins.h"
 
 namespace signet::cli {
 namespace {
-
-constexpr std::size_t kPasswordFileMaxBytes = 64 * 1024;
 
 bool IsAddress(const std::string& text) {
   unsigned char octets[16];
@@ -45,7 +44,7 @@ Result<std::string, std::string> ReadPassword(const Arguments& arguments) {
     std::getline(std::cin, text);
     return text;
   }
-  auto file = ReadRegularFile(arguments.password_file, kPasswordFileMaxBytes);
+  auto file = ReadRegularFile(arguments.password_file, limits::kPasswordFileMaxBytes);
   if (!file)
     return Err{"--password-file: cannot read " + Quoted(arguments.password_file) + ": " +
                file.error()};

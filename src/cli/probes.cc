@@ -6,6 +6,7 @@
 
 #include "src/base/codec.h"
 #include "src/base/codes.h"
+#include "src/base/limits.h"
 #include "src/base/log.h"
 #include "src/base/text.h"
 #include "src/config/config.h"
@@ -292,7 +293,7 @@ class Prober {
   OfflineSite& site_;
   const config::Config& config_;
   const std::chrono::steady_clock::time_point until_ =
-      std::chrono::steady_clock::now() + kProbesTotal;
+      std::chrono::steady_clock::now() + limits::kProbesTotal;
   RelayProbes result_;
   std::map<std::string, Accepted> accepted_;  // by place
   std::set<std::string> heard_;

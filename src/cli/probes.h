@@ -25,8 +25,7 @@ struct RelayProbes {
 };
 
 // No lookups are made where `site` makes none; names of hosts are asked for where an ACL does.
-// Ends after kProbesTotal. In a coroutine.
-inline constexpr std::chrono::seconds kProbesTotal{20};
+// Ends after limits::kProbesTotal. In a coroutine.
 RelayProbes ProbeRelay(OfflineSite* site);
 
 }  // namespace signet::cli

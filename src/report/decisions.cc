@@ -22,8 +22,6 @@ constexpr std::size_t kLettersBeforeDash = 4;
 // row is written once.
 constexpr std::chrono::milliseconds kGather{200};
 constexpr std::chrono::seconds kTryAgain{10};  // a file that could not be written
-// What a flood of refusals may write: some hundred decisions a second.
-constexpr std::size_t kBytesPerSecond = 4 * 1024 * 1024;
 
 // A reference however it is written; "" where it cannot be one.
 std::string Normalized(std::string_view reference) {
@@ -229,7 +227,8 @@ void DecisionStore::Write() {
     wake_.wait_for(lock, kGather, [this] { return stopping_; });
     const std::size_t written = rewrite_ || !unwritten_.empty() ? WriteBatch(&lock) : 0;
     // What comes meanwhile gathers, and of it only what is kept is written.
-    wake_.wait_for(lock, std::chrono::milliseconds(1000 * written / kBytesPerSecond),
+    wake_.wait_for(lock,
+                   std::chrono::milliseconds(1000 * written / limits::kDecisionsWrittenPerSecond),
                    [this] { return stopping_; });
     if (stopping_ && !rewrite_ && unwritten_.empty()) return;
   }

@@ -238,9 +238,6 @@ TraceStep Step(TraceStep::Kind kind, TraceStep::Outcome outcome, std::string wha
 
 // --- the chain ---------------------------------------------------------------------------
 
-// Chains that did not verify, examined check by check for being told of later.
-constexpr std::size_t kExaminationsPerSecond = 20;
-
 // An examination costs several verifications, and clients with bad certificates may be many:
 // so many a second are examined for being told of later (rule R8).
 bool MayExamine() {
@@ -249,7 +246,7 @@ bool MayExamine() {
   const std::int64_t now = std::time(nullptr);
   if (second.exchange(now, std::memory_order_relaxed) != now)
     count.store(0, std::memory_order_relaxed);
-  return count.fetch_add(1, std::memory_order_relaxed) < kExaminationsPerSecond;
+  return count.fetch_add(1, std::memory_order_relaxed) < limits::kExaminationsPerSecond;
 }
 
 TraceStep::Outcome OutcomeOf(crypto::Check::Result result) {

@@ -277,9 +277,9 @@ TEST_F(Audit, AFileMayHaveItsBytesAndNotOneMore) {
   Put("alice", "alice@example.org");
   const std::string pem = ReadFile(certificates_ / "alice.pem");
   WriteFile(certificates_ / "full.pem",
-            std::string(cli::kCertificateFileMaxBytes - pem.size(), '\n') + pem);
+            std::string(limits::kCertificateFileMaxBytes - pem.size(), '\n') + pem);
   WriteFile(certificates_ / "over.pem",
-            std::string(cli::kCertificateFileMaxBytes - pem.size() + 1, '\n') + pem);
+            std::string(limits::kCertificateFileMaxBytes - pem.size() + 1, '\n') + pem);
   const auto rows = Rows();
   EXPECT_EQ(rows.at("full.pem").state, "mapped");
   EXPECT_EQ(rows.at("over.pem").state, "unreadable");

@@ -34,7 +34,7 @@ TEST(CertificateFiles, AreFoundInOrderOfTheirPaths) {
 TEST(CertificateFiles, AreBoundedInDepth) {
   TempDir directory;
   std::string path = directory.path();
-  for (std::size_t i = 1; i < kCertificateTreeDepth; ++i) path += "/d";
+  for (std::size_t i = 1; i < limits::kCertificateTreeDepth; ++i) path += "/d";
   std::filesystem::create_directories(path);
   Touch(path + "/in");
   auto found = FindFiles(directory.path());
@@ -51,7 +51,7 @@ TEST(CertificateFiles, AreBoundedInDepth) {
 
 TEST(CertificateFiles, AreBoundedInNumber) {
   TempDir directory;
-  constexpr std::size_t kMost = 20;  // making as many as kCertificateTreeFiles takes long
+  constexpr std::size_t kMost = 20;  // making as many as limits::kCertificateTreeFiles takes long
   std::filesystem::create_directories(directory / "d");
   for (std::size_t i = 0; i < kMost; ++i)
     Touch(directory / ((i % 2 == 0 ? "d/" : "") + std::to_string(i)));
