@@ -281,6 +281,26 @@ void AddItem(facts::Trace& trace, std::string_view item, bool negated, bool hold
 
 // --- what may be shown ---------------------------------------------------------------------------
 
+namespace {
+
+// Whether a variable of ACLs holds what a client has said: that may be a password, or come from
+// a message before this one. Which of it is, a copy cannot say.
+bool MayBeSecret(std::string_view variable, const facts::Session& session) {
+  if (!variable.starts_with("acl_")) return false;
+  const Value* value = nullptr;
+  if (variable.starts_with("acl_c") || variable.starts_with("acl_m")) {
+    const auto& variables = variable[4] == 'c' ? session.acl_c : session.acl_m;
+    const auto found = variables.find(variable);
+    if (found != variables.end()) value = &found->second;
+  } else if (variable.starts_with("acl_arg") && variable.size() == 8) {
+    const auto number = static_cast<std::size_t>(variable[7] - '1');
+    if (number < session.acl_args.size()) value = &session.acl_args[number];
+  }
+  return value != nullptr && (value->origins() & kFromClient) != 0;
+}
+
+}  // namespace
+
 void Hide(const Program& program) { ProgramAccess::Of(program).hidden = true; }
 bool IsHidden(const Program& program) { return ProgramAccess::Of(program).hidden; }
 
@@ -295,12 +315,8 @@ bool MayShow(const facts::Session& session) {
 bool MayShow(const Program& program, const facts::Session& session) {
   const Program::Rep& rep = ProgramAccess::Of(program);
   if (rep.hidden || !MayShow(session)) return false;
-  // What is kept for the connection may come from a message before this one.
-  if (session.acl_c.empty()) return true;
   return std::none_of(rep.nodes.begin(), rep.nodes.end(), [&](const Node& node) {
-    if (node.kind != NodeKind::kVariable || !node.text.starts_with("acl_c")) return false;
-    const auto found = session.acl_c.find(node.text);
-    return found != session.acl_c.end() && (found->second.origins() & kFromClient) != 0;
+    return node.kind == NodeKind::kVariable && MayBeSecret(node.text, session);
   });
 }
 

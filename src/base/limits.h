@@ -179,6 +179,7 @@ inline constexpr std::size_t kDecisionFileBytes = 64 * 1024 * 1024;  // then it 
 inline constexpr std::size_t kDecisionsWrittenPerSecond = 4 * 1024 * 1024;  // octets, to the file
 // Chains that did not verify, examined check by check for being told of later (rule R8).
 inline constexpr std::size_t kExaminationsPerSecond = 20;
+inline constexpr std::chrono::microseconds kExaminationTimePerSecond{50'000};
 inline constexpr std::size_t kControlRequestBytes = 1024;
 inline constexpr std::size_t kControlAnswerBytes = 256 * 1024 * 1024;
 inline constexpr std::size_t kControlConnections = 8;  // at a time

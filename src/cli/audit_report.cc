@@ -162,8 +162,13 @@ class Table {
 // --- for machines ---------------------------------------------------------------------------
 
 // RFC 4180: quotes where there must be some, doubled inside.
-std::string Cell(std::string_view text) {
-  if (text.find_first_of("\",\r\n") == text.npos) return std::string(text);
+// What steers a terminal is escaped, and what a spreadsheet would run is text.
+std::string Cell(std::string_view octets) {
+  const bool steers = std::any_of(octets.begin(), octets.end(), IsControl);
+  std::string text = steers ? Printable(octets) : std::string(octets);
+  if (!text.empty() && std::string_view("=+-@").find(text.front()) != std::string_view::npos)
+    text.insert(0, 1, '\'');
+  if (text.find_first_of("\",\r\n") == text.npos) return text;
   std::string cell = "\"";
   for (const char c : text) cell += c == '"' ? std::string("\"\"") : std::string(1, c);
   return cell + '"';

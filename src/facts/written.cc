@@ -160,6 +160,7 @@ std::string Without(std::string_view text, Form form) {
     const bool with_user = HasPassword(text);
     shown = WithoutSetting("pass=", shown, form);
     shown = WithoutSetting("servers=", shown, form);
+    shown = WithoutSetting("header=", shown, form);
     if (with_user) shown = WithoutSetting("user=", shown, form);
   }
   if (form == Form::kSource) shown = WithoutKeys(shown);

@@ -9,6 +9,7 @@
 
 #include "src/base/codec.h"
 #include "src/base/log.h"
+#include "src/base/text.h"
 
 namespace signet::report {
 namespace {
@@ -77,10 +78,17 @@ json_t* StepToJson(const TraceStep& step) {
 
 // --- reading ----------------------------------------------------------------------------
 
-std::string TextOf(const json_t* object, const char* name) {
+// Somebody else may have written it: no octet of it steers a terminal. Only replies have lines.
+std::string Harmless(std::string text, bool has_lines) {
+  for (char& c : text)
+    if (IsControl(c) && !(has_lines && c == '\n')) c = '?';
+  return text;
+}
+
+std::string TextOf(const json_t* object, const char* name, bool has_lines = false) {
   const json_t* value = json_object_get(object, name);
-  return json_is_string(value) ? std::string(json_string_value(value), json_string_length(value))
-                               : std::string();
+  if (!json_is_string(value)) return "";
+  return Harmless({json_string_value(value), json_string_length(value)}, has_lines);
 }
 std::int64_t NumberOf(const json_t* object, const char* name, std::int64_t otherwise = 0) {
   const json_t* value = json_object_get(object, name);
@@ -96,7 +104,7 @@ std::vector<std::string> TextsOf(const json_t* object, const char* name) {
   json_t* value = nullptr;
   json_array_foreach(json_object_get(object, name), index, value) {
     if (json_is_string(value))
-      texts.emplace_back(json_string_value(value), json_string_length(value));
+      texts.push_back(Harmless({json_string_value(value), json_string_length(value)}, false));
   }
   return texts;
 }
@@ -146,7 +154,7 @@ Result<TraceStep, std::string> StepFromJson(const json_t* object) {
   step.hidden = IsTrue(object, "hidden");
   step.what = TextOf(object, "what");
   step.query = TextOf(object, "query");
-  step.value = TextOf(object, "value");
+  step.value = TextOf(object, "value", step.kind == TraceStep::Kind::kCommand);
   step.from = TextOf(object, "from");
   step.place = TextOf(object, "place");
   step.microseconds = NumberOf(object, "microseconds", -1);

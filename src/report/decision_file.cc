@@ -76,7 +76,7 @@ Result<DecisionFile::Contents, std::string> DecisionFile::Read(const std::string
       contents.decisions.push_back(std::move(decision).value());
     } else if (contents.flaws.size() < kFlawsSaid) {
       contents.flaws.push_back("line " + std::to_string(number) + ": " +
-                               (decision ? std::string("it has no end") : decision.error()));
+                               (decision ? "it has no end" : "it is no decision"));
     }
     rest.remove_prefix(std::min(end + 1, rest.size()));
   }

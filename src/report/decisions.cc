@@ -167,6 +167,9 @@ Result<bool, std::string> DecisionStore::KeepIn(const std::string& path, Log* lo
   auto file = DecisionFile::Open(path, bounds_.file_bytes);
   if (!file) return Err{file.error()};
   auto contents = DecisionFile::Read(path, bounds_.file_bytes);
+  // A wrong name may be that of something precious.
+  if (contents && contents.value().decisions.empty() && !contents.value().flaws.empty())
+    return Err{path + " is not used: it holds something else than decisions"};
   if (!contents)
     log->Main("Warning: decisions_file begins anew: " + contents.error());
   else

@@ -126,10 +126,19 @@ std::string WhyNoIdentity(const Dialogue& dialogue) {
   return "the authenticator has not run";
 }
 
+// Whether we have ended the connection, and not for what a refusal has said.
+bool HungUp(const Dialogue& dialogue) {
+  const std::string& ending = dialogue.ending;
+  return ending.starts_with("closed") && ending != "closed by QUIT" &&
+         ending != "closed after timeout" && ending != "closed after SIGTERM";
+}
+
 std::string ReasonOf(const Dialogue& dialogue) {
   const bool known = dialogue.session().auth.result == AuthResult::kAuthenticated;
   const std::optional<ToldRefusal>& told = dialogue.told_refusal;
+  if (!told && HungUp(dialogue)) return dialogue.ending;
   if (!told) return known ? "" : WhyNoIdentity(dialogue);
+  if (told->of_message) return "what is in the message; its words are in the log only";
   if (told->about_identity && !known) return WhyNoIdentity(dialogue);
   return told->log_text;
 }
@@ -154,11 +163,15 @@ std::string OneLine(const Reply& reply) {
   return line + ' ' + reply.text();
 }
 
+std::string Codes(const Reply& reply) {
+  return std::to_string(reply.code) + (reply.enhanced.empty() ? "" : ' ' + reply.enhanced);
+}
+
 std::string WhatItMay(const Dialogue& dialogue) {
-  if (dialogue.told_refusal)
-    return dialogue.told_refusal->command +
-           (dialogue.told_refusal->reply.code < 500 ? " is deferred: " : " is refused: ") +
-           OneLine(dialogue.told_refusal->reply);
+  if (const auto& told = dialogue.told_refusal)
+    return told->command + (told->reply.code < 500 ? " is deferred: " : " is refused: ") +
+           (told->of_message ? Codes(told->reply) : OneLine(told->reply));
+  if (HungUp(dialogue)) return "the connection is " + dialogue.ending;
   if (dialogue.last_mail.empty()) return "";
   std::string may = "may send from " + dialogue.last_mail;
   for (std::size_t i = 0; i < dialogue.last_rcpt.size(); ++i)
@@ -167,6 +180,9 @@ std::string WhatItMay(const Dialogue& dialogue) {
 }
 
 Decision::Verdict VerdictOf(const Dialogue& dialogue) {
+  if (!dialogue.told_refusal && HungUp(dialogue))
+    return dialogue.ending == "closed after a local problem" ? Decision::Verdict::kDeferred
+                                                             : Decision::Verdict::kRefused;
   if (!dialogue.told_refusal) return Decision::Verdict::kAccepted;
   return dialogue.told_refusal->reply.code < 500 ? Decision::Verdict::kDeferred
                                                  : Decision::Verdict::kRefused;
@@ -238,15 +254,20 @@ TraceStep Step(TraceStep::Kind kind, TraceStep::Outcome outcome, std::string wha
 
 // --- the chain ---------------------------------------------------------------------------
 
+std::atomic<std::int64_t> examined_second{0}, examined_microseconds{0};
+std::atomic<std::size_t> examined_count{0};
+
 // An examination costs several verifications, and clients with bad certificates may be many:
-// so many a second are examined for being told of later (rule R8).
+// so many a second, and for so long, are examined for being told of later (rule R8).
 bool MayExamine() {
-  static std::atomic<std::int64_t> second{0};
-  static std::atomic<std::size_t> count{0};
   const std::int64_t now = std::time(nullptr);
-  if (second.exchange(now, std::memory_order_relaxed) != now)
-    count.store(0, std::memory_order_relaxed);
-  return count.fetch_add(1, std::memory_order_relaxed) < limits::kExaminationsPerSecond;
+  if (examined_second.exchange(now, std::memory_order_relaxed) != now) {
+    examined_count.store(0, std::memory_order_relaxed);
+    examined_microseconds.store(0, std::memory_order_relaxed);
+  }
+  return examined_microseconds.load(std::memory_order_relaxed) <
+             limits::kExaminationTimePerSecond.count() &&
+         examined_count.fetch_add(1, std::memory_order_relaxed) < limits::kExaminationsPerSecond;
 }
 
 TraceStep::Outcome OutcomeOf(crypto::Check::Result result) {
@@ -294,7 +315,11 @@ void TraceExamination(const facts::Tls& tls, const crypto::TrustStore& trust,
   for (std::size_t i = 0; i < tls.path.size() && (i == 0 || i + 1 < tls.path.size()); ++i)
     chain.push_back(tls.path[i]->der());
   crypto::Examination examination;
+  const auto began = std::chrono::steady_clock::now();
   engine::OnThreadStack([&] { examination = crypto::Examine(trust, chain, purpose, now); });
+  examined_microseconds += std::chrono::duration_cast<std::chrono::microseconds>(
+                               std::chrono::steady_clock::now() - began)
+                               .count();
   if (!examination.why_no_path.empty())
     trace->Add(Step(TraceStep::Kind::kCheck, TraceStep::Outcome::kNo, "path to an authority",
                     examination.why_no_path));

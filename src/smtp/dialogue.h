@@ -50,6 +50,7 @@ struct ToldRefusal {
   std::string log_text;
   SourceSpan where;             // of the statement that decided; may be empty
   bool about_identity = false;  // it hangs on who the client is
+  bool of_message = false;      // its words may be a part of the message: they are not kept
 };
 
 class Dialogue final : public acl::Effects {
@@ -103,7 +104,7 @@ class Dialogue final : public acl::Effects {
   Result<bool, Failure> HostIn(const config::Expanded& hosts, std::string_view ip);
 
   // Remembers the last refusal that was decided, and not for a mistake of the client's.
-  void NoteRefusal(ToldRefusal refusal) { told_refusal = std::move(refusal); }
+  void NoteRefusal(ToldRefusal refusal);
 
   // A refusal of the upstream, logged and passed on; `what` as above.
   Answer RefusedUpstream(const relay::Reply& reply, std::string_view what);

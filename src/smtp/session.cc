@@ -10,6 +10,7 @@
 #include <array>
 #include <limits>
 
+#include "expand/show.h"
 #include "src/base/text.h"
 #include "src/smtp/commands.h"
 #include "src/smtp/counted.h"
@@ -106,6 +107,12 @@ std::string WordsOf(const Reply& reply) {
     words += reply.lines[i];
   }
   return words;
+}
+
+// The same where its text may be a part of the message (rule C7).
+std::string CodesOf(const Reply& reply) {
+  return std::to_string(reply.code) + (reply.enhanced.empty() ? "" : ' ' + reply.enhanced) +
+         " (text not recorded)";
 }
 
 TraceOutcome OutcomeOf(const Reply& reply) {
@@ -374,6 +381,11 @@ bool Dialogue::Step() {
   return !answer.ends;
 }
 
+void Dialogue::NoteRefusal(ToldRefusal refusal) {
+  refusal.of_message = refusal.of_message || !expand::MayShow(session_);
+  told_refusal = std::move(refusal);
+}
+
 // While it waits for its client a session is to be small.
 void Dialogue::PackTrace() {
   if (!own_trace || own_trace->steps().empty()) return;
@@ -406,7 +418,9 @@ void Dialogue::Carry(const Command& command, const Input::Line& line, Answer* an
   }
   if (!step.on()) return;
   NoteAnswer(command, *answer);
-  step.Result(OutcomeOf(last_reply_), WordsOf(last_reply_));
+  const bool of_message = (command.verb == "DATA" || command.verb == "BDAT") &&
+                          last_reply_.code != 354 && last_reply_.code != 503;
+  step.Result(OutcomeOf(last_reply_), of_message ? CodesOf(last_reply_) : WordsOf(last_reply_));
 }
 
 // What the last word about the client is. A mistake says less than a refusal before it.

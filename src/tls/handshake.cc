@@ -222,6 +222,14 @@ Lack WhatIsLacking(gnutls_session_t session, const AcceptOptions& options,
   return {};
 }
 
+// Whether the policy's priorities have a version.
+bool Speaks(const PolicyParts& policy, gnutls_protocol_t version) {
+  const unsigned* versions = nullptr;
+  const int count = gnutls_priority_protocol_list(policy.priority.get(), &versions);
+  return std::find(versions, versions + std::max(count, 0), static_cast<unsigned>(version)) !=
+         versions + std::max(count, 0);
+}
+
 }  // namespace
 
 Result<Accepted, HandshakeFailure> Accept(engine::Socket socket, ServerPolicyPtr policy,
@@ -252,17 +260,22 @@ Result<Accepted, HandshakeFailure> Accept(engine::Socket socket, ServerPolicyPtr
   return accepted;
 }
 
-Accepted Pretend(const ServerPolicy& policy, const AcceptOptions& options,
-                 const PretendedClient& client) {
+Result<Accepted, HandshakeFailure> Pretend(const ServerPolicy& policy, const AcceptOptions& options,
+                                           const PretendedClient& client) {
   const PolicyParts& rep = TlsInternals::Of(policy);
+  if (options.require_alpn)
+    return Err{HandshakeFailure{"(gnutls_handshake): no application protocol (ALPN) was named"}};
+  const bool tls13 = !client.tls12 && Speaks(rep, GNUTLS_TLS1_3);
+  if (!tls13 && !Speaks(rep, GNUTLS_TLS1_2))
+    return Err{HandshakeFailure{std::string("(gnutls_handshake): ") +
+                                gnutls_strerror(GNUTLS_E_UNSUPPORTED_VERSION_PACKET)}};
   Accepted accepted;
   facts::Tls& facts = accepted.facts;
   facts.active = true;
-  facts.version = client.tls12 ? "TLS1.2" : "TLS1.3";
-  facts.cipher = client.tls12 ? "TLS1.2:ECDHE_SECP256R1__ECDSA_SHA256__AES_256_GCM:256"
-                              : "TLS1.3:ECDHE_SECP256R1__ECDSA_SECP256R1_SHA256__AES_256_GCM:256";
-  facts.cipher_std =
-      client.tls12 ? "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384" : "TLS_AES_256_GCM_SHA384";
+  facts.version = tls13 ? "TLS1.3" : "TLS1.2";
+  facts.cipher = !tls13 ? "TLS1.2:ECDHE_SECP256R1__ECDSA_SHA256__AES_256_GCM:256"
+                        : "TLS1.3:ECDHE_SECP256R1__ECDSA_SECP256R1_SHA256__AES_256_GCM:256";
+  facts.cipher_std = !tls13 ? "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384" : "TLS_AES_256_GCM_SHA384";
   facts.bits = 256;
   facts.sni = IsHostName(client.server_name) ? client.server_name : std::string();
   if (!rep.own.empty()) facts.own = rep.own.front();

@@ -20,9 +20,13 @@ struct PretendedClient {
 
 // What Accept() would have given for such a client that has the key of its certificate, with
 // the same checks by the same code; but for a stream, and what only octets on a wire can
-// give: no ticket, no exporter. Of the cipher suite the usual one is named.
-Accepted Pretend(const ServerPolicy& policy, const AcceptOptions& options,
-                 const PretendedClient& client);
+// give: no ticket, no exporter. The version is one that the policy speaks; of the cipher suite
+// the usual one is named, and that both sides find a signature is taken for granted.
+//
+//   Errors  as Accept's: no version in common; no ALPN, which this client does not send, where
+//           it is wanted.
+Result<Accepted, HandshakeFailure> Pretend(const ServerPolicy& policy, const AcceptOptions& options,
+                                           const PretendedClient& client);
 
 }  // namespace signet::tls
 #endif

@@ -71,6 +71,7 @@ namespace {
 // As far as it goes without a refusal.
 void Converse(const Caller& caller, SmtpClient* client, Replies* replies) {
   const auto note = [&](const std::string& command) {
+    if (client->reply().empty()) return false;  // it has hung up
     replies->emplace_back(command, WithoutReference(client->reply()));
     return CodeOf(client->reply()) < 400 && CodeOf(client->reply()) > 0;
   };

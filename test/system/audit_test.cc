@@ -304,6 +304,17 @@ TEST_F(Audit, CsvHasALinePerCertificateQuotedWhereItMustBe) {
       << line;
 }
 
+// What a certificate says neither steers a terminal nor breaks a row, and no spreadsheet runs it.
+TEST_F(Audit, CsvHoldsNothingThatIsMoreThanText) {
+  testing::CertificateSpec spec = testing::ClientSpec("alice@example.org");
+  spec.subject = testing::CommonName("A\x1b[31m\nB");
+  Put("=cmd|x", spec);
+  const Finished finished = Run({"--csv"});
+  EXPECT_EQ(std::count(finished.output.begin(), finished.output.end(), '\n'), 2) << finished.output;
+  EXPECT_THAT(finished.output, Not(HasSubstr("\x1b")));
+  EXPECT_THAT(finished.output, HasSubstr("\n'=cmd|x.pem,1,"));
+}
+
 TEST_F(Audit, NothingIsWiderThanATerminal) {
   Put("a-rather-long-name-for-a-certificate-that-somebody-has-given-it-once-upon-a-time",
       "alice@example.org");

@@ -128,6 +128,38 @@ TEST(Explain, IdentityIsTheOneInTheLogOfAMessage) {
   }
 }
 
+// Where the server ends the connection without a refusal, "accepted" was said once.
+TEST(Explain, EndOfTheConnectionIsARefusal) {
+  struct Row {
+    std::string main_options;
+    std::vector<std::pair<std::string, std::string>> edits;
+    std::string reason;
+    int status = 1;
+  };
+  const Row rows[] = {
+      {"host_reject_connection = 127.0.0.0/8", {}, "host_reject_connection"},
+      {"hosts_require_alpn = *", {}, "TLS error"},
+      {"tls_require_ciphers = NORMAL:-VERS-ALL:+VERS-TLS1.2",
+       {{"  driver = tls\n", "  driver = tls\n  server_tls_version_min = TLS1.3\n"}},
+       "TLS1.2 is older than server_tls_version_min"},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.main_options);
+    Gateway::Options extra;
+    extra.main_options = row.main_options;
+    extra.edits = row.edits;
+    World world(nullptr, extra);
+    const Caller caller{
+        ClientPem("alice"), ClientKey("alice"), world.gateway->starttls_port(), false,
+        kExplainAlice,      kSomebody};
+    const Explained explained = Explain(world.gateway->config_file(), caller);
+    const Replies live = Call(caller);
+    EXPECT_EQ(Shown(AsFarAs(live, explained.replies)), Shown(live)) << explained.output;
+    EXPECT_EQ(explained.status, row.status) << explained.output;
+    EXPECT_THAT(explained.decision.reason, HasSubstr(row.reason));
+  }
+}
+
 TEST(Explain, NothingReachesTheUpstream) {
   World world;
   const Caller caller{ClientPem("alice"), ClientKey("alice"), world.gateway->starttls_port(), false,

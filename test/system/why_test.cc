@@ -368,6 +368,75 @@ check_rcpt:
   }
 }
 
+// Once a password that an ACL had copied, and a subject that the ACL of an earlier message had
+// kept, stood in the steps; and what an ACL said of a message, in the reason and the reply.
+TEST(Kept, RuleC7CopiesOfSecretsAreNotKeptEither) {
+  AskedWorld world(
+      "acl_smtp_data = check_data",
+      {{"begin acl\n", R"(after_tls_auth = full
+
+begin acl
+check_auth:
+  accept set acl_c_pw = $acl_arg1
+  accept
+sub:
+  deny condition = ${if eq{$acl_arg1}{zzz}}
+  accept
+check_data:
+  warn set acl_c_subject = $h_subject:
+  deny message = your subject $h_subject: is bad
+       log_message = body was $message_body
+)"},
+       {"  deny    authenticated = *\n          !condition ",
+        R"(  warn set acl_m_x = $acl_c_pw
+       condition = ${if eq{$acl_m_x}{zzz}}
+  warn acl = sub $acl_c_pw
+  warn set acl_m_carry = $acl_c_subject
+       condition = ${if eq{${lc:$acl_m_carry}}{zzz}}
+  deny senders = refused@example.org
+  deny    authenticated = *
+          !condition )"},
+       {"begin authenticators\n",
+        "begin authenticators\nplain:\n  driver = plaintext\n  public_name = PLAIN\n  "
+        "server_prompts = :\n  server_set_id = $auth2@example.org\n  server_condition = "
+        "${acl{check_auth}{$auth3}{1}}${if eq{$auth3}{copied-password}{yes}{no}}\n\n"}});
+  SmtpClient client = world->Client("otherca");
+  // "\0joe\0copied-password"
+  EXPECT_THAT(client.Say("AUTH PLAIN AGpvZQBjb3BpZWQtcGFzc3dvcmQ="), StartsWith("235"));
+  client.Say("MAIL FROM:<joe@example.org>");
+  client.Say("RCPT TO:<x@example.net>");
+  EXPECT_THAT(client.Say("DATA"), StartsWith("354"));
+  client.Send("Subject: kept-subject\r\n\r\nkept-body\r\n");
+  EXPECT_THAT(client.Say("."), StartsWith("550 5.7.1 your subject kept-subject is bad"));
+  const std::string first = client.reference();
+  client.Say("MAIL FROM:<refused@example.org>");
+  EXPECT_THAT(client.reply(), StartsWith("550"));
+  const std::string second = client.reference();
+  ASSERT_NE(second, "");
+  for (const std::string& reference : {first, second}) {
+    if (reference.empty()) continue;
+    const Finished why = world.Ask("why", {reference, "--json"});
+    ASSERT_EQ(why.status, 0) << why.output;
+    for (const char* secret : {"copied-password", "kept-subject", "kept-body"})
+      EXPECT_THAT(why.output, Not(HasSubstr(secret)));
+  }
+}
+
+// Once it was emptied, and its first line was quoted in the log.
+TEST(Kept, AFileOfSomethingElseIsLeftAlone) {
+  TempDir directory;
+  const std::string file = directory / "key.pem";
+  const std::string content = ReadFile(Certificates::Get().key("alice"));
+  WriteFile(file, content);
+  chmod(file.c_str(), 0600);
+  AskedWorld world("decisions_file = " + file);
+  const std::string reference = Refused(*world, "otherca", "alice@example.org").reference();
+  EXPECT_EQ(world.Ask("why", {reference}).status, 0);
+  EXPECT_TRUE(world->gateway->WaitForLog("it holds something else than decisions"));
+  EXPECT_EQ(ReadFile(file), content);
+  EXPECT_THAT(world->gateway->Log(), Not(HasSubstr(content.substr(40, 16))));
+}
+
 TEST(Kept, AFloodOfRefusalsStaysBounded) {
   AskedWorld world("decisions_kept = 20");
   SmtpClient first = Refused(*world, "otherca", "alice@example.org");

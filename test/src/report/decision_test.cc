@@ -174,5 +174,19 @@ TEST(Decision, ItsSizeGrowsWithWhatIsInIt) {
   EXPECT_GE(decision.bytes(), before + 1500);
 }
 
+// Once whoever could write the file reached the terminal of whoever asked.
+TEST(DecisionFromJson, OctetsThatSteerATerminalAreReplaced) {
+  const auto read = DecisionFromJson(
+      R"({"verdict":"refused","headline":"h\u001b[31m","reason":"r\nREFUSED",)"
+      R"("steps":[{"kind":"command","what":"a\u0007","value":"550-a\n550 b\u009b"},)"
+      R"({"kind":"note","value":"c\nd"}]})");
+  ASSERT_TRUE(read.ok()) << read.error();
+  EXPECT_EQ(read.value().headline, "h?[31m");
+  EXPECT_EQ(read.value().reason, "r?REFUSED");
+  EXPECT_EQ(read.value().steps[0].what, "a?");
+  EXPECT_EQ(read.value().steps[0].value.substr(0, 11), "550-a\n550 b");
+  EXPECT_EQ(read.value().steps[1].value, "c?d");
+}
+
 }  // namespace
 }  // namespace signet::report
