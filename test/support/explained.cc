@@ -1,5 +1,6 @@
 #include "test/support/explained.h"
 
+#include "src/base/codec.h"
 #include "test/support/process.h"
 #include "test/support/smtp_client.h"
 
@@ -89,6 +90,15 @@ void Converse(const Caller& caller, SmtpClient* client, Replies* replies) {
     if (!say("STARTTLS") || !client->StartTls(caller.certificate, caller.key)) return;
     if (!say(hello)) return;
   }
+  if (!caller.mechanism.empty()) {
+    const std::string a(1, '\x01'), nul(1, '\0');
+    const std::string response =
+        caller.mechanism == "PLAIN"
+            ? nul + caller.user + nul + caller.password
+            : "n,a=" + caller.user + "," + a + "auth=Bearer " + caller.password + a + a;
+    client->Say("AUTH " + caller.mechanism + ' ' + EncodeBase64(response));
+    if (!note("AUTH " + caller.mechanism + " ...")) return;
+  }
   if (say("MAIL FROM:<" + caller.from + ">")) say("RCPT TO:<" + caller.to + ">");
 }
 
@@ -100,6 +110,20 @@ Replies Call(const Caller& caller) {
   Converse(caller, &client, &replies);
   if (!client.reply().empty()) client.Send("QUIT\r\n");  // so that the log has no loss
   return replies;
+}
+
+std::string WhereExplainDiffers(const std::string& config_file, const Caller& caller,
+                                const std::vector<std::string>& options) {
+  const Explained explained = Explain(config_file, caller, options);
+  const Replies live = Call(caller);
+  Replies offline = explained.replies;
+  if (offline.size() > live.size()) offline.resize(live.size());
+  const int code = live.empty() ? 0 : CodeOf(live.back().second);
+  const int status = code < 400 ? 0 : code < 500 ? 75 : 1;
+  if (offline == live && explained.status == status) return "";
+  std::string difference = "status " + std::to_string(explained.status) + "; the server said\n";
+  for (const auto& [command, reply] : live) difference += command + "\n  " + reply + '\n';
+  return difference + "explain said\n" + explained.output;
 }
 
 }  // namespace signet::test

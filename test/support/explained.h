@@ -33,8 +33,12 @@ Explained Explain(const std::string& config_file, const Caller& caller,
                   const std::vector<std::string>& options = {});
 
 // What a server says to the same caller, which ends the connection where something is refused,
-// or behind RCPT. No mechanism is played.
+// or behind RCPT. Of mechanisms PLAIN and OAUTHBEARER.
 Replies Call(const Caller& caller);
+
+// "", or what `signet explain` says otherwise than the server of that configuration.
+std::string WhereExplainDiffers(const std::string& config_file, const Caller& caller,
+                                const std::vector<std::string>& options = {});
 
 // A reply without " (reference …)".
 std::string WithoutReference(std::string reply);

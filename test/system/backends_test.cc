@@ -6,6 +6,7 @@
 #include "test/support/clients.h"
 #include "test/support/example.h"
 #include "test/support/exim.h"
+#include "test/support/explained.h"
 #include "test/support/http_server.h"
 #include "test/system/world.h"
 
@@ -189,6 +190,12 @@ TEST(PasswordsElsewhere, GoToTheServerThatKnowsThem) {
   const Example example("passwords-elsewhere.conf", authority, setup);
   EXPECT_EQ(example.complaints(), "");
   const std::string alice = "alice@example.org", bob = "bob@branch.example.org";
+  for (const std::string& user : {alice, bob})
+    for (const char* password : {"sesame & co", "sesame"}) {
+      const Caller caller{
+          "", "", example.starttls_port(), false, user, "x@example.net", "PLAIN", user, password};
+      EXPECT_EQ(WhereExplainDiffers(example.config_file(), caller), "") << user << password;
+    }
   for (const Program program : {Program::kSwaks, Program::kMsmtp, Program::kPython})
     for (const std::string& user : {alice, bob}) {
       const auto submit = [&](const std::string& password) {

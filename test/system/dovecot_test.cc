@@ -7,6 +7,7 @@
 #include "test/support/clients.h"
 #include "test/support/dovecot.h"
 #include "test/support/example.h"
+#include "test/support/explained.h"
 #include "test/system/world.h"
 
 namespace signet::test {
@@ -145,6 +146,14 @@ TEST(DovecotExample, TakesTheAccountsOfDovecot) {
   setup.upstream_port = upstream.port();
   const Example example("dovecot.conf", authority, setup);
   EXPECT_EQ(example.complaints(), "");
+  Caller caller{"", "", example.starttls_port(), false, "alice@example.org", "x@example.net"};
+  EXPECT_EQ(WhereExplainDiffers(example.config_file(), caller), "");
+  caller.mechanism = "PLAIN";
+  caller.user = "alice@example.org";
+  for (const char* password : {"sesame", "wrong"}) {
+    caller.password = password;
+    EXPECT_EQ(WhereExplainDiffers(example.config_file(), caller), "") << password;
+  }
   Submission submission;
   submission.port = example.starttls_port();
   submission.ca = authority.root();

@@ -7,6 +7,7 @@
 #include "src/base/text.h"
 #include "test/support/clients.h"
 #include "test/support/example.h"
+#include "test/support/explained.h"
 #include "test/support/http_server.h"
 #include "test/support/references.h"
 #include "test/support/smtp_client.h"
@@ -399,12 +400,25 @@ except smtplib.SMTPException as e:
                       mechanism});
   }
 
+  // For `signet explain`: who has nothing, and who has a token.
+  Caller Nobody() const {
+    return {"", "", example_->starttls_port(), false, kUser, "someone@example.net"};
+  }
+  Caller Bearer(const std::string& token) const {
+    Caller caller = Nobody();
+    caller.mechanism = "OAUTHBEARER";
+    caller.user = kUser;
+    caller.password = token;
+    return caller;
+  }
+
   Upstream upstream_;
   std::unique_ptr<Example> example_;
 };
 
 TEST_F(SaslExamples, CramMd5) {
   Start("sasl-cram-md5.conf", {{"secrets", "alice@example.org: pencil\nempty:\n"}});
+  EXPECT_EQ(WhereExplainDiffers(example_->config_file(), Nobody()), "");
   for (const Program program :
        {Program::kSwaks, Program::kCurl, Program::kMsmtp, Program::kPython}) {
     SCOPED_TRACE(Name(program));
@@ -432,6 +446,8 @@ std::string Tokens() {
 
 TEST_F(SaslExamples, OauthbearerWithCurlAndMsmtp) {
   Start("sasl-oauthbearer.conf", {{"tokens", Tokens()}});
+  EXPECT_EQ(WhereExplainDiffers(example_->config_file(), Nobody()), "");
+  EXPECT_EQ(WhereExplainDiffers(example_->config_file(), Bearer("good-token.1~x")), "");
   const auto curl = [&](const std::string& token) {
     return test::Run(
         {"curl",
@@ -513,6 +529,8 @@ TEST_F(SaslExamples, OauthbearerByIntrospection) {
   HttpServer sso;
   Start("sasl-oauthbearer-introspection.conf", {{"sso.conf", "SSO_PASSWORD = pepper & salt\n"}},
         {{"https://sso.example.org", sso.origin()}});
+  EXPECT_EQ(WhereExplainDiffers(example_->config_file(), Nobody()), "");
+  EXPECT_EQ(WhereExplainDiffers(example_->config_file(), Bearer("good-token.1~x")), "");
   const Finished good = SubmitWith(Program::kMsmtp, Message("OAUTHBEARER", "good-token.1~x"));
   EXPECT_EQ(good.status, 0) << good.output << example_->Log() << sso.Requests();
   EXPECT_TRUE(example_->WaitForLog("A=token:alice@example.org")) << example_->Log();
@@ -558,6 +576,7 @@ def answer(challenge=None):
 
 TEST_F(SaslExamples, OneTimePasswords) {
   Start("sasl-otp.conf", {});
+  EXPECT_EQ(WhereExplainDiffers(example_->config_file(), Nobody()), "");
   const std::string database = example_->file("otp.db");
   const Finished made =
       test::Run({"sqlite3", database,
