@@ -92,6 +92,10 @@ class Connection {
 
 class MetricsTest : public ::testing::Test {
  protected:
+  // It listens a moment later than for mail.
+  void SetUp() override {
+    ASSERT_TRUE(WaitUntil([this] { return SomebodyListens(port_); })) << world_.gateway->Log();
+  }
   static Gateway::Options Extra(const std::string& place) {
     Gateway::Options options;
     options.main_options = "metrics_listen = " + place;
