@@ -11,6 +11,8 @@
 #include <sstream>
 #include <thread>
 
+#include "test/support/process.h"
+
 namespace signet::report {
 namespace {
 
@@ -317,7 +319,10 @@ TEST_F(DecisionFileTest, RuleC7TheFileIsBounded) {
     for (std::size_t i = 0; i < 400; ++i) {
       last = Numbered(i);
       store.Put(Refused(last));
-      if (i % 40 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(25));
+      // So that the file is written several times, and over its bound each time.
+      if (i % 100 == 99) {
+        ASSERT_TRUE(test::WaitUntil([&] { return Text(path_).find(last) != std::string::npos; }));
+      }
     }
   }
   EXPECT_LE(std::filesystem::file_size(path_), 20'000u);
@@ -332,12 +337,14 @@ TEST_F(DecisionFileTest, ManyThatComeAtOnceAreAllThereAtTheEnd) {
     DecisionStore store({}, Always(&kNow));
     ASSERT_TRUE(store.KeepIn(path_, &*log_).ok());
     for (std::size_t round = 0; round < 4; ++round) {
+      const auto before = std::filesystem::file_size(path_);
       for (std::size_t i = 0; i < 400; ++i) {
         Decision decision = Refused(Numbered(round * 400 + i));
         decision.reason.resize(5000, 'x');
         store.Put(std::move(decision));
       }
-      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+      // The next ones come while these are being written.
+      ASSERT_TRUE(test::WaitUntil([&] { return std::filesystem::file_size(path_) != before; }));
     }
   }
   DecisionStore store({}, Always(&kNow));

@@ -16,6 +16,7 @@
 #include <thread>
 
 #include "src/base/limits.h"
+#include "test/support/process.h"
 
 namespace signet::server {
 namespace {
@@ -61,6 +62,11 @@ class Client {
 
   bool connected() const { return connected_; }
   void Say(std::string_view text) { (void)!::send(fd_, text.data(), text.size(), MSG_NOSIGNAL); }
+  // Waits until the server has ended the connection, whatever it has sent before; false: not yet.
+  bool IsSentAway(milliseconds wait = std::chrono::seconds(20)) const {
+    pollfd ended{fd_, 0, 0};
+    return ::poll(&ended, 1, static_cast<int>(wait.count())) > 0 && (ended.revents & POLLHUP) != 0;
+  }
   // All that comes until the end; "(silence)" where neither comes for a while.
   std::string Rest(milliseconds wait = std::chrono::seconds(20)) {
     std::string text;
@@ -112,9 +118,12 @@ class ControlSocketTest : public ::testing::Test {
     client.Say(text);
     return client.Rest();
   }
-  std::size_t left() {
-    const std::lock_guard lock(mutex_);
-    return left_.size();
+  // Whether so many requests have come that are not answered yet.
+  bool WaitForLeft(std::size_t number) {
+    return test::WaitUntil([&] {
+      const std::lock_guard lock(mutex_);
+      return left_.size() >= number;
+    });
   }
 
   std::string directory_, path_, answer_;
@@ -248,7 +257,7 @@ TEST_F(ControlSocketTest, ClientsThatDoNotReadAreSentAway) {
   answer_ = std::string(5'000'000, 'x');
   Client client(path_);
   client.Say("status\n");
-  std::this_thread::sleep_for(milliseconds(300));
+  EXPECT_TRUE(client.IsSentAway());
   EXPECT_LT(client.Rest().size(), answer_.size());
 }
 
@@ -270,9 +279,7 @@ TEST_F(ControlSocketTest, SoManyAreAnsweredAtATimeAndNoMore) {
     waiting.push_back(std::make_unique<Client>(path_));
     waiting.back()->Say("reload\n");
   }
-  for (int i = 0; i < 2000 && left() < limits::kControlConnections; ++i)
-    std::this_thread::sleep_for(milliseconds(5));
-  ASSERT_EQ(left(), limits::kControlConnections);
+  ASSERT_TRUE(WaitForLeft(limits::kControlConnections));
   EXPECT_EQ(Ask("status\n"), "");
   for (const ControlSocket::Reply& reply : left_) reply("done");
   for (const auto& client : waiting) EXPECT_EQ(client->Rest(), "done\n");
@@ -283,7 +290,7 @@ TEST_F(ControlSocketTest, WhoeverWaitsHoldsNobody) {
   Open();
   Client waiting(path_);
   waiting.Say("reload\n");
-  for (int i = 0; i < 2000 && left() == 0; ++i) std::this_thread::sleep_for(milliseconds(5));
+  ASSERT_TRUE(WaitForLeft(1));
   EXPECT_EQ(Ask("status\n"), "3\n");
   std::thread([this] { left_[0]("done"); }).join();
   EXPECT_EQ(waiting.Rest(), "done\n");
@@ -294,7 +301,7 @@ TEST_F(ControlSocketTest, AnAnswerMayComeWhenItIsTooLate) {
   {
     Client gone(path_);
     gone.Say("reload\n");
-    for (int i = 0; i < 2000 && left() == 0; ++i) std::this_thread::sleep_for(milliseconds(5));
+    ASSERT_TRUE(WaitForLeft(1));
   }
   EXPECT_EQ(Ask("status\n"), "3\n");
   left_[0]("done");
@@ -307,7 +314,7 @@ TEST_F(ControlSocketTest, RetiredItAnswersWhoIsThereAndNobodyElse) {
   Open();
   Client waiting(path_);
   waiting.Say("reload\n");
-  for (int i = 0; i < 2000 && left() == 0; ++i) std::this_thread::sleep_for(milliseconds(5));
+  ASSERT_TRUE(WaitForLeft(1));
   socket_->Retire();
   EXPECT_FALSE(std::filesystem::exists(path_));
   left_[0]("done");
