@@ -220,11 +220,13 @@ TEST_F(LogPlaces, JsonHasTheSameFacts) {
   EXPECT_THAT(LineWith("mainlog", " rejected RCPT"),
               HasSubstr(" rejected " + rejections[0].at("what") + ": " + rejections[0].at("why")));
   EXPECT_EQ(rejections[0].at("what"), "RCPT <nobody@example.net>");
-  // As many events as lines.
-  std::size_t lines = 0, objects = 0;
-  for (char c : Contents(logs_ / "mainlog")) lines += c == '\n';
-  for (char c : Contents(logs_ / "json")) objects += c == '\n';
-  EXPECT_EQ(lines, objects);
+  // As many events as lines, once both writers have done with the last ones.
+  const auto count = [this](const std::string& name) {
+    const std::string text = Contents(logs_ / name);
+    return std::count(text.begin(), text.end(), '\n');
+  };
+  EXPECT_TRUE(WaitUntil([&] { return count("mainlog") == count("json"); }))
+      << count("mainlog") << " lines, " << count("json") << " objects";
 }
 
 // --- TLS reports and counters ----------------------------------------------------------------
