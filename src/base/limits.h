@@ -206,6 +206,27 @@ inline constexpr std::size_t kBlockingThreads = 16;     // a resolver that hangs
 inline constexpr std::size_t kBlockingForAnswers = 12;  // of them, for what clients can make slow
 inline constexpr seconds kShutdownGrace{10};            // SIGTERM: for commands under way
 
+// Processes.
+inline constexpr std::chrono::milliseconds kRestartFirst{100};  // after a crash; doubled each time
+inline constexpr seconds kRestartMost{30};
+inline constexpr seconds kRestartSound{60};       // that long without a crash: doubling begins anew
+inline constexpr std::size_t kListenersMax = 64;  // handed from process to process
+inline constexpr seconds kTakeOver{10};           // for another process to give its listeners
+inline constexpr std::size_t kKeysHeld = 256;     // by the key process, at a time
+inline constexpr std::size_t kKeyRequestBytes = 8192;  // what is to be signed, and of which key
+inline constexpr std::size_t kKeyAnswerBytes = 8192;   // a signature, or a public key
+inline constexpr seconds kKeyAnswer{5};                // then the handshake fails
+
+// Tickets of TLS sessions, and the keys for them that gateways share.
+inline constexpr std::size_t kTicketKeysMax = 8;  // of one file: the newest seals, all open
+inline constexpr std::size_t kTicketKeyFileBytes = 4096;
+inline constexpr std::size_t kTicketSecretMinBytes = 32;
+inline constexpr seconds kTicketKeysLook{10};  // how often the file is looked at
+inline constexpr hours kTicketLifetime{6};     // from the full handshake
+
+// Live sessions, when what was trusted is not any more.
+inline constexpr std::size_t kSessionRecheckBytes = 64 * 1024;  // of a chain that is kept for it
+
 // Chain cache.
 inline constexpr std::size_t kChainCacheEntries = 10'000;
 inline constexpr std::size_t kChainCacheMaxAgeSeconds = 3600;

@@ -230,6 +230,10 @@ struct Main {
   // Process
   Text signet_user, signet_group;  // what root becomes once ports are bound; name or number
   Text timezone;                   // TZ
+  Text chroot_directory;           // where sessions run; unset = everywhere
+  bool sandbox = true;             // system calls and files are limited to what serving needs
+  bool master_process = true;      // sessions run in a child, which is replaced after a crash
+  bool key_process = true;         // private keys are held and used by a process of their own
   Expanded keep_environment, add_environment;  // for ${env{}}
 
   // Logging
@@ -247,6 +251,7 @@ struct Main {
   Text decisions_file;           // where they outlive the process; unset = nowhere
   Text control_socket;           // a path; unset = none
   Text metrics_listen;           // "127.0.0.1:9465", "[::1]:9465" or a path; unset = none
+  Text tls_ticket_keys;          // a file that several gateways share; unset = each its own
   bool reply_references = true;  // refusals carry the reference for "signet why"
 
   // Where drivers' own main options (ldap_default_servers …) end up, by name.
