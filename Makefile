@@ -275,7 +275,12 @@ fuzz: deps-fuzz
 	$(submake) VARIANT=fuzz fuzz-programs
 fuzz-run: fuzz
 	@for p in $(fuzz_programs); do test/support/fuzz_one.sh $$p $(FUZZ_SECONDS) || exit 1; done
-.PHONY: golden cov fuzz fuzz-run fuzz-programs
+# Of each target: seconds of CPU time and inputs, of all runs until now.
+fuzz-report:
+	@awk '{ s[$$2] += $$3; n[$$2] += $$4; f[$$2] += $$5 == "failed" } \
+	  END { for (t in s) printf "%-20s %8.0f s %14d inputs%s\n", t, s[t], n[t], f[t] ? "  failed: " f[t] : "" }' \
+	  build/fuzz/work/ledger | sort
+.PHONY: golden cov fuzz fuzz-run fuzz-report fuzz-programs
 
 # --- demonstration and timings ----------------------------------------------------------------
 run: deps

@@ -17,11 +17,18 @@ if [[ $name == expand* ]]; then
 fi
 dictionary=()
 [ ! -f "test/fuzz/$name.dict" ] || dictionary=("-dict=test/fuzz/$name.dict")
+# What has been done is added up over all runs: seconds of CPU time, inputs, outcome.
+ledger=build/fuzz/work/ledger
+outcome=good
 echo "fuzz $name: $2 s"
-if ! "$1" -max_total_time="$2" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
-  -artifact_prefix="$work/" "${dictionary[@]}" "${seeds[@]}" >"$work/log" 2>&1; then
+TIMEFORMAT='%U'
+seconds=$({ time "$1" -max_total_time="$2" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+  -artifact_prefix="$work/" "${dictionary[@]}" "${seeds[@]}" >"$work/log" 2>&1; } 2>&1) || outcome=failed
+executions=$(sed -n 's/^stat::number_of_executed_units: *//p' "$work/log" | tail -n 1)
+printf '%s %s %s %s %s\n' "$(date -u +%FT%T)" "$name" "$seconds" "${executions:-0}" "$outcome" >>"$ledger"
+if [ $outcome = failed ]; then
   tail -n 40 "$work/log"
   echo "fuzz $name: failed; the input is in $work" >&2
   exit 1
 fi
-grep -a 'number_of_executed_units' "$work/log" || true
+echo "number_of_executed_units: ${executions:-0}"
