@@ -8,6 +8,7 @@
 #   make bench      measure beside Exim, print ratios
 #   make deps       install the Debian packages that are missing
 #   make install    to DESTDIR/PREFIX;  installcheck, uninstall
+#   make deb        Debian packages, in build/deb
 #   make golden     rewrite golden expectations;  format, fuzz, fuzz-run, cov, dist, clean
 #
 # VARIANT=release|debug|asan|tsan|cov|fuzz   V=1 shows commands   WERROR=1 for us
@@ -104,7 +105,7 @@ $(shell mkdir -p $(B); printf '%s' '$(subst ','\'',$(flags_text))' | cmp -s - $(
 packages := test/support/packages.sh
 ifdef NO_DEPS
 have_build :=
-deps deps-style deps-bench deps-fuzz:
+deps deps-style deps-bench deps-fuzz deps-deb:
 else
 have_build := build/deps/build
 $(have_build): $(packages)
@@ -114,6 +115,7 @@ deps: build/deps/test build/peers/.complete
 deps-style: build/deps/style
 deps-bench: deps build/deps/bench
 deps-fuzz: build/deps/fuzz
+deps-deb: build/deps/deb
 build/deps/test: $(packages)
 	@$(packages) install build test
 	@mkdir -p $(@D); touch $@ $(have_build)
@@ -124,7 +126,7 @@ build/peers/.complete: $(packages)
 	@$(packages) peers build/peers
 	@touch $@
 endif
-.PHONY: deps deps-style deps-bench deps-fuzz
+.PHONY: deps deps-style deps-bench deps-fuzz deps-deb
 
 # --- libraries ------------------------------------------------------------------------------
 libname = $(B)/lib/lib$(subst /,_,$(1)).a
@@ -302,32 +304,44 @@ bench: deps-bench
 .PHONY: bench
 
 # --- install --------------------------------------------------------------------------------
+# Each file once, by where it goes below DESTDIR: install makes what uninstall removes.
+# NO_BUILD=1 installs the program that is there.
+manual_pages := $(wildcard doc/*.[578])
+manual := $(filter-out $(manual_pages),$(shell find doc -type f -not -name '.*' | LC_ALL=C sort))
 # Where bash, zsh and fish look for what completes command lines.
 completions := bash-completion/completions/signet zsh/site-functions/_signet fish/vendor_completions.d/signet.fish
-manual_pages := $(wildcard doc/*.[578])
-install: all
-	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/include/signet $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(DRIVER_DIR)
-	install -m 755 $(B)/signet $(DESTDIR)$(PREFIX)/sbin/signet
-	install -m 644 $(wildcard drivers/include/signet/*.h) $(DESTDIR)$(PREFIX)/include/signet
-	printf '%s\n' 'prefix=$(PREFIX)' 'driverdir=$(DRIVER_DIR)' '' 'Name: signet' \
+put := install -D -m 644
+installed.program := $(PREFIX)/sbin/signet
+installed.headers := $(patsubst drivers/include/%,$(PREFIX)/include/%,$(wildcard drivers/include/signet/*.h))
+installed.pkgconfig := $(PREFIX)/lib/pkgconfig/signet.pc
+installed.manual_pages := $(foreach m,$(manual_pages),$(PREFIX)/share/man/man$(subst .,,$(suffix $(m)))/$(notdir $(m)))
+installed.completions := $(completions:%=$(PREFIX)/share/%)
+installed.units := $(patsubst doc/deploy/systemd/%,$(PREFIX)/lib/systemd/system/%,$(wildcard doc/deploy/systemd/*))
+installed.system := $(PREFIX)/lib/sysctl.d/30-signet.conf $(PREFIX)/lib/tmpfiles.d/signet.conf
+installed.manual := $(patsubst doc/%,$(DOC_DIR)/%,$(manual))
+installed := $(foreach v,$(filter installed.%,$(.VARIABLES)),$($(v)))
+install: $(if $(NO_BUILD),,all)
+	@install -d $(DESTDIR)$(DRIVER_DIR)
+	@install -D -m 755 $(B)/signet $(DESTDIR)$(installed.program)
+	@$(foreach h,$(installed.headers),$(put) drivers/include/signet/$(notdir $(h)) $(DESTDIR)$(h) &&) true
+	@install -d $(DESTDIR)$(dir $(installed.pkgconfig))
+	@printf '%s\n' 'prefix=$(PREFIX)' 'driverdir=$(DRIVER_DIR)' '' 'Name: signet' \
 	  'Description: drivers for the Signet mail submission gateway' 'Version: 1' 'Cflags: -I$${prefix}/include' \
-	  > $(DESTDIR)$(PREFIX)/lib/pkgconfig/signet.pc
-	$(foreach m,$(manual_pages),install -D -m 644 $(m) $(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $(m)))/$(notdir $(m)) &&) true
-	install -d $(dir $(completions:%=$(DESTDIR)$(PREFIX)/share/%))
-	$(foreach c,$(completions),$(B)/signet completion $(firstword $(subst -, ,$(subst /, ,$(c)))) > $(DESTDIR)$(PREFIX)/share/$(c) &&) true
-	install -d $(DESTDIR)$(DOC_DIR)/examples $(DESTDIR)$(DOC_DIR)/decisions $(DESTDIR)$(DOC_DIR)/pictures $(DESTDIR)$(DOC_DIR)/monitoring
-	install -m 644 $(wildcard doc/*.md) $(DESTDIR)$(DOC_DIR)
-	install -m 644 $(wildcard doc/examples/*) $(DESTDIR)$(DOC_DIR)/examples
-	install -m 644 $(wildcard doc/decisions/*) $(DESTDIR)$(DOC_DIR)/decisions
-	install -m 644 $(wildcard doc/pictures/*) $(DESTDIR)$(DOC_DIR)/pictures
-	install -m 644 $(wildcard doc/monitoring/*) $(DESTDIR)$(DOC_DIR)/monitoring
+	  > $(DESTDIR)$(installed.pkgconfig)
+	@$(foreach m,$(installed.manual_pages),$(put) doc/$(notdir $(m)) $(DESTDIR)$(m) &&) true
+	@install -d $(dir $(installed.completions:%=$(DESTDIR)%))
+	@$(foreach c,$(completions),$(B)/signet completion $(firstword $(subst -, ,$(subst /, ,$(c)))) > $(DESTDIR)$(PREFIX)/share/$(c) &&) true
+	@install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	@$(foreach u,$(installed.units),sed 's|/usr/sbin/signet|$(installed.program)|' doc/deploy/systemd/$(notdir $(u)) > $(DESTDIR)$(u) && chmod 644 $(DESTDIR)$(u) &&) true
+	@$(put) doc/deploy/sysctl.conf $(DESTDIR)$(PREFIX)/lib/sysctl.d/30-signet.conf
+	@$(put) doc/deploy/tmpfiles.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/signet.conf
+	@$(foreach m,$(manual),$(put) $(m) $(DESTDIR)$(DOC_DIR)/$(m:doc/%=%) &&) true
+	@echo "installed below $(DESTDIR)$(PREFIX)"
+# Directories that others use too stay.
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/sbin/signet $(DESTDIR)$(PREFIX)/lib/pkgconfig/signet.pc
-	rm -rf $(DESTDIR)$(PREFIX)/include/signet
-	rm -f $(foreach m,$(manual_pages),$(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $(m)))/$(notdir $(m)))
-	rm -f $(completions:%=$(DESTDIR)$(PREFIX)/share/%)
-	rm -rf $(DESTDIR)$(DOC_DIR)
-	-rmdir $(DESTDIR)$(DRIVER_DIR)
+	@rm -f $(installed:%=$(DESTDIR)%)
+	@for d in $(PREFIX)/include/signet $(DRIVER_DIR) $(DOC_DIR); do \
+	  [ ! -d "$(DESTDIR)$$d" ] || find "$(DESTDIR)$$d" -depth -type d -empty -delete; done
 # Installs under build/, then builds drivers from the installed header alone and uses them.
 installcheck: $(B)/test/support/make_certificates
 	+@$(MAKE) --no-print-directory install DESTDIR= PREFIX=$(CURDIR)/$(B)/installed DRIVER_DIR=$(CURDIR)/$(B)/installed/lib/signet >/dev/null
@@ -335,11 +349,17 @@ installcheck: $(B)/test/support/make_certificates
 format: deps-style
 	@git ls-files -- '*.cc' '*.h' '*.c' | xargs -r -P $$(nproc) -n 10 clang-format-14 -i
 .PHONY: format
+# Debian packages: build/deb/*.deb. What is packaged is the program of build/release, in a copy of
+# the tree; debian/rules builds it by itself where nobody names one. Nothing but the program's
+# octets and the time of the last commit gets into them.
+deb: deps-deb
+	$(submake) all
+	@doc/deploy/debian/make-packages build/deb $(CURDIR)/$(B)/signet
 dist:
 	@mkdir -p build
 	git archive --prefix=signet/ -o build/signet.tar.gz HEAD
 	@echo build/signet.tar.gz
-.PHONY: install uninstall installcheck dist
+.PHONY: install uninstall installcheck deb dist
 
 clean:
 	rm -rf build

@@ -5,7 +5,7 @@
 #   packages.sh install TIER…   installs what is missing (apt-get, with sudo if not root)
 #   packages.sh peers DIR       unpacks the servers that tests talk to under DIR
 #
-# Tiers: build, test, style, bench, fuzz. Packages of peers would start a service or take
+# Tiers: build, test, style, bench, fuzz, deb. Packages of peers would start a service or take
 # the place of the machine's own mail server when installed, so they are only downloaded
 # and unpacked.
 set -eu -o pipefail
@@ -57,6 +57,16 @@ test  pkg-config            flags of an installed Signet, for drivers built outs
 style clang-format-14       formatting of sources
 bench libssl-dev            load generator, with a TLS library that is not the server's
 fuzz  clang-14              compiler with libFuzzer
+deb   debhelper             Debian packages
+deb   dh-apparmor           loading the profile when the package is installed
+deb   dpkg-dev              dpkg-buildpackage
+test  debhelper             Debian packages, which a test makes and installs
+test  dh-apparmor           likewise
+test  dpkg-dev              likewise
+test  lintian               the packages, checked
+test  debootstrap           a Debian to install the packages in
+test  apparmor              apparmor_parser, which checks the profile
+test  systemd               systemd-analyze, which checks the unit
 TABLE
 }
 
