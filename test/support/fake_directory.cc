@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <list>
 #include <memory>
@@ -87,6 +88,7 @@ struct FakeDirectory::Connection {
   std::string input;
   std::list<Later> later;
   int in_flight = 0;
+  std::string endless;
   ~Connection() { ::close(fd); }
 };
 
@@ -151,7 +153,24 @@ bool FakeDirectory::Serve(Connection& connection) {
     if (::send(connection.fd, reaction.send.data(), reaction.send.size(), MSG_NOSIGNAL) < 0)
       return false;
     if (reaction.close) return false;
+    if (!reaction.endless.empty()) connection.endless = reaction.endless;
   }
+}
+
+// More of what has no end, as far as there is room for it. A part of a message would be cut off
+// only where the reader has gone.
+bool FakeDirectory::GoOn(Connection& connection) {
+  for (int i = 0; !connection.endless.empty() && i < 200; ++i) {
+    const ssize_t sent = ::send(connection.fd, connection.endless.data(), connection.endless.size(),
+                                MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent < 0) return errno == EAGAIN;
+    if (static_cast<std::size_t>(sent) < connection.endless.size()) {
+      std::rotate(connection.endless.begin(), connection.endless.begin() + sent,
+                  connection.endless.end());
+      return true;
+    }
+  }
+  return true;
 }
 
 void FakeDirectory::Run() {
@@ -171,7 +190,7 @@ void FakeDirectory::Run() {
         alive = got > 0;
         if (alive) connection.input.append(block, static_cast<std::size_t>(got));
       }
-      alive = alive && Serve(connection);
+      alive = alive && Serve(connection) && GoOn(connection);
       for (auto due = connection.later.begin(); alive && due != connection.later.end();) {
         if (due->when > Clock::now()) {
           ++due;
@@ -200,6 +219,10 @@ std::string FakeDirectory::SearchDone(int id, int code, const std::string& text)
 }
 std::string FakeDirectory::ExtendedResponse(int id, int code) {
   return Message(id, Outcome(0x78, code, ""));
+}
+std::string FakeDirectory::Notice(const std::string& oid, int code) {
+  return Message(
+      0, Tlv(0x78, Integer(0x0a, code) + Tlv(0x04, "") + Tlv(0x04, "going down") + Tlv(0x8a, oid)));
 }
 std::string FakeDirectory::SearchReference(int id, const std::string& url) {
   return Message(id, Tlv(0x73, Tlv(0x04, url)));

@@ -26,6 +26,8 @@ class FakeDirectory {
     std::string send;
     bool close = false;  // end the connection afterwards
     int hold_ms = 0;     // send later, and go on reading meanwhile
+    // Sent again and again behind `send`, as long as somebody reads it.
+    std::string endless = {};
   };
   using Script = std::function<Reaction(const Request&)>;
 
@@ -48,14 +50,17 @@ class FakeDirectory {
                                  const std::vector<std::string>& values);
   static std::string SearchReference(int id, const std::string& url);
   static std::string ExtendedResponse(int id, int code);
-  static Reaction Say(std::string send) { return {std::move(send), false, 0}; }
+  // ExtendedResponse of nobody's request (RFC 4511 4.4), with its name, which may be any OID.
+  static std::string Notice(const std::string& oid, int code = 52);
+  static Reaction Say(std::string send) { return {std::move(send), false, 0, ""}; }
   static Reaction Hang() { return {}; }
-  static Reaction Close(std::string send = "") { return {std::move(send), true, 0}; }
+  static Reaction Close(std::string send = "") { return {std::move(send), true, 0, ""}; }
 
  private:
   struct Connection;
   void Run();
   bool Serve(Connection& connection);
+  static bool GoOn(Connection& connection);
 
   Script script_;
   int listener_ = -1, wake_[2] = {-1, -1};

@@ -105,6 +105,7 @@ class Conversation {
     const std::string verb = line.substr(0, 4);
     if (verb == (sink_.lmtp ? "LHLO" : "EHLO")) return Hello();
     if (line == "STARTTLS") return StartTls();
+    if (sink_.xclient && verb == "XCLI") return Xclient(line);
     if (verb == "MAIL") return Mail(line);
     if (verb == "RCPT") return Rcpt(line);
     if (verb == "DATA") return Data(line);
@@ -128,7 +129,16 @@ class Conversation {
     mail_.clear(), recipients_.clear();
     std::string reply = "250-sink.example.org\r\n250-PIPELINING\r\n250-8BITMIME\r\n";
     if (OffersTls()) reply += "250-STARTTLS\r\n";
+    if (sink_.xclient) reply += "250-XCLIENT LOGIN\r\n";
     return Say(reply + "250-ENHANCEDSTATUSCODES\r\n250 SIZE 104857600\r\n");
+  }
+
+  // Another client from now on: the conversation begins anew.
+  bool Xclient(const std::string& line) {
+    if (!greeted_ || !mail_.empty()) return OutOfOrder(line);
+    xclient_ = line;
+    greeted_ = false;
+    return Say("220 sink.example.org ESMTP\r\n");
   }
 
   bool OffersTls() const { return credentials_ != nullptr && tls_ == nullptr; }
@@ -204,7 +214,7 @@ class Conversation {
   }
 
   void Store(const std::vector<std::string>& recipients, const std::string& content) const {
-    std::string text = mail_ + '\n';
+    std::string text = (xclient_.empty() ? "" : xclient_ + '\n') + mail_ + '\n';
     for (const std::string& recipient : recipients) text += recipient + '\n';
     text += '\n' + content;
     const std::string name = NewName();
@@ -225,7 +235,7 @@ class Conversation {
   const gnutls_certificate_credentials_t credentials_;
   gnutls_session_t tls_ = nullptr;
   int fd_;
-  std::string input_, mail_;
+  std::string input_, mail_, xclient_;
   std::vector<std::string> recipients_;
   bool greeted_ = false;
 };

@@ -32,10 +32,12 @@ enum class SinkStep : int {
 //
 // Speaks SMTP, or LMTP, where each recipient's copy is a file of its own and has a reply of
 // its own. Files begin with lines "MAIL …" and "RCPT …", then an empty one, then the message.
+// Where XCLIENT is offered, what was said last with it is a line before them.
 struct RecordingSink {
   int port = 0;
   std::string directory;
   bool lmtp = false;
+  bool xclient = false;
   std::string certificate, key;  // PEM files; with them, mail is taken over TLS only
   // Called at each step; may end the process.
   std::function<void(SinkStep)> at = [](SinkStep) {};

@@ -1,0 +1,101 @@
+#ifndef SIGNET_TEST_SUPPORT_FAULT_WORLD_H_
+#define SIGNET_TEST_SUPPORT_FAULT_WORLD_H_
+
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "test/support/authority.h"
+#include "test/support/fault_load.h"
+#include "test/support/process.h"
+#include "test/support/smtp_client.h"
+
+namespace signet::test {
+
+// A gateway with everything around it that a fault can happen to, and clients that use all of
+// it all the time. What is sent to "net" goes to a mail server that writes down what it takes
+// and whom it takes it from; what is sent to "box" is held and then put into a Maildir; "faulty"
+// is another upstream, where a test has one.
+//
+// Visitors, beside what their certificates are: alice and bob have accounts in the directory;
+// device-1 and device-2 are known without it; carol has no account; "expired" and "stranger"
+// (of another authority) bring alice's name; "bare" brings no certificate.
+class FaultWorld {
+ public:
+  struct Options {
+    std::string ldap_servers;
+    int faulty_port = 0;
+    std::string transport;       // further lines of the transport to "faulty"
+    std::string main_options;    // further lines of the main section
+    std::string sections;        // further sections
+    std::string log_path;        // of log_file_path; standard error where it is empty
+    std::string mail_directory;  // of the Maildir; ours where it is empty
+    std::vector<std::string> environment, wrapper;  // of the gateway; what starts it
+    bool with_load = true;
+    int clients = 6;
+  };
+  explicit FaultWorld(Options options);
+  ~FaultWorld();
+  FaultWorld(const FaultWorld&) = delete;
+  FaultWorld& operator=(const FaultWorld&) = delete;
+
+  Load& load() { return *load_; }
+  Process& gateway() { return *gateway_; }
+  Process& sink() { return *sink_; }
+  int port() const { return port_; }
+  const Authority& authority() const { return Ours(); }
+  const TempDir& directory() const { return directory_; }
+  const std::string& config_file() const { return config_file_; }
+
+  void StartLoad();
+  void StartGateway();
+  void StartSink();
+  // Processes of the gateway that serve clients: one, by whatever name.
+  pid_t serving_pid() const;
+  int Descriptors() const;  // that it has open
+  std::string Log() const;
+  bool WaitForLog(std::string_view text, milliseconds limit = seconds(20)) const;
+  // A session of this visitor behind EHLO.
+  SmtpClient Client(const std::string& name) const;
+  Visitor FindVisitor(const std::string& name) const;
+
+  // Ends the load and compares what everybody says. What is wrong, one a line; "" where
+  // nothing is. `gateway_lived`: it is still the process that it was.
+  enum class Lived : bool { kNo, kYes };
+  std::string Judge(Lived lived = Lived::kYes);
+  // What Judge has counted.
+  struct Counts {
+    int offered = 0, acknowledged = 0, lost = 0, duplicates = 0, unacknowledged = 0, identities = 0;
+  };
+  const Counts& counts() const { return counts_; }
+
+ private:
+  struct Stored {
+    std::string message, told;  // `told`: what XCLIENT said, "" where nothing was
+    bool by_sink = false;
+  };
+  static const Authority& Ours();
+  std::vector<Visitor> Visitors() const;
+  std::string Configuration() const;
+  std::vector<Stored> Everything() const;
+  void JudgeStored(const std::map<int, Load::Offer>& offers, std::map<int, int>* copies,
+                   std::string* wrong) const;
+  void JudgeLog(const std::map<int, Load::Offer>& offers, std::string* wrong);
+
+  Options options_;
+  TempDir directory_;
+  int port_, sink_port_;
+  std::string config_file_;
+  std::unique_ptr<Process> sink_, gateway_;
+  pid_t first_pid_ = 0;
+  int descriptors_ = 0;
+  Counts counts_;
+  std::unique_ptr<Load> load_;
+};
+
+// For main(): the mail server behind, when this program was started as one.
+bool RunAsSink(int argc, char** argv);
+
+}  // namespace signet::test
+#endif

@@ -1,0 +1,443 @@
+// What happens to mail and identities while something around the gateway, or the gateway itself,
+// breaks under load. Each test is a row of doc/faults.md, where the outcome is written down.
+//
+// Cases wait more than they work, so that this program runs several of them at a time, each in
+// a process of its own (GoogleTest's shards). SIGNET_FAULTS=N makes each fault last N times as
+// long.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+#include <set>
+
+#include "test/support/fake_directory.h"
+#include "test/support/fault_world.h"
+#include "test/support/slapd.h"
+
+namespace signet::test {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+// Bounds for a machine that does other things as well. Whoever waits for what is broken waits
+// for five or ten seconds and there are many of them: who has to wait with them shows here.
+constexpr double kPromptSeconds = 3, kPatientSeconds = 12;
+constexpr seconds kRecovery{20};
+
+int Times() {
+  const char* text = std::getenv("SIGNET_FAULTS");
+  return std::max(1, text != nullptr ? std::atoi(text) : 1);
+}
+
+// Sessions that were authenticated before anything happened, some on each worker.
+class Established {
+ public:
+  explicit Established(const FaultWorld& world) {
+    for (int i = 0; i < 6; ++i) clients_.push_back(world.Client(i % 2 == 0 ? "alice" : "device-1"));
+  }
+  // Each is still there and still who it was.
+  void ExpectServed() {
+    for (SmtpClient& client : clients_) {
+      const auto begun = Load::Now();
+      EXPECT_THAT(client.Say(std::string("MAIL FROM:<") + Load::kWhoAmI + ">"),
+                  HasSubstr("identity=[" + std::string(&client == &clients_[0] ? "alice" : "")));
+      EXPECT_THAT(client.Say("MAIL FROM:<established@example.org>"), StartsWith("250"));
+      EXPECT_THAT(client.Say("RCPT TO:<x@net.example>"), StartsWith("250"));
+      EXPECT_THAT(client.Say("RSET"), StartsWith("250"));
+      const std::chrono::duration<double> took = Load::Now() - begun;
+      EXPECT_LT(took.count(), kPatientSeconds);
+    }
+  }
+
+ private:
+  std::vector<SmtpClient> clients_;
+};
+
+// All is as without any fault for this kind of visitor.
+void ExpectServed(const Load& load, const std::string& kind, Load::Moment since,
+                  const std::string& route = "") {
+  const Tally tally = load.Of(kind, since, route);
+  EXPECT_GT(tally.sessions, 0) << kind;
+  EXPECT_EQ(tally.connected, tally.sessions) << kind << ": " << tally.Text();
+  EXPECT_EQ(tally.broken + tally.deferred + tally.denied, 0) << kind << ": " << tally.Text();
+  const bool may_send = kind == "directory" || kind == "device";
+  EXPECT_EQ(tally.accepted > 0, may_send) << kind << ": " << tally.Text();
+  EXPECT_EQ(tally.refused > 0, !may_send) << kind << ": " << tally.Text();
+  EXPECT_LT(tally.usual_seconds, kPromptSeconds) << kind << ": " << tally.Text();
+  EXPECT_LT(tally.slowest_seconds, kPatientSeconds) << kind << ": " << tally.Text();
+}
+
+// What no fault may have done, and that it is over. To be called at the end of each case.
+void ExpectWellAgain(FaultWorld* world, int descriptors,
+                     FaultWorld::Lived lived = FaultWorld::Lived::kYes) {
+  EXPECT_EQ(world->load().WaitUntilWell(kRecovery), "") << world->load().Of("", {}).Text();
+  EXPECT_EQ(world->Judge(lived), "");
+  int open = 0;
+  EXPECT_TRUE(WaitUntil([&] { return (open = world->Descriptors()) <= descriptors; }, seconds(15)))
+      << open << " descriptors, were " << descriptors;
+  const FaultWorld::Counts& counts = world->counts();
+  std::cout << counts.offered << " messages offered, " << counts.acknowledged << " got 250, "
+            << counts.lost << " of them lost, " << counts.duplicates << " there twice, "
+            << counts.unacknowledged << " there without 250; " << counts.identities
+            << " identities in the log" << std::endl;
+}
+
+// What it has open with all that it needs and some of what comes and goes.
+int DescriptorsOf(const FaultWorld& world) { return world.Descriptors() + 8; }
+
+// --- the directory ---------------------------------------------------------------------------
+
+FaultWorld::Options WithDirectory(int port) {
+  FaultWorld::Options options;
+  options.ldap_servers = "127.0.0.1::" + std::to_string(port);
+  return options;
+}
+
+// Those who need the directory heard "later", and nothing else.
+void ExpectDeferred(const Load& load, Load::Moment since) {
+  for (const char* kind : {"directory", "unknown"}) {
+    const Tally tally = load.Of(kind, since);
+    EXPECT_GT(tally.deferred, 0) << kind << ": " << tally.Text();
+    EXPECT_EQ(tally.accepted + tally.refused + tally.denied + tally.broken, 0)
+        << kind << ": " << tally.Text();
+  }
+}
+
+void ExpectOthersServed(const Load& load, Load::Moment since) {
+  for (const char* kind : {"device", "nobody"}) ExpectServed(load, kind, since);
+}
+
+// Until so many who need the directory have come and gone.
+void AwaitTheConcerned(const Load& load, int sessions = 6) {
+  EXPECT_TRUE(load.WaitForSessions("directory", sessions * Times(), seconds(60) * Times()));
+  EXPECT_TRUE(load.WaitForSessions("unknown", 1, seconds(60)));
+}
+
+TEST(Faults, TheDirectoryIsStopped) {
+  Slapd slapd;
+  FaultWorld world(WithDirectory(slapd.port()));
+  Established established(world);
+  const int descriptors = DescriptorsOf(world);
+  slapd.Stop();
+  const auto since = Load::Now();
+  established.ExpectServed();
+  AwaitTheConcerned(world.load(), 3);
+  ExpectDeferred(world.load(), since);
+  ExpectOthersServed(world.load(), since);
+  established.ExpectServed();
+  slapd.Continue();
+  EXPECT_TRUE(world.WaitForLog("LDAP error: timeout"));
+  ExpectWellAgain(&world, descriptors);
+}
+
+TEST(Faults, TheDirectoryIsKilled) {
+  Slapd slapd;
+  FaultWorld world(WithDirectory(slapd.port()));
+  Established established(world);
+  const int descriptors = DescriptorsOf(world);
+  slapd.Kill();
+  const auto since = Load::Now();
+  AwaitTheConcerned(world.load());
+  ExpectDeferred(world.load(), since);
+  ExpectOthersServed(world.load(), since);
+  established.ExpectServed();
+  slapd.Start();
+  EXPECT_TRUE(world.WaitForLog("Connection refused"));
+  ExpectWellAgain(&world, descriptors);
+}
+
+// Who asks at the wrong moment hears "later", never "no".
+TEST(Faults, TheDirectoryIsRestartedAgainAndAgain) {
+  Slapd slapd;
+  FaultWorld world(WithDirectory(slapd.port()));
+  Established established(world);
+  const int descriptors = DescriptorsOf(world);
+  const auto since = Load::Now();
+  for (int i = 0; i < 4 * Times(); ++i) {
+    slapd.Kill();
+    std::this_thread::sleep_for(milliseconds(100));
+    slapd.Start();
+    std::this_thread::sleep_for(milliseconds(400));
+  }
+  for (const char* kind : {"directory", "unknown"}) {
+    const Tally tally = world.load().Of(kind, since);
+    EXPECT_EQ(tally.denied + tally.broken, 0) << tally.Text();
+  }
+  EXPECT_EQ(world.load().Of("directory", since).refused, 0);
+  ExpectOthersServed(world.load(), since);
+  established.ExpectServed();
+  ExpectWellAgain(&world, descriptors);
+}
+
+// --- a directory that lies -------------------------------------------------------------------
+
+enum class Lie : int {
+  kNone,
+  kSlow,
+  kNoise,
+  kHugeLength,
+  kNested,
+  kTruncated,
+  kWrongId,
+  kSwappedIds,
+  kNotices,
+  kDisconnection,
+  kReferral,
+  kReferences,
+  kWrongEntry,
+  kTwoEntries,
+  kEndless,
+  kCloses,
+  kClosesHalfWay,
+  kRefusesBinds,
+};
+
+// Knows alice and bob, and tells the truth until it is told to lie.
+class Liar {
+ public:
+  Liar() : directory_([this](const FakeDirectory::Request& r) { return Answer(r); }) {}
+  int port() const { return directory_.port(); }
+  void Tell(Lie lie) { lie_ = lie; }
+  int told() const { return told_; }
+
+ private:
+  using Request = FakeDirectory::Request;
+  using Reaction = FakeDirectory::Reaction;
+  static constexpr const char* kRest = ",ou=users,dc=example,dc=org";
+
+  static std::string NameOf(const Request& request) {
+    const std::string base = request.base.substr(0, request.base.find(','));
+    return base.substr(base.find('=') + 1);
+  }
+  static std::string Entry(int id, const std::string& name) {
+    return FakeDirectory::SearchEntry(id, "mailname=" + name + kRest, "mailname", {name});
+  }
+  static std::string Truth(int id, const std::string& name) {
+    if (name != "alice@example.org" && name != "bob@example.org")
+      return FakeDirectory::SearchDone(id, 32);
+    return Entry(id, name) + FakeDirectory::SearchDone(id);
+  }
+  static std::string Repeated(const std::string& text, int times) {
+    std::string all;
+    while (times-- > 0) all += text;
+    return all;
+  }
+
+  Reaction Answer(const Request& request) {
+    const int id = request.id;
+    const Lie lie = lie_;
+    if (request.operation == 0x60)
+      return FakeDirectory::Say(
+          FakeDirectory::BindResponse(id, lie == Lie::kRefusesBinds ? 53 : 0));
+    if (request.operation != 0x63) return FakeDirectory::Hang();
+    const std::string name = NameOf(request), truth = Truth(id, name);
+    told_ += lie != Lie::kNone;
+    switch (lie) {
+      case Lie::kSlow:
+        return {truth, false, 700, ""};
+      case Lie::kNoise:
+        return FakeDirectory::Say("\x30\x84\xff\xff\xff\xff this is no LDAP at all\r\n");
+      case Lie::kHugeLength:
+        return FakeDirectory::Say(std::string("\x30\x84\x7f\xff\xff\xf0\x02\x01\x01\x64", 10));
+      case Lie::kNested:
+        return FakeDirectory::Say(Repeated(std::string("\x30\x80", 2), 20'000));
+      case Lie::kTruncated:
+        return FakeDirectory::Say(truth.substr(0, truth.size() / 2));
+      case Lie::kWrongId:
+        return FakeDirectory::Say(Truth(id + 1000, "alice@example.org"));
+      case Lie::kSwappedIds:
+        return Swapped(request, name);
+      case Lie::kNotices:
+        return FakeDirectory::Say(Repeated(FakeDirectory::Notice("1.3.6.1.4.1.1.2.3"), 50) + truth);
+      case Lie::kDisconnection:
+        return FakeDirectory::Close(FakeDirectory::Notice("1.3.6.1.4.1.1466.20036"));
+      case Lie::kReferral:
+        return FakeDirectory::Say(FakeDirectory::SearchDone(id, 10));
+      case Lie::kReferences:
+        return FakeDirectory::Say(
+            Repeated(FakeDirectory::SearchReference(
+                         id, "ldap://127.0.0.1:" + std::to_string(port()) + "/" + request.base),
+                     200) +
+            FakeDirectory::SearchDone(id));
+      case Lie::kWrongEntry:
+        return FakeDirectory::Say(
+            Truth(id, name == "alice@example.org" ? "bob@example.org" : "alice@example.org"));
+      case Lie::kTwoEntries:
+        return FakeDirectory::Say(Entry(id, name) + Entry(id, name + ".example") +
+                                  FakeDirectory::SearchDone(id));
+      case Lie::kEndless:
+        return {"", false, 0, Entry(id, name)};
+      case Lie::kCloses:
+        return FakeDirectory::Close();
+      case Lie::kClosesHalfWay:
+        return FakeDirectory::Close(truth.substr(0, truth.size() - 3));
+      case Lie::kNone:
+      case Lie::kRefusesBinds:
+        break;
+    }
+    return FakeDirectory::Say(truth);
+  }
+
+  // Two questions of one connection get each other's answers.
+  Reaction Swapped(const Request& request, const std::string& name) {
+    if (waiting_.connection != request.connection) {
+      waiting_ = request;
+      return FakeDirectory::Hang();
+    }
+    const Request first = std::exchange(waiting_, Request());
+    return FakeDirectory::Say(Truth(first.id, name) + Truth(request.id, NameOf(first)));
+  }
+
+  std::atomic<Lie> lie_{Lie::kNone};
+  std::atomic<int> told_{0};
+  Request waiting_;  // in the directory's thread only
+  FakeDirectory directory_;
+};
+
+// kUnsure: whatever they are told, nobody is taken for somebody else.
+enum class Outcome { kDeferred, kServed, kDenied, kUnsure };
+
+// A lie is told for a while, then the truth.
+void LieAndJudge(Lie lie, Outcome outcome, const std::string& in_log) {
+  Liar liar;
+  FaultWorld world(WithDirectory(liar.port()));
+  Established established(world);
+  const int descriptors = DescriptorsOf(world);
+  liar.Tell(lie);
+  // What has been asked before is answered as it was.
+  std::this_thread::sleep_for(milliseconds(200));
+  const auto since = Load::Now();
+  AwaitTheConcerned(world.load(), 4);
+  const Load& load = world.load();
+  if (outcome == Outcome::kDeferred) ExpectDeferred(load, since);
+  if (outcome == Outcome::kServed) {
+    ExpectServed(load, "directory", since);
+    ExpectServed(load, "unknown", since);
+  }
+  if (outcome == Outcome::kDenied) {
+    const Tally tally = load.Of("directory", since);
+    EXPECT_EQ(tally.accepted + tally.deferred + tally.broken, 0) << tally.Text();
+    EXPECT_GT(tally.refused, 0) << tally.Text();
+  }
+  ExpectOthersServed(load, since);
+  established.ExpectServed();
+  EXPECT_GT(liar.told(), 0);
+  liar.Tell(Lie::kNone);
+  EXPECT_TRUE(world.WaitForLog(in_log)) << in_log << "\n" << world.Log();
+  ExpectWellAgain(&world, descriptors);
+}
+
+TEST(Faults, TheDirectoryIsSlow) { LieAndJudge(Lie::kSlow, Outcome::kServed, ""); }
+TEST(Faults, TheDirectoryAnswersNoise) {
+  LieAndJudge(Lie::kNoise, Outcome::kDeferred, "is not LDAP, or too large");
+}
+TEST(Faults, TheDirectoryAnnouncesTwoGigabytes) {
+  LieAndJudge(Lie::kHugeLength, Outcome::kDeferred, "is not LDAP, or too large");
+}
+TEST(Faults, TheDirectoryAnswersNestedForEver) {
+  LieAndJudge(Lie::kNested, Outcome::kDeferred, "is not LDAP, or too large");
+}
+TEST(Faults, TheDirectoryAnswersHalf) {
+  LieAndJudge(Lie::kTruncated, Outcome::kDeferred, "is not LDAP, or too large");
+}
+TEST(Faults, TheDirectoryAnswersQuestionsThatNobodyAsked) {
+  LieAndJudge(Lie::kWrongId, Outcome::kDeferred, "ldap_result timed out");
+}
+TEST(Faults, TheDirectorySwapsAnswers) { LieAndJudge(Lie::kSwappedIds, Outcome::kUnsure, ""); }
+TEST(Faults, TheDirectorySendsNoticesThatNobodyKnows) {
+  LieAndJudge(Lie::kNotices, Outcome::kDeferred, "the server ends the connection");
+}
+TEST(Faults, TheDirectorySaysThatItDisconnects) {
+  LieAndJudge(Lie::kDisconnection, Outcome::kDeferred, "the server ends the connection");
+}
+TEST(Faults, TheDirectoryRefersWithoutAPlace) {
+  LieAndJudge(Lie::kReferral, Outcome::kDeferred, "the server refers to others");
+}
+TEST(Faults, TheDirectoryRefersToItself) {
+  LieAndJudge(Lie::kReferences, Outcome::kDeferred, "the server refers to others");
+}
+TEST(Faults, TheDirectoryAnswersWithSomebodyElse) {
+  LieAndJudge(Lie::kWrongEntry, Outcome::kDenied, "");
+}
+TEST(Faults, TheDirectoryAnswersWithTwo) {
+  LieAndJudge(Lie::kTwoEntries, Outcome::kDeferred, "more than one entry (2)");
+}
+TEST(Faults, TheDirectoryAnswersWithoutEnd) {
+  LieAndJudge(Lie::kEndless, Outcome::kDeferred, "the answer is over");
+}
+TEST(Faults, TheDirectoryHangsUpOnEachQuestion) {
+  LieAndJudge(Lie::kCloses, Outcome::kDeferred, "connection closed");
+}
+TEST(Faults, TheDirectoryHangsUpInTheMiddleOfAnAnswer) {
+  LieAndJudge(Lie::kClosesHalfWay, Outcome::kDeferred, "connection closed");
+}
+
+// --- the table -------------------------------------------------------------------------------
+
+// Each test is in a row of the manual, and each row names tests that are here.
+TEST(Table, HasEachFaultAndNothingElse) {
+  std::set<std::string> here, there;
+  const auto& suite = *::testing::UnitTest::GetInstance();
+  for (int i = 0; i < suite.total_test_suite_count(); ++i) {
+    const auto& tests = *suite.GetTestSuite(i);
+    for (int j = 0; std::string(tests.name()) == "Faults" && j < tests.total_test_count(); ++j)
+      here.insert(tests.GetTestInfo(j)->name());
+  }
+  const std::string text = ReadFile("doc/faults.md");
+  for (std::size_t line = 0, end; line < text.size(); line = end + 1) {
+    end = std::min(text.find('\n', line), text.size());
+    const std::string row = text.substr(line, end - line);
+    const std::size_t cell = row.size() < 4 ? row.npos : row.rfind("| ", row.size() - 3);
+    if (row[0] != '|' || cell == row.npos) continue;
+    for (std::size_t at = row.find('`', cell); at != row.npos; at = row.find('`', at + 1)) {
+      const std::size_t close = row.find('`', at + 1);
+      if (close == row.npos) break;
+      there.insert(row.substr(at + 1, close - at - 1));
+      at = close;
+    }
+  }
+  EXPECT_EQ(here, there);
+}
+
+}  // namespace
+}  // namespace signet::test
+
+namespace {
+
+// Runs all cases, several processes at a time, and says what they said. Whoever picks one test,
+// or is one of these processes, runs here.
+constexpr int kProcesses = 8;
+
+int RunSideBySide(const std::string& program) {
+  using signet::test::Process;
+  std::vector<std::unique_ptr<Process>> parts;
+  for (int i = 0; i < kProcesses; ++i)
+    parts.push_back(std::make_unique<Process>(
+        std::vector<std::string>{program},
+        Process::Options{.environment = {"GTEST_TOTAL_SHARDS=" + std::to_string(kProcesses),
+                                         "GTEST_SHARD_INDEX=" + std::to_string(i)}}));
+  int status = 0;
+  for (auto& part : parts) {
+    const int ended = part->Wait(std::chrono::hours(2));
+    std::cout << part->Output() << std::flush;
+    if (ended != 0) status = 1;
+    if (ended > 1) std::cout << "a part of the cases ended with status " << ended << std::endl;
+  }
+  return status;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (signet::test::RunAsSink(argc, argv)) return 0;
+  if (argc == 1 && std::getenv("GTEST_TOTAL_SHARDS") == nullptr) return RunSideBySide(argv[0]);
+  ::testing::InitGoogleMock(&argc, argv);
+  return RUN_ALL_TESTS();
+}
