@@ -1,311 +1,271 @@
-// What an authenticated session costs, beside Debian's Exim with the same configuration,
-// the same directory and the same clients, in one run. See doc/performance.md.
-//
-//   sessions_bench [ROUNDS]
-#include <sys/resource.h>
-#include <sys/utsname.h>
-#include <time.h>
-#include <unistd.h>
-
+// What an authenticated session costs Signet, and what it costs other servers, in one run, by
+// turns, with the same clients. See doc/performance.md.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
-#include <sstream>
-#include <thread>
+#include <map>
 
-#include "test/bench/load.h"
-#include "test/support/certificates.h"
-#include "test/support/exim.h"
-#include "test/support/gateway.h"
+#include "test/bench/bare_server.h"
+#include "test/bench/measure.h"
+#include "test/bench/peers.h"
 #include "test/support/slapd.h"
 #include "test/support/smtp_client.h"
 
 namespace signet::bench {
 namespace {
 
-using test::EximPeer;
-using test::Gateway;
-using test::ReadFile;
-using test::Replace;
-using test::Slapd;
-using test::SmtpClient;
-using test::TempDir;
-using test::WaitUntil;
-using testing::Issued;
-using testing::KeyType;
+constexpr int kAtOnce = 50;
 
-constexpr const char* kEximServer = R"(
-exim_path = @DIRECTORY@/program/exim4
-exim_user = Debian-exim
-exim_group = Debian-exim
-primary_hostname = mx.example.org
-spool_directory = @DIRECTORY@/spool
-log_file_path = @DIRECTORY@/log-%s
-pid_file_path = @DIRECTORY@/pid
-keep_environment = *
-host_lookup =
-smtp_accept_max = 0
-smtp_connect_backlog = 500
-local_interfaces = 127.0.0.1
-daemon_smtp_ports = @PORT@
-tls_advertise_hosts = *
-tls_certificate = @CERTIFICATES@/server.pem
-tls_privatekey = @CERTIFICATES@/exim.key
-tls_try_verify_hosts = *
-tls_verify_certificates = @CERTIFICATES@/client-ca.pem
-ldap_default_servers = @LDAP@
-)";
+// --- what a session can be -----------------------------------------------------------------
 
-double Median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values.empty() ? 0 : values[values.size() / 2];
-}
+enum Kind : int { kSession, kOneMessage, kTenMessages, kResumed, kTls12, kKinds };
+constexpr const char* kKindNames[] = {"session", "with 1 message", "with 10 messages", "resumed",
+                                      "TLS 1.2"};
 
-// --- who is who -------------------------------------------------------------------------
+// A row of the table: a server and what is done with it. Where `resuming` is set, it is a server
+// of the same kind that gives tickets, for the one column.
+struct Subject {
+  std::string name;
+  Server server;
+  std::shared_ptr<Server> resuming;
+  bool fresh = false;                      // each session brings a certificate that nobody has seen
+  int sessions = 0;                        // a round of it
+  std::map<Kind, std::vector<double>> ms;  // of server CPU per session
 
-// A P-256 leaf, a P-256 intermediate and a P-384 root, as files for the servers and as
-// credentials for the clients.
-class Authority {
- public:
-  Authority() : root_(testing::MakeRoot()), intermediate_(testing::MakeIntermediate(root_)) {
-    const testing::Key key = testing::Key::Generate(KeyType::kEcdsaP256);
-    const Issued server = testing::Issue(testing::ServerSpec(), key, &intermediate_);
-    test::WriteFile(directory_ / "server.pem", server.Pem() + intermediate_.Pem());
-    testing::WriteFile(directory_ / "server.key", key.Pem());  // mode 0600
-    test::WriteFile(directory_ / "exim.key", key.Pem());       // for Exim's own user
-    test::WriteFile(directory_ / "client-ca.pem", root_.Pem());
+  bool Does(Kind kind) const {
+    if (kind == kOneMessage || kind == kTenMessages) return server.relays;
+    if (kind == kResumed) return (resuming != nullptr || server.resumes) && !fresh;
+    return kind != kTls12 || server.has_tls12;
   }
-  std::string path(const std::string& name) const { return directory_ / name; }
-
-  // `count` certificates that nobody has seen, for one account and one key.
-  CredentialsList Fresh(const std::string& mail, int count) const {
-    static const testing::Key key = testing::Key::Generate(KeyType::kEcdsaP256);
-    CredentialsList list;
-    for (int i = 0; i < count; ++i) {
-      const Issued leaf = testing::Issue(testing::ClientSpec(mail), key, &intermediate_);
-      list.push_back(Credentials::FromPem(leaf.Pem() + intermediate_.Pem(), key.Pem()));
-      if (i == 0) {
-        test::WriteFile(directory_ / "client.pem", leaf.Pem() + intermediate_.Pem());
-        test::WriteFile(directory_ / "client.key", key.Pem());
-      }
-    }
-    return list;
-  }
-
- private:
-  TempDir directory_;
-  Issued root_, intermediate_;
 };
 
-Gateway::Options GatewayOptions(const Authority& authority, const Slapd& slapd,
-                                const TempDir& logs) {
-  Gateway::Options options;
-  options.server_certificate = authority.path("server.pem");
-  options.server_key = authority.path("server.key");
-  options.client_ca = authority.path("client-ca.pem");
-  options.ldap_servers = slapd.host_and_port();
-  options.upstream_port = 10025;
-  // All clients have one address here.
-  options.main_options = "smtp_accept_max_per_host = 5000\nlog_file_path = " + (logs / "%slog");
-  return options;
+double Cost(Subject* subject, Kind kind, const World& world) {
+  const Server& server =
+      kind == kResumed && subject->resuming != nullptr ? *subject->resuming : subject->server;
+  LoadOptions options = server.load;
+  options.at_once = kAtOnce;
+  options.messages = kind == kOneMessage ? 1 : kind == kTenMessages ? 10 : 0;
+  options.sessions = options.messages == 10  ? std::max(10, subject->sessions / 8)
+                     : options.messages == 1 ? std::max(20, subject->sessions / 2)
+                                             : subject->sessions;
+  options.resume = kind == kResumed;
+  options.tls12 = kind == kTls12;
+  options.credentials = subject->fresh
+                            ? world.authority.Fresh("alice@example.org", options.sessions)
+                            : world.authority.known();
+  const long wanted = world.sink.messages() + options.sessions * options.messages;
+  Load load(options);
+  const double before = SettledCpuSeconds(server.pid);
+  Demand(load.Run(), subject->name + ", " + kKindNames[kind]);
+  // Servers that have a queue empty it after the session.
+  if (!test::WaitUntil([&] { return world.sink.messages() >= wanted; },
+                       std::chrono::milliseconds(60'000))) {
+    std::fprintf(stderr, "%s has not relayed all messages\n", subject->name.c_str());
+    std::exit(1);
+  }
+  return (SettledCpuSeconds(server.pid) - before) * 1000 / options.sessions;
 }
 
-// Exim's configuration: its own main section, and the rest of the gateway's file.
-std::string EximConfig(const Authority& authority, const Slapd& slapd) {
-  std::string text = kEximServer;
-  text = Replace(text, "@CERTIFICATES@", Replace(authority.path(""), "//", "/"));
-  text = Replace(text, "@LDAP@", slapd.host_and_port());
-  const std::string file = ReadFile("doc/examples/exim-manual.conf");
-  return text + file.substr(file.find("acl_smtp_mail"));
+// --- who is measured -----------------------------------------------------------------------
+
+struct Field {
+  std::vector<Subject> subjects;
+
+  Subject& operator[](const std::string& name) {
+    return *std::find_if(subjects.begin(), subjects.end(),
+                         [&](const Subject& subject) { return subject.name == name; });
+  }
+  double Median(const std::string& name, Kind kind) {
+    return bench::Median((*this)[name].ms[kind]);
+  }
+  // Of each round's two costs.
+  double Ratio(const std::string& one, const std::string& other, Kind kind = kSession) {
+    std::vector<double> ratios;
+    const std::vector<double>& upper = (*this)[one].ms[kind];
+    const std::vector<double>& lower = (*this)[other].ms[kind];
+    for (std::size_t i = 0; i < std::min(upper.size(), lower.size()); ++i)
+      ratios.push_back(upper[i] / lower[i]);
+    return bench::Median(ratios);
+  }
+};
+
+Server MakeBare(const World& world, bool verify, bool tickets) {
+  auto bare = std::make_shared<BareServer>(
+      BareServer::Options{world.authority.path("server.pem"), world.authority.path("server.key"),
+                          world.authority.path("client-ca.pem"), verify, tickets});
+  Server server;
+  server.pid = bare->pid();
+  server.load.port = bare->port();
+  server.relays = false;
+  server.owner = bare;
+  return server;
 }
 
-// --- measuring --------------------------------------------------------------------------
-
-// CPU seconds of a process and the children that it has waited for.
-double CpuSeconds(pid_t pid) {
-  const std::string stat = ReadFile("/proc/" + std::to_string(pid) + "/stat");
-  std::istringstream fields(stat.substr(stat.rfind(')') + 2));
-  std::string skipped;
-  for (int i = 0; i < 13 - 2; ++i) fields >> skipped;
-  double ticks[4] = {};
-  fields >> ticks[0] >> ticks[1] >> ticks[2] >> ticks[3];
-  const double children = (ticks[2] + ticks[3]) / static_cast<double>(sysconf(_SC_CLK_TCK));
-  clockid_t clock;
-  timespec own{};
-  if (clock_getcpuclockid(pid, &clock) == 0) clock_gettime(clock, &own);
-  return static_cast<double>(own.tv_sec) + static_cast<double>(own.tv_nsec) / 1e9 + children;
-}
-
-bool HasChildren(pid_t pid) {
-  const std::string id = std::to_string(pid);
-  return !ReadFile("/proc/" + id + "/task/" + id + "/children").empty();
-}
-
-double RssKib(pid_t pid) {
-  const std::string text = ReadFile("/proc/" + std::to_string(pid) + "/smaps_rollup");
-  const std::size_t at = text.find("\nRss:");
-  return at == std::string::npos ? 0 : std::atof(text.c_str() + at + 5);
-}
-
-void Demand(const LoadResult& result, const char* what) {
-  if (result.bad == 0 && result.good > 0) return;
-  std::fprintf(stderr, "%s: %d good, %d bad: %s\n", what, result.good, result.bad,
-               result.first_problem.c_str());
-  std::exit(1);
-}
+constexpr const char* kBareFirst = "bare GnuTLS loop, chain verified";
+constexpr const char* kBareKnown = "bare GnuTLS loop, chain not verified";
+constexpr const char* kFirst = "Signet, chain not seen before";
+constexpr const char* kKnown = "Signet, chain seen before";
+constexpr const char* kFirstLdap = "Signet + LDAP, chain not seen before";
+constexpr const char* kKnownLdap = "Signet + LDAP, chain seen before";
 
 // That the server knows the client is shown by its refusal of another sender.
-void DemandIdentity(int port, const Authority& authority, const char* what) {
-  SmtpClient client(port);
+void DemandIdentity(const Server& server, const Authority& authority) {
+  test::SmtpClient client(server.load.port);
   client.Begin(authority.path("client.pem"), authority.path("client.key"));
   const std::string reply = client.Say("MAIL FROM:<somebody@example.org>");
   client.Say("QUIT");
   if (reply.find("alice@example.org may not send as somebody@example.org") != std::string::npos)
     return;
-  std::fprintf(stderr, "%s does not know its client: %s\n", what, reply.c_str());
+  std::fprintf(stderr, "%s does not know its client: %s\n", server.name.c_str(), reply.c_str());
   std::exit(1);
 }
 
-// Milliseconds of server CPU per session.
-double Cost(pid_t pid, const LoadOptions& options, const char* what) {
-  const double before = CpuSeconds(pid);
-  Load load(options);
-  Demand(load.Run(), what);
-  WaitUntil([pid] { return !HasChildren(pid); });
-  return (CpuSeconds(pid) - before) * 1000 / options.sessions;
+Field MakeField(const World& world) {
+  const auto shared = [](Server server) { return std::make_shared<Server>(std::move(server)); };
+  const int many = Times(400, 150), few = Times(120, 60);
+  Field field;
+  const Server ldap = MakeSignet(world, {}), plain = MakeSignet(world, {.ldap = false});
+  field.subjects.push_back({kBareFirst,
+                            MakeBare(world, true, false),
+                            shared(MakeBare(world, true, true)),
+                            false,
+                            many,
+                            {}});
+  field.subjects.push_back({kBareKnown,
+                            MakeBare(world, false, false),
+                            shared(MakeBare(world, false, true)),
+                            false,
+                            many,
+                            {}});
+  field.subjects.push_back({kFirst, plain, nullptr, true, many, {}});
+  field.subjects.push_back({kKnown,
+                            plain,
+                            shared(MakeSignet(world, {.ldap = false, .resumption = true})),
+                            false,
+                            many,
+                            {}});
+  field.subjects.push_back({kFirstLdap, ldap, nullptr, true, many, {}});
+  field.subjects.push_back(
+      {kKnownLdap, ldap, shared(MakeSignet(world, {.resumption = true})), false, many, {}});
+  field.subjects.push_back({"nginx", MakeNginx(world), nullptr, false, many / 2, {}});
+  field.subjects.push_back({"HAProxy", MakeHaproxy(world), nullptr, false, many / 2, {}});
+  field.subjects.push_back({"Postfix", MakePostfix(world), nullptr, false, few, {}});
+  field.subjects.push_back({"Dovecot", MakeDovecot(world), nullptr, false, few, {}});
+  field.subjects.push_back({"Exim",
+                            MakeExim(world, false, false),
+                            shared(MakeExim(world, false, true)),
+                            false,
+                            few,
+                            {}});
+  field.subjects.push_back({"Exim + LDAP",
+                            MakeExim(world, true, false),
+                            shared(MakeExim(world, true, true)),
+                            false,
+                            few,
+                            {}});
+  world.authority.Fresh("alice@example.org", 1);
+  for (const Subject& subject : field.subjects) {
+    if (subject.server.relays) DemandAuthentication(subject.server, world);
+    if (subject.name.find("LDAP") != std::string::npos)
+      DemandIdentity(subject.server, world.authority);
+  }
+  return field;
 }
 
-void Row(const char* what, const std::vector<double>& values, double exim) {
-  const double least = *std::min_element(values.begin(), values.end());
-  std::printf("  %-44s %8.3f %8.3f", what, least, Median(values));
-  if (exim > 0) std::printf("   1/%.1f of Exim's", exim / Median(values));
-  std::printf("\n");
-}
+// --- tables --------------------------------------------------------------------------------
 
-void MeasureCpu(const Authority& authority, const Slapd& slapd, int rounds) {
-  TempDir logs;
-  Gateway gateway(GatewayOptions(authority, slapd, logs));
-  EximPeer exim(EximConfig(authority, slapd));
-  const CredentialsList known = authority.Fresh("alice@example.org", 1);
-  DemandIdentity(exim.port(), authority, "Exim");
-  DemandIdentity(gateway.starttls_port(), authority, "Signet");
-
-  constexpr int kEximSessions = 200, kSessions = 600, kAtOnce = 50;
-  std::vector<double> by_exim, first_sight, seen;
+void MeasureCpu(Field* field, const World& world) {
+  const int rounds = Times(5, 1);
   for (int round = 0; round < rounds; ++round) {
-    const CredentialsList fresh = authority.Fresh("alice@example.org", kSessions);
-    by_exim.push_back(Cost(exim.pid(), {exim.port(), kEximSessions, kAtOnce, known, 60}, "Exim"));
-    first_sight.push_back(
-        Cost(gateway.pid(), {gateway.starttls_port(), kSessions, kAtOnce, fresh, 60}, "Signet"));
-    seen.push_back(
-        Cost(gateway.pid(), {gateway.starttls_port(), kSessions, kAtOnce, known, 60}, "Signet"));
+    for (int kind = 0; kind < kKinds; ++kind) {
+      for (Subject& subject : field->subjects) {
+        if (!subject.Does(static_cast<Kind>(kind))) continue;
+        // Delivering by a process for each message takes its time; twice tells enough.
+        if (kind == kTenMessages && subject.sessions < 150 && round >= 2) continue;
+        subject.ms[static_cast<Kind>(kind)].push_back(
+            Cost(&subject, static_cast<Kind>(kind), world));
+      }
+    }
+    std::fprintf(stderr, "round %d of %d\n", round + 1, rounds);
   }
-  std::printf(
-      "\nserver CPU per authenticated session, ms (STARTTLS, full TLS 1.3 handshake, ECDSA\n"
-      "chain of three, one LDAP search; %d at once, %d rounds)%12s %8s\n",
-      kAtOnce, rounds, "least", "median");
-  Row("Exim 4.96", by_exim, 0);
-  Row("Signet, chain not seen before", first_sight, Median(by_exim));
-  Row("Signet, chain seen before", seen, Median(by_exim));
-}
 
-void MeasureMemory(const Authority& authority, const Slapd& slapd) {
-  std::printf("\nmemory per idle TLS session at 1,000, KiB (resident, growth, after 4 s)\n");
-  for (const bool distinct : {false, true}) {
-    TempDir logs;
-    Gateway gateway(GatewayOptions(authority, slapd, logs));
-    const CredentialsList credentials = authority.Fresh("alice@example.org", distinct ? 1000 : 1);
-    Load warm({gateway.starttls_port(), 20, 10, authority.Fresh("alice@example.org", 1), 60});
-    Demand(warm.Run(), "Signet");
-    const double before = RssKib(gateway.pid());
-    Load load({gateway.starttls_port(), 1000, 50, credentials, 60});
-    Demand(load.Hold(true), "Signet");
-    std::this_thread::sleep_for(std::chrono::seconds(4));  // what "idle" means
-    std::printf("  %-44s %8.1f\n",
-                distinct ? "Signet, each with a certificate of its own" : "Signet, one certificate",
-                (RssKib(gateway.pid()) - before) / 1000);
+  std::vector<std::string> columns = {"server CPU per session, ms: median (least)"};
+  columns.insert(columns.end(), std::begin(kKindNames), std::end(kKindNames));
+  columns.push_back("session, × Signet + LDAP seen before");
+  Table table("What an authenticated session costs", columns);
+  for (Subject& subject : field->subjects) {
+    std::vector<std::string> cells = {subject.name};
+    for (int kind = 0; kind < kKinds; ++kind) {
+      const std::vector<double>& ms = subject.ms[static_cast<Kind>(kind)];
+      cells.push_back(ms.empty() ? "–" : Number(Median(ms), 2) + " (" + Number(Least(ms), 2) + ")");
+    }
+    cells.push_back(Number(field->Ratio(subject.name, kKnownLdap), 2));
+    table.Row(cells);
   }
+  table.Note(std::to_string(kAtOnce) + " sessions at once, " + std::to_string(rounds) +
+             " rounds by turns; the ratio is the median of the rounds'. A message has 1 KiB and is "
+             "relayed to the same sink.");
+  table.Print();
+
+  Figure("first_of_bare", field->Ratio(kFirst, kBareFirst));
+  Figure("first_ldap_of_bare", field->Ratio(kFirstLdap, kBareFirst));
+  Figure("exim_of_first", field->Ratio("Exim + LDAP", kFirstLdap));
+  Figure("exim_of_known", field->Ratio("Exim + LDAP", kKnownLdap));
+  Figure("nginx_of_known", field->Ratio("nginx", kKnownLdap));
+  Figure("haproxy_of_known", field->Ratio("HAProxy", kKnownLdap));
+  Figure("ldap_us_of_session",
+         1000 * (field->Median(kKnownLdap, kSession) - field->Median(kKnown, kSession)));
 }
 
-// A configuration where bob needs no directory and everybody else does.
-void MeasureIsolation(const Authority& authority) {
-  Slapd slapd;
-  TempDir logs;
-  Gateway::Options options = GatewayOptions(authority, slapd, logs);
-  options.edits = {{"${if and { {eq{$tls_in_certificate_verified}{1}}",
-                    "${if or{ {eq{$auth1}{bob@example.org}} { and {"
-                    " {eq{$tls_in_certificate_verified}{1}}"},
-                   {"{$value}{0} }} }} }}", "{$value}{0} }} }} }} }}"}};
-  Gateway gateway(options);
-  const int port = gateway.starttls_port();
-  const CredentialsList bob = authority.Fresh("bob@example.org", 1);
-  const CredentialsList alice = authority.Fresh("alice@example.org", 1);
-  const auto half = [&] {
-    Load load({port, 100, 100, bob, 60});
-    const LoadResult result = load.Run();
-    Demand(result, "Signet, half of the clients");
-    return result.seconds * 1000;
-  };
-  half();
-  std::vector<double> alone, beside;
-  // By turns, so that a machine whose speed drifts is no part of the ratio.
-  for (int i = 0; i < 9; ++i) {
-    alone.push_back(half());
-    slapd.Stop();
-    Load waiting({port, 100, 100, alice, 60});
-    Demand(waiting.Hold(false), "Signet, clients that wait");
-    beside.push_back(half());
-    slapd.Continue();
-    waiting.Release();
+// All clients' certificates are known by now, and each server works as it is meant to.
+void MeasureRates(Field* field, const World& world) {
+  const std::vector<int> at_once = {50, 100, 200};
+  std::vector<std::string> columns = {"sessions/s (p50, p99 in ms)"};
+  for (const int clients : at_once) columns.push_back(std::to_string(clients) + " at once");
+  columns.push_back("one at a time, p50 ms");
+  Table table("Sessions in a second, and how long one takes", columns);
+  for (Subject& subject : field->subjects) {
+    if (subject.fresh) continue;
+    std::vector<std::string> cells = {subject.name};
+    LoadOptions options = subject.server.load;
+    options.credentials = world.authority.known();
+    for (const int clients : at_once) {
+      options.at_once = clients;
+      options.sessions = std::max(clients * 2, Times(3, 1) * subject.sessions);
+      const LoadResult result = Load(options).Run();
+      Demand(result, subject.name + ", " + std::to_string(clients) + " at once");
+      cells.push_back(Number(result.good / result.seconds, 0) + " (" +
+                      Number(1000 * Percentile(result.latencies, 0.5), 0) + ", " +
+                      Number(1000 * Percentile(result.latencies, 0.99), 0) + ")");
+    }
+    options.at_once = 1;
+    options.sessions = Times(40, 15);
+    const LoadResult alone = Load(options).Run();
+    Demand(alone, subject.name + ", one at a time");
+    cells.push_back(Number(1000 * Percentile(alone.latencies, 0.5), 1));
+    table.Row(cells);
   }
-  std::printf(
-      "\n200 sessions, half of them waiting for a directory that does not answer:\n"
-      "time of the other half, ms%42s %8s\n",
-      "least", "median");
-  Row("alone", alone, 0);
-  Row("beside 100 that wait", beside, 0);
-  std::printf("  %-44s %8s %8.2f\n", "ratio", "", Median(beside) / Median(alone));
+  table.Note(
+      "Clients and server share the machine, and the clients need about as much of it. A "
+      "session that takes some 40 ms alone waits for acknowledgements that are delayed.");
+  table.Print();
 }
 
-// --- machine ----------------------------------------------------------------------------
-
-std::string FirstLine(const char* command) {
-  std::string line;
-  if (FILE* pipe = popen(command, "r")) {
-    char buffer[256] = "";
-    if (std::fgets(buffer, sizeof buffer, pipe) != nullptr) line = buffer;
-    pclose(pipe);
-  }
-  while (!line.empty() && line.back() == '\n') line.pop_back();
-  return line;
-}
-
-void PrintMachine() {
-  utsname system{};
-  uname(&system);
-  std::printf("machine   %s, %u cores, kernel %s\nrevision  %s\n",
-              FirstLine("sed -n 's/^model name[^:]*: //p' /proc/cpuinfo").c_str(),
-              std::thread::hardware_concurrency(), system.release,
-              FirstLine("git describe --always --dirty 2>/dev/null").c_str());
-}
-
-int Main(int argc, char** argv) {
-  const int rounds = argc > 1 ? std::max(1, std::atoi(argv[1])) : 5;
-  rlimit files{};
-  getrlimit(RLIMIT_NOFILE, &files);
-  files.rlim_cur = files.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &files);
-  PrintMachine();
+int Main() {
+  RaiseLimits();
+  AdoptOrphans();
   const Authority authority;
-  Slapd slapd;
-  MeasureCpu(authority, slapd, rounds);
-  MeasureMemory(authority, slapd);
-  MeasureIsolation(authority);
+  const Sink sink;
+  test::Slapd slapd;
+  const World world{authority, sink, slapd.host_and_port()};
+  Field field = MakeField(world);
+  MeasureCpu(&field, world);
+  MeasureRates(&field, world);
   return 0;
 }
 
 }  // namespace
 }  // namespace signet::bench
 
-int main(int argc, char** argv) { return signet::bench::Main(argc, argv); }
+int main() { return signet::bench::Main(); }

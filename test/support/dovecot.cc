@@ -89,6 +89,21 @@ void CopyProgram(const std::string& directory) {
     }
 }
 
+void MoveTlsModule(const std::string& program, const std::string& base_dir) {
+  constexpr std::string_view kCompiledIn = "/usr/lib/dovecot/modules";
+  const std::string library = program + "/libdovecot.so.0";
+  std::string octets = ReadFile(library);
+  const std::size_t at = octets.find(std::string(kCompiledIn) + '\0');
+  if (at == octets.npos) throw std::runtime_error("no module directory in " + library);
+  std::string name = "modules";
+  name.resize(kCompiledIn.size(), '\0');
+  WriteFile(library, octets.replace(at, name.size(), name));
+  const std::string file = "libssl_iostream_openssl.so";
+  fs::create_directory(base_dir + "/modules");
+  fs::copy_file(PeersDirectory() + "/usr/lib/dovecot/modules/" + file,
+                base_dir + "/modules/" + file);
+}
+
 // Dovecot reads its configuration through doveconf, which it looks for where it would be
 // installed; started by doveconf, it has no need to.
 std::unique_ptr<Process> Start(const std::string& program, const std::string& configuration) {

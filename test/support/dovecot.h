@@ -13,6 +13,10 @@ namespace dovecot {
 // Its programs and libraries, in one new directory: they start each other as other users, who
 // may not be let into the project's folder.
 void CopyProgram(const std::string& directory);
+// Dovecot loads its library for TLS, even where TLS is off, from a directory whose name is compiled
+// in. Makes the programs of CopyProgram look for it below `base_dir`, which is the directory they
+// work in, and puts it there.
+void MoveTlsModule(const std::string& program, const std::string& base_dir);
 // The user and group of those of its processes that must not be root.
 std::string UserName();
 std::string GroupName();

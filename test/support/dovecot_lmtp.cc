@@ -68,18 +68,6 @@ constexpr const char* kUsers =
     "carol@example.net:::::::\n"
     "full@example.net:::::::userdb_quota_rule=*:bytes=1\n";
 
-// A library of TLS is loaded from a directory whose name is compiled in, even where TLS is
-// off. In the copy it becomes one below base_dir, which is the working directory.
-void MoveModules(const std::string& library) {
-  constexpr std::string_view kCompiledIn = "/usr/lib/dovecot/modules";
-  std::string octets = ReadFile(library);
-  const std::size_t at = octets.find(std::string(kCompiledIn) + '\0');
-  if (at == octets.npos) throw std::runtime_error("no module directory in " + library);
-  std::string name = "modules";
-  name.resize(kCompiledIn.size(), '\0');
-  WriteFile(library, octets.replace(at, name.size(), name));
-}
-
 void CopyLibraries(const std::string& from, const std::string& to) {
   fs::create_directory(to);
   for (const auto& entry : fs::directory_iterator(from))
@@ -91,13 +79,11 @@ void CopyLibraries(const std::string& from, const std::string& to) {
 
 DovecotLmtp::DovecotLmtp() {
   dovecot::CopyProgram(directory_ / "program");
-  MoveModules(directory_ / "program/libdovecot.so.0");
   for (const char* part : {"run", "state", "mail"}) fs::create_directory(directory_ / part);
+  dovecot::MoveTlsModule(directory_ / "program", directory_ / "run");
   const std::string modules = PeersDirectory() + "/usr/lib/dovecot/modules";
   CopyLibraries(modules, directory_ / "plugins");
-  fs::create_directory(directory_ / "run/modules");
-  fs::rename(directory_ / "plugins/libssl_iostream_openssl.so",
-             directory_ / "run/modules/libssl_iostream_openssl.so");
+  fs::remove(directory_ / "plugins/libssl_iostream_openssl.so");
   const passwd* user = getpwnam(dovecot::UserName().c_str());
   if (getuid() == 0 && chown((directory_ / "mail").c_str(), user->pw_uid, user->pw_gid) != 0)
     throw std::runtime_error("chown");

@@ -71,8 +71,9 @@ TABLE
 }
 
 # What is unpacked, not installed: a directory, Redis, Dovecot, HAProxy, four upstreams, what
-# Exim needs to know a user that this machine has not, and Prometheus, which watches.
-peers="slapd exim4-daemon-heavy libnss-wrapper redis-server dovecot-core dovecot-lmtpd postfix libuid-wrapper opensmtpd haproxy exim4-base prometheus"
+# Exim needs to know a user that this machine has not, Prometheus, which watches, and two more
+# that the benchmark measures.
+peers="slapd exim4-daemon-heavy libnss-wrapper redis-server dovecot-core dovecot-lmtpd postfix libuid-wrapper opensmtpd haproxy exim4-base prometheus libnginx-mod-mail dovecot-submissiond"
 
 installed() {
   [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
@@ -138,15 +139,20 @@ install)
 
 peers)
   root=$2
-  # A tree that is complete for this list of peers is kept.
-  [ "$(cat "$root/.complete" 2>/dev/null)" != "$peers" ] || exit 0
+  # What is unpacked already stays, as tests may be using it; only the rest is fetched.
+  present=$(cat "$root/.complete" 2>/dev/null || true)
+  wanted=
+  for p in $peers; do
+    case " $present " in *" $p "*) ;; *) wanted="$wanted $p" ;; esac
+  done
+  [ -n "$wanted" ] || exit 0
   command -v apt-get >/dev/null || { echo "signet: peers need apt-get; those tests will fail" >&2; exit 1; }
-  rm -rf "$root"
+  rm -rf "$root/.download"
   mkdir -p "$root/.download"
   # What apt-get would install: the package and those of its libraries that are not here.
   needed() {
     local p
-    for p in $peers; do
+    for p in $wanted; do
       if installed "$p"; then echo "$p"; fi
       apt-get -s --no-install-recommends install "$p" 2>/dev/null | awk '/^Inst /{print $2}'
     done | grep -v -e '^exim4-config$' -e '^mysql-common$' -e '^mariadb-common$' | sort -u
@@ -155,24 +161,25 @@ peers)
   fetch() {
     local list
     list=$(needed) || true
-    [ "$(echo "$list" | wc -l)" -ge "$(echo "$peers" | wc -w)" ] || return 1
+    [ "$(echo "$list" | wc -l)" -ge "$(echo "$wanted" | wc -w)" ] || return 1
     # shellcheck disable=SC2086
     (cd "$root/.download" && apt-get -qq -o APT::Sandbox::User=root download $list >/dev/null 2>&1)
   }
-  echo "Unpacking peers for the tests: $peers"
+  echo "Unpacking peers for the tests:$wanted"
   if ! fetch; then
     update_lists
     fetch || give_up "could not download the servers that tests talk to:" \
-      "$(printf '%s\n' $peers | sed 's/$/  peer in tests/')"
+      "$(printf '%s\n' $wanted | sed 's/$/  peer in tests/')"
   fi
   for file in "$root"/.download/*.deb; do dpkg-deb -x "$file" "$root"; done
   rm -rf "$root/.download"
   chmod u-s "$root/usr/sbin/exim4"  # runs as whoever runs the tests
   for program in usr/sbin/slapd usr/sbin/exim4 usr/bin/redis-server usr/sbin/dovecot \
-    usr/sbin/haproxy usr/bin/prometheus usr/bin/promtool; do
+    usr/sbin/haproxy usr/bin/prometheus usr/bin/promtool usr/sbin/nginx; do
     [ -x "$root/$program" ] || { echo "signet: $program is not among the unpacked peers" >&2; exit 1; }
   done
-  echo "$peers" > "$root/.complete"
+  # Those of other lists stay noted beside ours.
+  echo "$(printf '%s\n' $present $peers | sort -u | paste -sd ' ')" > "$root/.complete"
   ;;
 
 *)

@@ -90,7 +90,8 @@ PostfixPeer::PostfixPeer(const Options& options) {
   main = Replace(main, "@PEERS@", PeersDirectory());
   main = Replace(main, "@USER@", user);
   WriteFile(directory_ / "etc/main.cf", Replace(main, "@GROUP@", group));
-  WriteFile(directory_ / "etc/master.cf", Replace(kServices, "@PORT@", std::to_string(port_)));
+  WriteFile(directory_ / "etc/master.cf",
+            Replace(kServices + options.services, "@PORT@", std::to_string(port_)));
 
   Process::Options process;
   process.environment = PeerEnvironment();

@@ -14,7 +14,8 @@ class PostfixPeer : public MailPeer {
  public:
   struct Options {
     std::string certificate, key;  // PEM files; with them it offers STARTTLS
-    std::string main;              // further lines of main.cf
+    std::string main;              // further lines of main.cf, the last of a name counts
+    std::string services;          // further lines of master.cf
   };
   PostfixPeer() : PostfixPeer(Options()) {}
   explicit PostfixPeer(const Options& options);
