@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -7,6 +8,7 @@
 #include <cstdlib>
 #include <ctime>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,10 +18,12 @@
 #include "src/base/limits.h"
 #include "src/cli/modules.h"
 #include "src/cli/options.h"
+#include "src/config/peek.h"
 #include "src/server/administration.h"
 #include "src/server/connections.h"
 #include "src/server/listener.h"
 #include "src/server/log_setup.h"
+#include "src/server/master.h"
 #include "src/server/monitoring.h"
 #include "src/server/pid_file.h"
 #include "src/server/privileges.h"
@@ -61,14 +65,16 @@ class Background {
   }
   ~Background() { Tell(kUsage); }
 
-  // Serving has begun: the terminal is let go, but for standard error where the log goes there.
-  void Begun(bool log_to_stderr) {
-    if (to_parent_ < 0) return;
+  // Whoever started us hears from another process of ours.
+  void Drop() {
+    if (to_parent_ >= 0) ::close(std::exchange(to_parent_, -1));
+  }
+  // The terminal is let go, but for standard error where the log goes there.
+  static void LeaveTerminal(bool log_to_stderr) {
     const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
     for (int fd = 0; fd < (log_to_stderr ? 2 : 3); ++fd) ::dup2(null, fd);
     if (null > 2) ::close(null);
     (void)!::chdir("/");
-    Tell(kGood);
   }
   void Tell(ExitStatus status) {
     if (to_parent_ < 0) return;
@@ -84,13 +90,16 @@ class Background {
 
 // The variable is always there, so that a reload replaces its value and nothing moves: other
 // threads may be reading the environment.
-void SetTimezone(const config::Main& main) {
+std::string TimezoneOf(const config::Main& main) {
   static const std::string systems = [] {
     const char* inherited = std::getenv("TZ");
     return std::string(inherited != nullptr ? inherited : ":/etc/localtime");
   }();
-  const std::string& zone = main.timezone.text;
-  ::setenv("TZ", zone.empty() ? systems.c_str() : zone.c_str(), 1);
+  return main.timezone.text.empty() ? systems : main.timezone.text;
+}
+
+void SetTimezone(const config::Main& main) {
+  ::setenv("TZ", TimezoneOf(main).c_str(), 1);
   ::tzset();
 }
 
@@ -108,24 +117,24 @@ std::size_t ErrorCount(const Diagnostics& diagnostics) {
   return count;
 }
 
-// Everything that one `signet serve` holds, in the order it comes to be.
+// Everything that the process that serves holds, in the order it comes to be.
 class Server {
  public:
-  explicit Server(const Arguments& arguments)
-      : arguments_(arguments), registry_(MakeRegistry(arguments)) {
-    // In the background the process leaves its directory, and has to find the file again.
-    std::error_code failed;
-    const auto path = std::filesystem::absolute(arguments.config_file, failed);
-    if (arguments.background && !failed) arguments_.config_file = path.string();
+  // `master`: nullptr where there is none, and this process is all there is.
+  Server(const Arguments& arguments, const server::MasterLink* master)
+      : arguments_(arguments),
+        master_(master),
+        signals_(master != nullptr),
+        registry_(MakeRegistry(arguments)) {
+    if (master == nullptr) return;
+    listeners_ = master->inherited();
+    if (master->log()) log_.emplace(*master->log());
   }
 
-  int Run() {
-    if (arguments_.background && !arguments_.debug) background_ = Background::Enter();
-    const int status = Start();
-    if (status != kGood) {
-      background_.Tell(static_cast<ExitStatus>(status));
-      return status;
-    }
+  // `begun` is called once clients are served.
+  int Run(const std::function<void()>& begun) {
+    if (const int status = Start(); status != kGood) return status;
+    begun();
     while (Handle(signals_.Wait(NextSave()))) {
     }
     return kGood;
@@ -134,15 +143,21 @@ class Server {
  private:
   int Complain(int status, const std::string& text) {
     std::fprintf(stderr, "signet: %s\n", text.c_str());
+    // Where it is another one's place that is taken, nobody may be there to read that.
+    if (IsReplacement() && log_) log_->Panic(text);
     return status;
   }
+  bool IsReplacement() const { return master_ != nullptr && master_->restarts() > 0; }
 
   // --- starting ------------------------------------------------------------------------
 
   int Start() {
     if (registry_ == nullptr) return Complain(kUsage, "not started: a driver module is missing");
     smtp::LoadedSite loaded = Load();
-    for (const Diagnostic& d : loaded.loaded.diagnostics) std::fputs(Render(d).c_str(), stderr);
+    for (const Diagnostic& d : loaded.loaded.diagnostics) {
+      std::fputs(Render(d).c_str(), stderr);
+      if (IsReplacement() && log_ && d.severity == Severity::kError) log_->Main(OneLine(d));
+    }
     if (loaded.site == nullptr) {
       return Complain(kUsage, "not started: " + Mistakes(loaded.loaded.diagnostics));
     }
@@ -152,10 +167,13 @@ class Server {
     log_.emplace(log_setup);
     auto opened = OpenFor(*loaded.site);
     if (!opened) return Complain(kNo, "not started: " + opened.error());
-    if (auto status = BecomeOrdinary(main); status != kGood) return status;
+    if (auto status = BecomeOrdinary(main, opened.value()); status != kGood) return status;
     log_->StartWriting();
     LogArguments(main);
     administration_.emplace(std::string(kVersion), *log_);
+    const std::uint64_t restarts = master_ != nullptr ? master_->restarts() : 0;
+    administration_->SetProcesses(MainPid(), restarts);
+    monitoring_.SetRestarts(restarts);
     auto prepared = administration_->Prepare(main);
     if (!prepared) return Complain(kNo, "not started: " + prepared.error());
     auto monitored = monitoring_.Prepare(main);
@@ -163,7 +181,8 @@ class Server {
     StartWorkers(main);
     Adopt(loaded.site, opened.value(), std::move(prepared).value(), std::move(monitored).value());
     log_->Main(StartLine());
-    background_.Begun(server::LogsToStderr(log_setup));
+    if (arguments_.background) Background::LeaveTerminal(server::LogsToStderr(log_setup));
+    if (master_ != nullptr) master_->Serving();
     return kGood;
   }
 
@@ -200,26 +219,42 @@ class Server {
     return Err{"cannot listen on " + all};
   }
 
-  // The pid file, then no more root.
-  int BecomeOrdinary(const config::Main& main) {
-    const std::string& path =
-        arguments_.pid_file.empty() ? main.pid_file_path.text : arguments_.pid_file;
-    if (!path.empty()) {
-      auto file = server::PidFile::Write(path);
+  // The pid file, then no more root; with a master, for both.
+  int BecomeOrdinary(const config::Main& main, const server::Opened& opened) {
+    server::Standing standing = StandingOf(main, opened);
+    if (server::IsPrivileged() && !main.signet_user.text.empty()) {
+      auto identity = server::FindIdentity(main.signet_user.text, main.signet_group.text);
+      if (!identity) return Complain(kUsage, "not started: " + identity.error());
+      standing.identity = identity.value();
+    }
+    if (master_ != nullptr) {
+      const std::string wrong = master_->Tell(standing);
+      if (!wrong.empty()) return Complain(kNo, "not started: " + wrong);
+    } else if (!standing.pid_file.empty()) {
+      auto file = server::PidFile::Write(standing.pid_file);
       if (!file) return Complain(kNo, "not started: " + file.error());
       pid_file_ = std::move(file).value();
     }
     server::ForbidDumpsAndGains();
-    if (!server::IsPrivileged()) return kGood;
-    if (main.signet_user.text.empty()) {
+    if (standing.identity) {
+      auto dropped = server::DropPrivileges(*standing.identity);
+      if (!dropped) return Complain(kNo, "not started: giving up root failed: " + dropped.error());
+    } else if (server::IsPrivileged()) {
       log_->Main("Warning: running as root, because signet_user is not set");
-      return kGood;
     }
-    auto identity = server::FindIdentity(main.signet_user.text, main.signet_group.text);
-    if (!identity) return Complain(kUsage, "not started: " + identity.error());
-    auto dropped = server::DropPrivileges(identity.value());
-    if (!dropped) return Complain(kNo, "not started: giving up root failed: " + dropped.error());
+    if (master_ != nullptr) master_->DieWithMaster();
+    // From here on this process is what serves clients: nothing that is to be limited further
+    // (system calls, files) is needed below that is not needed while serving. One thread.
     return kGood;
+  }
+
+  server::Standing StandingOf(const config::Main& main, const server::Opened& opened) const {
+    server::Standing standing;
+    standing.pid_file = arguments_.pid_file.empty() ? main.pid_file_path.text : arguments_.pid_file;
+    standing.log = server::LogSetupOf(main);
+    standing.timezone = TimezoneOf(main);
+    for (const auto& entry : opened.entries) standing.listeners.push_back(entry.listener);
+    return standing;
   }
 
   void StartWorkers(const config::Main& main) {
@@ -236,7 +271,8 @@ class Server {
     workers_.emplace(server::Workers::Options{std::max(1u, std::thread::hardware_concurrency()),
                                               capacity.connections, &smtp::RunSession,
                                               reports_file_.empty() ? nullptr : &reports_,
-                                              administration_->decisions(), monitoring_.metrics()},
+                                              administration_->decisions(), monitoring_.metrics(),
+                                              master_ != nullptr ? master_->sessions() : nullptr},
                      *log_);
     monitoring_.Watch(*workers_, administration_->decisions());
     administration_->Watch(&*workers_, monitoring_.metrics());
@@ -254,8 +290,8 @@ class Server {
     std::vector<server::ListenAddress> bound;
     for (const server::ListenerPtr& listener : listeners_) bound.push_back(listener->bound());
     return "signet " + std::string(kVersion) +
-           " daemon started: pid=" + std::to_string(::getpid()) + ", " +
-           server::DescribeListening(bound);
+           (IsReplacement() ? " daemon serves again: pid=" : " daemon started: pid=") +
+           std::to_string(MainPid()) + ", " + server::DescribeListening(bound);
   }
 
   // --- running -------------------------------------------------------------------------
@@ -300,7 +336,9 @@ class Server {
     if (!saved) log_->Panic("TLS reports not kept: " + saved.error());
   }
 
-  std::string Pid() const { return "pid " + std::to_string(::getpid()) + ": "; }
+  // Of the process that is told what to do.
+  pid_t MainPid() const { return master_ != nullptr ? master_->master() : ::getpid(); }
+  std::string Pid() const { return "pid " + std::to_string(MainPid()) + ": "; }
 
   void Reload() {
     const auto asked = administration_->TakeReloads();
@@ -336,6 +374,11 @@ class Server {
     if (!prepared) return prepared.error();
     auto monitored = monitoring_.Prepare(loaded.site->config->main);
     if (!monitored) return monitored.error();
+    if (master_ != nullptr) {
+      // First, so that after a crash from here on the new sockets are there.
+      const std::string told = master_->Tell(StandingOf(loaded.site->config->main, opened.value()));
+      if (!told.empty()) return told;
+    }
     SetTimezone(loaded.site->config->main);
     log_->Configure(server::LogSetupOf(loaded.site->config->main));
     Adopt(loaded.site, opened.value(), std::move(prepared).value(), std::move(monitored).value());
@@ -361,9 +404,9 @@ class Server {
     log_->Main(Pid() + "ended");
   }
 
-  Arguments arguments_;
+  const Arguments& arguments_;
+  const server::MasterLink* master_;
   server::Signals signals_;
-  Background background_;
   std::unique_ptr<drivers::Registry> registry_;
   std::optional<Log> log_;
   server::PidFile pid_file_;
@@ -377,9 +420,39 @@ class Server {
 
 }  // namespace
 
-int RunServe(const Arguments& arguments) {
+int RunServe(const Arguments& given) {
   server::CloseInherited();
-  return Server(arguments).Run();
+  Arguments arguments = given;
+  arguments.background = given.background && !given.debug;
+  Background background;
+  if (arguments.background) {
+    // In the background a process leaves its directory, and has to find the file again.
+    std::error_code failed;
+    const auto path = std::filesystem::absolute(arguments.config_file, failed);
+    if (!failed) arguments.config_file = path.string();
+    background = Background::Enter();
+  }
+  const bool has_master =
+      config::PeekBoolean(arguments.config_file, arguments.macros, "master_process", true);
+  // As ps and top show it; after execve of ourselves (rule C6) it would be the link in /proc.
+  ::prctl(PR_SET_NAME, has_master ? "signet" : "signet-alone");
+  int status = kGood;
+  if (has_master) {
+    server::Master master({[&](server::MasterLink& link) {
+                             background.Drop();
+                             return Server(arguments, &link).Run([] {});
+                           },
+                           [&](const Log::Setup& log) {
+                             if (!arguments.background) return;
+                             Background::LeaveTerminal(server::LogsToStderr(log));
+                             background.Tell(kGood);
+                           }});
+    status = master.Run();
+  } else {
+    status = Server(arguments, nullptr).Run([&] { background.Tell(kGood); });
+  }
+  background.Tell(static_cast<ExitStatus>(status));
+  return status;
 }
 
 }  // namespace signet::cli

@@ -69,6 +69,15 @@ class Table {
   std::string text_, last_;
 };
 
+void AddRestarts(const json_t* status, Table* table) {
+  const std::int64_t restarts = NumberIn(status, "restarts");
+  if (restarts == 0) return;
+  table->Row("serving",
+             "process " + std::to_string(NumberIn(status, "serving_pid")) + "; " +
+                 Counted(restarts, "restart") + " after crashes: the panic log says of what",
+             Style::kDoubt);
+}
+
 void AddReload(const json_t* status, Table* table) {
   const json_t* reload = json_object_get(status, "last_reload");
   if (reload == nullptr) return;
@@ -154,6 +163,7 @@ std::string TableOf(const json_t* status, bool colour) {
   table.Row("configuration", TextIn(status, "configuration") + ", generation " +
                                  std::to_string(NumberIn(status, "generation")) + ", loaded " +
                                  LocalTime(NumberIn(status, "loaded")));
+  AddRestarts(status, &table);
   AddReload(status, &table);
   AddWorkers(status, &table);
   AddCertificates(status, &table);

@@ -82,6 +82,7 @@ constexpr Row<Main> kMain[] = {
   {"log_json_path",             &Main::log_json_path,           "",         "where logs go as JSON, one object a line; as log_file_path, and %s may be left out"},
   {"log_selector",              &Main::log_selector,            "",         "fields and lines to add to (+) or leave out of (-) the logs"},
   {"log_timezone",              &Main::log_timezone,            "no",       "show the offset from UTC in log time stamps"},
+  {"master_process",            &Main::master_process,          "yes",      "serve in a child process, which is replaced when it dies"},
   {"message_body_newlines",     &Main::message_body_newlines,   "no",       "keep line ends of the body in $message_body and $message_body_end"},
   {"message_body_visible",      &Main::message_body_visible,    "500",      "octets of the body's start and end for $message_body and $message_body_end"},
   {"message_linelength_limit",  &Main::message_linelength_limit, "998",     "octets that a line of a message may have, without CRLF"},

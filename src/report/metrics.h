@@ -50,6 +50,7 @@ enum class Metric : std::uint8_t {
   kReloadSuccessful,
   kReloadTime,
   kRateEvictions,
+  kRestarts,
   kCount,
 };
 

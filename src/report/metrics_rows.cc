@@ -59,6 +59,7 @@ constexpr MetricRow kRows[] = {
   {M::kReloadSuccessful, "signet_config_last_reload_successful", kGauge, "", "1 where the last reload (or the start) was good, 0 where it was refused."},
   {M::kReloadTime, "signet_config_last_reload_success_timestamp_seconds", kGauge, "seconds", "When the configuration in use was loaded, since the epoch."},
   {M::kRateEvictions, "signet_ratelimit_evictions", kCounter, "", "Measurements of ratelimit that had to make room while they were still of use."},
+  {M::kRestarts, "signet_restarts", kCounter, "", "How often the process that serves was replaced because it had died."},
 };
 // clang-format on
 

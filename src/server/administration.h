@@ -26,6 +26,12 @@ class Administration {
   Administration(std::string version, Log& log);
   ~Administration();
 
+  // To be called once, before anybody can ask.
+  void SetProcesses(pid_t main_pid, std::uint64_t restarts) {
+    facts_.main_pid = main_pid;
+    facts_.restarts = restarts;
+  }
+
   report::DecisionStore* decisions() { return &decisions_; }
 
   // What a configuration wants, but not in use yet; nothing of it can fail any more.

@@ -180,7 +180,9 @@ std::string AnswerStatus(const StatusFacts& facts, const report::DecisionStore& 
   const Json root = NewObject();
   json_t* object = root.get();
   Put(object, "version", facts.version);
-  Put(object, "pid", ::getpid());
+  Put(object, "pid", facts.main_pid != 0 ? facts.main_pid : ::getpid());
+  Put(object, "serving_pid", ::getpid());
+  Put(object, "restarts", static_cast<std::int64_t>(facts.restarts));
   Put(object, "started", facts.started);
   Put(object, "now", std::time(nullptr));
   if (facts.site != nullptr) {

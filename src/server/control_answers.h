@@ -1,6 +1,8 @@
 #ifndef SIGNET_SRC_SERVER_CONTROL_ANSWERS_H_
 #define SIGNET_SRC_SERVER_CONTROL_ANSWERS_H_
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -30,6 +32,8 @@ std::string AnswerReload(const LoadOutcome& outcome);
 // What is asked of the server as a whole.
 struct StatusFacts {
   std::string version;
+  pid_t main_pid = 0;          // of the process that is to be told what to do
+  std::uint64_t restarts = 0;  // how often the process that serves was replaced
   std::int64_t started = 0;
   smtp::SitePtr site;
   std::int64_t loaded = 0;  // when its configuration was

@@ -1,6 +1,7 @@
 #include "src/server/listener.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -247,6 +248,17 @@ Result<ListenerPtr, std::string> Listener::Open(const ListenAddress& address) {
   if (error == 0) return ListenerPtr(new Listener(fd, address));
   if (fd >= 0) ::close(fd);
   return Err{address.Text() + ": " + std::strerror(error)};
+}
+
+ListenerPtr Listener::Inherit(OwnedFd fd, const ListenAddress& asked) {
+  int listens = 0;
+  socklen_t size = sizeof listens;
+  const int rc = ::getsockopt(fd.get(), SOL_SOCKET, SO_ACCEPTCONN, &listens, &size);
+  if (rc != 0 || listens == 0) return nullptr;
+  // Whoever has opened it may have done without.
+  ::fcntl(fd.get(), F_SETFD, FD_CLOEXEC);
+  ::fcntl(fd.get(), F_SETFL, ::fcntl(fd.get(), F_GETFL) | O_NONBLOCK);
+  return ListenerPtr(new Listener(fd.Release(), asked));
 }
 
 Listener::~Listener() { ::close(fd_); }

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "src/base/channel.h"
 #include "src/base/result.h"
 #include "src/config/config.h"
 
@@ -49,6 +50,8 @@ class Listener {
  public:
   // Errors: "[127.0.0.1]:25: Permission denied".
   static Result<std::shared_ptr<Listener>, std::string> Open(const ListenAddress& address);
+  // A socket that another process has opened so. nullptr where it does not listen any more.
+  static std::shared_ptr<Listener> Inherit(OwnedFd fd, const ListenAddress& asked);
   ~Listener();
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;

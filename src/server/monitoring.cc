@@ -37,6 +37,10 @@ void Monitoring::Adopt(Prepared prepared, const smtp::SitePtr& site) {
   metrics_.Set(Metric::kReloadTime, {}, Now());
 }
 
+void Monitoring::SetRestarts(std::uint64_t restarts) {
+  metrics_.Add(Metric::kRestarts, {}, restarts);
+}
+
 void Monitoring::ReloadFailed() { metrics_.Set(Metric::kReloadSuccessful, {}, 0); }
 
 void Monitoring::Watch(const Workers& workers, const report::DecisionStore* decisions) {

@@ -1,6 +1,7 @@
 #ifndef SIGNET_SRC_SERVER_MONITORING_H_
 #define SIGNET_SRC_SERVER_MONITORING_H_
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -31,6 +32,8 @@ class Monitoring {
   Result<Prepared, std::string> Prepare(const config::Main& main) const;
   // A configuration is in use from now on.
   void Adopt(Prepared prepared, const smtp::SitePtr& site);
+  // How often a process of this server was replaced before it.
+  void SetRestarts(std::uint64_t restarts);
   // A reload came to nothing.
   void ReloadFailed();
   // They are there, and stay until Close().

@@ -14,6 +14,8 @@ class PidFile {
   // Errors: "cannot write /run/x.pid: Permission denied". Never follows a symbolic link.
   static Result<PidFile, std::string> Write(const std::string& path);
   ~PidFile();
+  // It is another process's now, and stays.
+  void Forget() { path_.clear(); }
   PidFile(PidFile&& other) noexcept;
   PidFile& operator=(PidFile&& other) noexcept;
 

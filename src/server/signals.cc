@@ -23,13 +23,17 @@ sigset_t Blocked() {
 sigset_t Awaited() {
   sigset_t set;
   ::sigemptyset(&set);
-  for (int signal : {SIGHUP, SIGUSR1, SIGUSR2, SIGTERM, SIGINT}) ::sigaddset(&set, signal);
+  for (int signal : {SIGHUP, SIGUSR1, SIGUSR2, SIGTERM, SIGINT, MasterStop()})
+    ::sigaddset(&set, signal);
   return set;
 }
 
 }  // namespace
 
-Signals::Signals() {
+// One that is queued: a second SIGTERM is none while the first has not been taken.
+int MasterStop() { return SIGRTMIN; }
+
+Signals::Signals(bool has_master) : has_master_(has_master) {
   ::signal(SIGPIPE, SIG_IGN);
   // A shell's background job begins with SIGINT ignored; blocked and ignored would be lost.
   for (int signal : {SIGHUP, SIGUSR1, SIGUSR2, SIGTERM, SIGINT}) ::signal(signal, SIG_DFL);
@@ -44,7 +48,9 @@ Request Signals::Wait(Deadline deadline) {
     const auto left = std::min<std::chrono::milliseconds>(deadline.Remaining(), kLongest);
     const timespec time{static_cast<time_t>(left.count() / 1000),
                         static_cast<long>(left.count() % 1000 * 1'000'000)};
-    switch (::sigtimedwait(&set, nullptr, &time)) {
+    const int signal = ::sigtimedwait(&set, nullptr, &time);
+    if (signal == MasterStop()) return Request::kStop;
+    switch (signal) {
       case SIGHUP:
         return Request::kReload;
       case SIGUSR1:
@@ -53,6 +59,7 @@ Request Signals::Wait(Deadline deadline) {
         return Request::kCounters;
       case SIGTERM:
       case SIGINT:
+        if (has_master_) break;
         return Request::kStop;
       default:
         if (deadline.Passed()) return Request::kNone;

@@ -15,14 +15,22 @@ enum class Request : std::uint8_t {
   kStop,      // SIGTERM, SIGINT
 };
 
+// What a master process sends to the process that serves for SIGTERM and SIGINT.
+int MasterStop();
+
 // Signals as values. Made once, in main's thread, before any other thread: it blocks every
 // signal that can be blocked, which threads made later inherit, so that no handler ever
 // runs on a coroutine's stack.
 class Signals {
  public:
-  Signals();
+  // `has_master`: SIGTERM and SIGINT are not heard, but what the master sends instead. A terminal
+  // and a service manager tell everybody, and the second time would count as impatience.
+  explicit Signals(bool has_master = false);
   // The next request; waits until the deadline. Called by one thread.
   Request Wait(Deadline deadline);
+
+ private:
+  bool has_master_;
 };
 
 }  // namespace signet::server

@@ -173,13 +173,15 @@ using AcceptedPtr = std::shared_ptr<Accepted>;
 // A session that is under way, in the numbers.
 class SessionCount {
  public:
-  SessionCount(report::Metrics* metrics, int port)
-      : metrics_(metrics), port_(std::to_string(port)) {
+  SessionCount(const Workers::Options& options, int port)
+      : metrics_(options.metrics), shown_(options.sessions_shown), port_(std::to_string(port)) {
+    if (shown_ != nullptr) ++*shown_;
     if (metrics_ == nullptr) return;
     metrics_->Add(report::Metric::kSessions, {port_});
     metrics_->Change(report::Metric::kSessionsActive, {port_}, 1);
   }
   ~SessionCount() {
+    if (shown_ != nullptr) --*shown_;
     if (metrics_ != nullptr) metrics_->Change(report::Metric::kSessionsActive, {port_}, -1);
   }
   SessionCount(const SessionCount&) = delete;
@@ -187,6 +189,7 @@ class SessionCount {
 
  private:
   report::Metrics* metrics_;
+  std::atomic<std::uint32_t>* shown_;
   const std::string port_;
 };
 
@@ -429,7 +432,7 @@ void Worker::Serve(Accepted& accepted, const GenerationPtr& generation) {
     accepted.counted_ip = told.client_ip;
     return true;
   };
-  const SessionCount counted(context.metrics, accepted.connection.local_port);
+  const SessionCount counted(workers_.options_, accepted.connection.local_port);
   std::string trouble;
   try {
     workers_.options_.session(std::move(accepted.socket), accepted.connection, std::move(context));

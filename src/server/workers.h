@@ -36,6 +36,8 @@ class Workers {
     report::TlsReports* tls_reports = nullptr;   // nullptr: not counted
     report::DecisionStore* decisions = nullptr;  // nullptr: none are kept
     report::Metrics* metrics = nullptr;          // likewise
+    // The number of sessions, for another process to read; nullptr: nobody does.
+    std::atomic<std::uint32_t>* sessions_shown = nullptr;
   };
 
   Workers(Options options, Log& log);

@@ -26,6 +26,8 @@ class Gateway {
   int starttls_port() const { return starttls_port_; }
   int tls_port() const { return tls_port_; }
   pid_t pid() const { return process_->pid(); }
+  // Of the process that serves; 0 while it is being replaced.
+  pid_t serving_pid() const { return ServingPid(pid()); }
   Process& process() { return *process_; }
   const std::string& config_file() const { return config_file_; }
 

@@ -191,6 +191,11 @@ bool Process::running() {
   if (waitpid(pid_, &status, WNOHANG) != pid_) return true;
   ended_ = true;
   status_ = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  // Children of one that was killed die a moment after it, and hold its ports until then.
+  if (WIFSIGNALED(status)) {
+    kill(-pid_, SIGKILL);
+    (void)WaitUntil([this] { return kill(-pid_, 0) != 0; }, seconds(2));
+  }
   return false;
 }
 
@@ -235,6 +240,27 @@ int Process::Wait(milliseconds limit) {
   waitpid(pid_, nullptr, 0);
   ended_ = true;
   return -1;
+}
+
+std::vector<pid_t> ChildrenOf(pid_t pid) {
+  const std::string number = std::to_string(pid);
+  std::istringstream list(ReadFile("/proc/" + number + "/task/" + number + "/children"));
+  std::vector<pid_t> children;
+  for (pid_t child = 0; list >> child;) children.push_back(child);
+  return children;
+}
+
+std::string NameOfProcess(pid_t pid) {
+  std::string name = ReadFile("/proc/" + std::to_string(pid) + "/comm");
+  if (!name.empty()) name.pop_back();
+  return name;
+}
+
+pid_t ServingPid(pid_t pid) {
+  for (const pid_t child : ChildrenOf(pid))
+    if (NameOfProcess(child) == "signet-serve") return child;
+  // One that has just been started is named a moment later.
+  return NameOfProcess(pid) == "signet-alone" ? pid : 0;
 }
 
 Finished Run(std::vector<std::string> arguments, Process::Options options, milliseconds limit) {

@@ -92,6 +92,13 @@ class Process {
   std::string output_file_;
 };
 
+// The children of a process, as the system has them now.
+std::vector<pid_t> ChildrenOf(pid_t pid);
+// Of a gateway that was started as `pid`: the process that serves clients; 0 while there is
+// none. Without a master process it is `pid` itself.
+pid_t ServingPid(pid_t pid);
+std::string NameOfProcess(pid_t pid);
+
 struct Finished {
   int status = -1;  // as of Process::Wait
   std::string output;

@@ -31,6 +31,8 @@ class SubmissionGateway {
 
   int port() const { return port_; }
   pid_t pid() const { return process_->pid(); }
+  // Of the process that serves; 0 while it is being replaced.
+  pid_t serving_pid() const { return ServingPid(pid()); }
   Process& process() { return *process_; }
   void Restart();  // kills it (SIGKILL) where it runs, and starts it again
   // A client behind STARTTLS and EHLO, with a certificate of the authority unless `name` is "".

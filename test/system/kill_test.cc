@@ -300,6 +300,7 @@ constexpr const char* kConfiguration = R"(
 primary_hostname = mx.example.org
 local_interfaces = 127.0.0.1
 daemon_smtp_ports = @PORT@
+no_master_process
 tls_certificate = @SERVER@
 tls_privatekey = @KEY@
 tls_verify_certificates = @ROOT@

@@ -1,0 +1,368 @@
+#include "src/server/master.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+#include <new>
+
+#include "src/base/limits.h"
+#include "src/server/log_setup.h"
+#include "src/server/signals.h"
+
+namespace signet::server {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr std::size_t kMessageBytes = 64 * 1024;  // of Standing, with all its paths
+// A serving process that is to stop has limits::kShutdownGrace for its sessions, and this for
+// the rest.
+constexpr std::chrono::seconds kPatience = limits::kShutdownGrace + std::chrono::seconds(10);
+
+constexpr std::string_view kStanding = "standing";
+constexpr std::string_view kServing = "serving";
+
+// --- messages ----------------------------------------------------------------------------
+
+void PutLog(const Log::Setup& log, Packer* out) {
+  out->Put(log.places.size());
+  for (const Log::Place& place : log.places) {
+    out->Put(static_cast<std::uint64_t>(place.kind));
+    out->Put(static_cast<std::uint64_t>(place.form));
+    out->Put(place.path);
+  }
+  for (const bool flag : {log.stamp.zone, log.stamp.millisec, log.stamp.pid, log.syslog.pid,
+                          log.syslog.stamp, log.syslog.duplication, log.write_reject})
+    out->Put(static_cast<std::uint64_t>(flag));
+  out->Put(std::to_string(log.syslog.facility));
+  out->Put(log.syslog.name);
+}
+
+Log::Setup TakeLog(Unpacker* in) {
+  Log::Setup log;
+  log.places.clear();
+  for (std::uint64_t i = in->Number(); i > 0 && in->good(); --i) {
+    Log::Place place;
+    place.kind = static_cast<Log::Place::Kind>(in->Number());
+    place.form = static_cast<Log::Form>(in->Number());
+    place.path = in->Text();
+    log.places.push_back(std::move(place));
+  }
+  for (bool* flag : {&log.stamp.zone, &log.stamp.millisec, &log.stamp.pid, &log.syslog.pid,
+                     &log.syslog.stamp, &log.syslog.duplication, &log.write_reject})
+    *flag = in->Number() != 0;
+  log.syslog.facility = std::atoi(in->Text().c_str());
+  log.syslog.name = in->Text();
+  return log;
+}
+
+std::string Pack(const Standing& standing) {
+  Packer out;
+  out.Put(kStanding);
+  out.Put(standing.pid_file);
+  out.Put(static_cast<std::uint64_t>(standing.identity.has_value()));
+  const Identity identity = standing.identity.value_or(Identity());
+  out.Put(identity.name);
+  out.Put(identity.user);
+  out.Put(identity.group);
+  out.Put(standing.timezone);
+  PutLog(standing.log, &out);
+  out.Put(standing.listeners.size());
+  for (const ListenerPtr& listener : standing.listeners) {
+    const ListenAddress& asked = listener->asked();
+    out.Put(asked.ip);
+    out.Put(static_cast<std::uint64_t>(asked.port));
+    out.Put(static_cast<std::uint64_t>(asked.tls_on_connect));
+  }
+  return out.text();
+}
+
+Standing Unpack(Unpacker in, std::vector<OwnedFd>* fds) {
+  Standing standing;
+  standing.pid_file = in.Text();
+  const bool becomes = in.Number() != 0;
+  Identity identity;
+  identity.name = in.Text();
+  identity.user = static_cast<uid_t>(in.Number());
+  identity.group = static_cast<gid_t>(in.Number());
+  if (becomes) standing.identity = identity;
+  standing.timezone = in.Text();
+  standing.log = TakeLog(&in);
+  const std::uint64_t count = in.Number();
+  for (std::uint64_t i = 0; i < count && i < fds->size() && in.good(); ++i) {
+    ListenAddress asked;
+    asked.ip = in.Text();
+    asked.port = static_cast<int>(in.Number());
+    asked.tls_on_connect = in.Number() != 0;
+    auto listener = Listener::Inherit(std::move((*fds)[i]), asked);
+    if (listener != nullptr) standing.listeners.push_back(std::move(listener));
+  }
+  SIGNET_CHECK(in.good());
+  return standing;
+}
+
+// --- words -------------------------------------------------------------------------------
+
+std::string HowItEnded(int status) {
+  if (WIFEXITED(status)) return "ended with status " + std::to_string(WEXITSTATUS(status));
+  const char* name = ::sigabbrev_np(WTERMSIG(status));
+  return "was ended by " + (name != nullptr ? "SIG" + std::string(name)
+                                            : "signal " + std::to_string(WTERMSIG(status)));
+}
+
+std::string Span(milliseconds time) {
+  char text[40];
+  if (time < std::chrono::seconds(10)) {
+    std::snprintf(text, sizeof text, "%.1f s", static_cast<double>(time.count()) / 1000);
+    return text;
+  }
+  const long long seconds = time.count() / 1000;
+  std::snprintf(text, sizeof text, "%lld:%02lld:%02lld", seconds / 3600, seconds / 60 % 60,
+                seconds % 60);
+  return text;
+}
+
+}  // namespace
+
+// --- the serving process's side ----------------------------------------------------------
+
+std::string MasterLink::Tell(const Standing& standing) const {
+  if (standing.listeners.size() > limits::kListenersMax)
+    return "more than " + std::to_string(limits::kListenersMax) +
+           " listening sockets, which a master process cannot keep (master_process = no)";
+  std::vector<int> fds;
+  for (const ListenerPtr& listener : standing.listeners) fds.push_back(listener->fd());
+  std::optional<Channel::Message> answer;
+  if (channel_.Send(Pack(standing), fds))
+    answer = channel_.Receive(Deadline::After(limits::kTakeOver), kMessageBytes);
+  if (!answer) return "the master process does not answer";
+  return Unpacker(answer->text).Text();
+}
+
+void MasterLink::Serving() const {
+  Packer out;
+  out.Put(kServing);
+  (void)channel_.Send(out.text());
+}
+
+void MasterLink::DieWithMaster() const {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != master_) ::_exit(EXIT_FAILURE);  // it has died before that
+}
+
+// --- starting ----------------------------------------------------------------------------
+
+Master::Master(Options options) : options_(std::move(options)) {
+  const Signals blocked;
+  sigset_t set;
+  ::sigemptyset(&set);
+  for (int signal : {SIGHUP, SIGUSR1, SIGUSR2, SIGTERM, SIGINT, SIGCHLD}) ::sigaddset(&set, signal);
+  ::signal(SIGCHLD, SIG_DFL);  // ignored, children would vanish unseen
+  signals_ = OwnedFd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+  void* shared =
+      ::mmap(nullptr, sizeof *sessions_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  SIGNET_CHECK(signals_.valid() && shared != MAP_FAILED);
+  sessions_ = new (shared) std::atomic<std::uint32_t>(0);
+}
+
+Master::~Master() { ::munmap(sessions_, sizeof *sessions_); }
+
+int Master::Run() {
+  Start();
+  while (!status_) Wait();
+  return *status_;
+}
+
+void Master::Start() {
+  auto [ours, theirs] = Channel::MakePair();
+  *sessions_ = 0;
+  serving_ = false;
+  started_ = std::chrono::steady_clock::now();
+  std::fflush(nullptr);
+  const pid_t master = ::getpid();
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (::getppid() != master) ::_exit(EXIT_FAILURE);
+    ours.Close();
+    BeServing(std::move(theirs));
+  }
+  if (child < 0) {
+    Say(std::string("no process to serve: ") + std::strerror(errno));
+    if (!served_) status_ = EXIT_FAILURE;
+    due_ = started_ + NextPause();
+    return;
+  }
+  child_ = child;
+  channel_ = std::move(ours);
+}
+
+// What is the master's own is given up, so that the new process has what it would have had
+// without a master, and the sockets besides.
+void Master::BeServing(Channel channel) {
+  MasterLink link;
+  link.channel_ = std::move(channel);
+  link.master_ = ::getppid();
+  link.DieWithMaster();
+  ::prctl(PR_SET_NAME, "signet-serve");
+  link.inherited_ = std::move(listeners_);
+  link.log_ = log_setup_;
+  link.sessions_ = sessions_;
+  link.restarts_ = restarts_;
+  log_.reset();
+  pid_file_.Forget();
+  signals_ = OwnedFd();
+  channel_.Close();
+  ::exit(options_.serve(link));
+}
+
+// --- waiting -----------------------------------------------------------------------------
+
+void Master::Wait() {
+  const bool waits_for_time = child_ == 0 || stopping_;
+  const Deadline next = waits_for_time ? Deadline::At(due_) : Deadline::Never();
+  pollfd fds[] = {{signals_.get(), POLLIN, 0}, {channel_.fd(), POLLIN, 0}};
+  const auto left = std::min<std::int64_t>(next.Remaining().count(), INT_MAX);
+  if (::poll(fds, std::size(fds), next.never() ? -1 : static_cast<int>(left)) < 0) return;
+  if (fds[1].revents != 0) HandleMessages();
+  if (fds[0].revents != 0) HandleSignal();
+  if (status_ || !next.Passed()) return;
+  if (child_ != 0)
+    ::kill(child_, SIGKILL);  // it was to stop, and has had its time
+  else
+    Start();
+}
+
+void Master::HandleSignal() {
+  signalfd_siginfo info{};
+  if (::read(signals_.get(), &info, sizeof info) != sizeof info) return;
+  const int signal = static_cast<int>(info.ssi_signo);
+  if (signal == SIGCHLD) return Reap();
+  if (signal == SIGTERM || signal == SIGINT) return Stop();
+  if ((signal == SIGHUP || signal == SIGUSR1) && log_) log_->Reopen();
+  if (child_ != 0)
+    ::kill(child_, signal);
+  else if (signal == SIGHUP)
+    due_ = std::chrono::steady_clock::now();  // perhaps the configuration is right again
+}
+
+void Master::Stop() {
+  if (child_ == 0) {
+    if (log_) log_->Main("pid " + std::to_string(::getpid()) + ": ended");
+    status_ = EXIT_SUCCESS;
+    return;
+  }
+  if (!std::exchange(stopping_, true)) due_ = std::chrono::steady_clock::now() + kPatience;
+  ::kill(child_, MasterStop());
+}
+
+void Master::HandleMessages() {
+  const Deadline now = Deadline::After(milliseconds(0));
+  while (auto message = channel_.Receive(now, kMessageBytes)) {
+    Unpacker in(message->text);
+    const std::string kind = in.Text();
+    if (kind == kStanding) {
+      Packer answer;
+      answer.Put(Adopt(Unpack(in, &message->fds)));
+      (void)channel_.Send(answer.text());
+    }
+    if (kind != kServing) continue;
+    serving_ = true;
+    if (!std::exchange(served_, true) && options_.begun) options_.begun(*log_setup_);
+  }
+  // At its end it would be readable for ever.
+  char octet;
+  if (::recv(channel_.fd(), &octet, 1, MSG_PEEK | MSG_DONTWAIT) == 0) channel_.Close();
+}
+
+// The pid file, then no more root: as it is for a process without a master.
+std::string Master::Adopt(const Standing& standing) {
+  if (!ordinary_) {
+    if (!standing.pid_file.empty()) {
+      auto file = PidFile::Write(standing.pid_file);
+      if (!file) return file.error();
+      pid_file_ = std::move(file).value();
+    }
+    ForbidDumpsAndGains();
+    if (standing.identity) {
+      auto dropped = DropPrivileges(*standing.identity);
+      if (!dropped) return "giving up root failed: " + dropped.error();
+    }
+    ordinary_ = true;
+  }
+  ::setenv("TZ", standing.timezone.c_str(), 1);
+  ::tzset();
+  log_setup_ = standing.log;
+  if (log_)
+    log_->Configure(standing.log);
+  else
+    log_.emplace(standing.log);
+  listeners_ = standing.listeners;
+  return "";
+}
+
+// --- when a child ends -------------------------------------------------------------------
+
+void Master::Reap() {
+  int status = 0;
+  for (pid_t pid; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;)
+    if (pid == child_) Ended(status);
+}
+
+void Master::Ended(int status) {
+  if (channel_.valid()) HandleMessages();  // its last words
+  channel_.Close();
+  child_ = 0;
+  if (stopping_ || !served_) {
+    if (!WIFEXITED(status)) {
+      const std::string text = "the serving process " + HowItEnded(status);
+      std::fprintf(stderr, "signet: %s%s\n", served_ ? "" : "not started: ", text.c_str());
+      if (served_) Say(text);
+    }
+    status_ = WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILURE;
+    return;
+  }
+  const milliseconds pause = NextPause();
+  LogEnd(status, pause);
+  due_ = std::chrono::steady_clock::now() + pause;
+  ++restarts_;
+}
+
+void Master::LogEnd(int status, milliseconds pause) {
+  const auto lived =
+      std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - started_);
+  const std::string who = "the serving process " + HowItEnded(status);
+  if (!serving_) return Say(who + " before it served; tried again in " + Span(pause));
+  const std::uint32_t sessions = *sessions_;
+  Say(who + " after " + Span(lived) + ", and " + std::to_string(sessions) +
+      (sessions == 1 ? " session" : " sessions") + " with it; another one starts in " +
+      Span(pause));
+}
+
+// One that crashes again and again is started less and less often.
+milliseconds Master::NextPause() {
+  const bool sound = std::chrono::steady_clock::now() - started_ >= limits::kRestartSound;
+  if (sound || pause_.count() == 0)
+    pause_ = limits::kRestartFirst;
+  else
+    pause_ = std::min<milliseconds>(pause_ * 2, limits::kRestartMost);
+  return pause_;
+}
+
+void Master::Say(const std::string& text) {
+  if (log_) log_->Panic(text);
+}
+
+}  // namespace signet::server

@@ -1,0 +1,119 @@
+#ifndef SIGNET_SRC_SERVER_MASTER_H_
+#define SIGNET_SRC_SERVER_MASTER_H_
+
+#include <sys/types.h>
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "src/base/channel.h"
+#include "src/base/log.h"
+#include "src/server/listener.h"
+#include "src/server/pid_file.h"
+#include "src/server/privileges.h"
+
+// The master process: it starts the process that serves, keeps the listening sockets for it,
+// and starts another one when that one dies (rule P3). It has one thread, and reads nothing
+// that a client has said.
+namespace signet::server {
+
+// What the serving process tells its master once it has bound its sockets, and again when a
+// reload has changed something of it.
+struct Standing {
+  std::string pid_file;              // "": none
+  std::optional<Identity> identity;  // whom to become, where the process is root
+  Log::Setup log;
+  std::string timezone;  // TZ, as in the environment
+  std::vector<ListenerPtr> listeners;
+};
+
+// What the serving process has of its master.
+class MasterLink {
+ public:
+  // Sockets of the process that served before, or none.
+  const std::vector<ListenerPtr>& inherited() const { return inherited_; }
+  pid_t master() const { return master_; }
+  // How often the serving process was replaced since the master began.
+  std::uint64_t restarts() const { return restarts_; }
+  // Where this is no first start: the log of the process that served before.
+  const std::optional<Log::Setup>& log() const { return log_; }
+
+  // The master writes the pid file, gives up root, and keeps the sockets. "" or what is wrong.
+  std::string Tell(const Standing& standing) const;
+  // Clients are served from now on.
+  void Serving() const;
+  // How many sessions there are, for the log line of a crash.
+  std::atomic<std::uint32_t>* sessions() const { return sessions_; }
+  // Has this process killed when its master dies. To be called again whenever ids have
+  // changed: that clears it.
+  void DieWithMaster() const;
+
+ private:
+  friend class Master;
+  Channel channel_;
+  std::vector<ListenerPtr> inherited_;
+  std::optional<Log::Setup> log_;
+  std::atomic<std::uint32_t>* sessions_ = nullptr;
+  std::uint64_t restarts_ = 0;
+  pid_t master_ = 0;
+};
+
+class Master {
+ public:
+  struct Options {
+    std::function<int(MasterLink& link)> serve;         // in the child; its exit status
+    std::function<void(const Log::Setup&)> begun = {};  // in the master, once the first one serves
+  };
+  explicit Master(Options options);
+  ~Master();
+  Master(const Master&) = delete;
+  Master& operator=(const Master&) = delete;
+
+  // Until it is told to stop, or the first serving process could not start.
+  //
+  //   Returns   the exit status: of the serving process, where that ended in good order.
+  //   Requires  no thread but this one.
+  int Run();
+
+ private:
+  using Moment = MonotonicTime;
+  void Start();
+  [[noreturn]] void BeServing(Channel channel);
+  void Wait();
+  void HandleSignal();
+  void Stop();
+  void HandleMessages();
+  void HandleStanding(std::string_view packed, Channel::Message* message);
+  std::string Adopt(const Standing& standing);
+  void Reap();
+  void Ended(int status);
+  void LogEnd(int status, std::chrono::milliseconds pause);
+  std::chrono::milliseconds NextPause();
+  void Say(const std::string& text);
+
+  Options options_;
+  OwnedFd signals_;
+  Channel channel_;                                 // to the serving process
+  std::atomic<std::uint32_t>* sessions_ = nullptr;  // shared with it
+  std::optional<Log> log_;
+  std::optional<Log::Setup> log_setup_;
+  PidFile pid_file_;
+  bool ordinary_ = false;  // has given up what it had to give up
+  std::vector<ListenerPtr> listeners_;
+  pid_t child_ = 0;       // 0: none
+  bool served_ = false;   // one has, ever
+  bool serving_ = false;  // the present one does
+  bool stopping_ = false;
+  std::optional<int> status_;  // of ours: it is over
+  Moment started_{};
+  Moment due_{};  // for the next start, or the end of patience with a child that is to stop
+  std::chrono::milliseconds pause_{0};
+  std::uint64_t restarts_ = 0;
+};
+
+}  // namespace signet::server
+#endif
