@@ -12,7 +12,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <thread>
 
 #include "drivers/host/registry.h"
 #include "src/base/limits.h"
@@ -268,7 +267,7 @@ class Server {
                  capacity.reason);
     }
     LoadReports(main);
-    workers_.emplace(server::Workers::Options{std::max(1u, std::thread::hardware_concurrency()),
+    workers_.emplace(server::Workers::Options{server::UsableProcessors(),
                                               capacity.connections, &smtp::RunSession,
                                               reports_file_.empty() ? nullptr : &reports_,
                                               administration_->decisions(), monitoring_.metrics(),

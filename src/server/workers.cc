@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -152,6 +153,15 @@ LogEvent RefusedLine(const facts::Connection& connection, const std::string& why
 }
 
 }  // namespace
+
+std::size_t UsableProcessors() {
+  cpu_set_t usable;
+  CPU_ZERO(&usable);
+  const int count = ::sched_getaffinity(0, sizeof usable, &usable) == 0
+                        ? CPU_COUNT(&usable)
+                        : static_cast<int>(std::thread::hardware_concurrency());
+  return static_cast<std::size_t>(std::max(1, count));
+}
 
 // A site as one worker serves it.
 struct Generation {

@@ -18,6 +18,10 @@
 
 namespace signet::server {
 
+// How many processors the calling thread may run on, at least 1: fewer than the machine has
+// where somebody has said so (CPUAffinity= in a unit, taskset, a container's set).
+std::size_t UsableProcessors();
+
 // Workers accept connections and run their sessions: one loop thread per core. This is the
 // only code that knows how sessions are scheduled.
 //

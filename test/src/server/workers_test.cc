@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -396,6 +397,23 @@ TEST_F(WorkersTest, RuleR6OutOfDescriptorsPausesWithoutSpinningAndResumes) {
   EXPECT_EQ(starving.Line(), "220 site 1");
   EXPECT_TRUE(Eventually([&] { return logged("accepting connections again"); }));
   ::close(log_fd);
+}
+
+TEST(Workers, CountProcessorsThatTheyMayRunOn) {
+  std::size_t all = 0, one = 0;
+  std::thread([&] {
+    all = UsableProcessors();
+    cpu_set_t first;
+    CPU_ZERO(&first);
+    cpu_set_t ours;
+    ASSERT_EQ(sched_getaffinity(0, sizeof ours, &ours), 0);
+    for (std::size_t cpu = 0; CPU_COUNT(&first) == 0; ++cpu)
+      if (CPU_ISSET(cpu, &ours)) CPU_SET(cpu, &first);
+    ASSERT_EQ(sched_setaffinity(0, sizeof first, &first), 0);
+    one = UsableProcessors();
+  }).join();
+  EXPECT_EQ(one, 1u);
+  EXPECT_GE(all, one);
 }
 
 }  // namespace
