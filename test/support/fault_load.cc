@@ -214,9 +214,9 @@ std::string Load::WaitUntilWell(milliseconds limit) const {
   return missing;
 }
 
-bool Load::WaitForSessions(const std::string& kind, int count, milliseconds limit) const {
-  const Moment since = Now();
-  return WaitUntil([&] { return Of(kind, since).sessions >= count; }, limit);
+bool Load::WaitForSessions(const std::string& kind, Moment since, int count,
+                           const std::string& route) const {
+  return WaitUntil([&] { return Of(kind, since, route).sessions >= count; }, seconds(60 + count));
 }
 
 std::map<int, Load::Offer> Load::offers() const {

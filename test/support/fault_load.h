@@ -80,8 +80,9 @@ class Load {
   // Waits until each visitor has had, on each route, a session begun from now on in which all
   // was as it should be. What is still missing; "" where nothing is.
   std::string WaitUntilWell(milliseconds limit) const;
-  // Waits for so many sessions of this kind that began from now on.
-  bool WaitForSessions(const std::string& kind, int count, milliseconds limit) const;
+  // Waits for so many sessions of this kind that began since then and have ended.
+  bool WaitForSessions(const std::string& kind, Moment since, int count,
+                       const std::string& route = "") const;
 
   void Stop();  // sessions under way end first
   std::map<int, Offer> offers() const;

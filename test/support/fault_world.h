@@ -1,8 +1,8 @@
 #ifndef SIGNET_TEST_SUPPORT_FAULT_WORLD_H_
 #define SIGNET_TEST_SUPPORT_FAULT_WORLD_H_
 
+#include <functional>
 #include <memory>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -26,6 +26,7 @@ class FaultWorld {
   struct Options {
     std::string ldap_servers;
     int faulty_port = 0;
+    std::function<std::vector<std::string>()> faulty_messages;  // that it has taken
     std::string transport;       // further lines of the transport to "faulty"
     std::string main_options;    // further lines of the main section
     std::string sections;        // further sections
@@ -79,6 +80,7 @@ class FaultWorld {
   std::vector<Visitor> Visitors() const;
   std::string Configuration() const;
   std::vector<Stored> Everything() const;
+  void AwaitFaulty(const std::map<int, Load::Offer>& offers) const;
   void JudgeStored(const std::map<int, Load::Offer>& offers, std::map<int, int>* copies,
                    std::string* wrong) const;
   void JudgeLog(const std::map<int, Load::Offer>& offers, std::string* wrong);

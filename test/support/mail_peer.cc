@@ -38,8 +38,14 @@ std::vector<std::string> MaildirMessages(const std::string& directory) {
 }
 
 void MailPeer::Start(const std::vector<std::string>& command, const Process::Options& options) {
-  process_ = std::make_unique<Process>(command, options);
-  WaitForStart(command[0]);
+  command_ = command;
+  options_ = options;
+  StartAgain();
+}
+
+void MailPeer::StartAgain() {
+  process_ = std::make_unique<Process>(command_, options_);
+  WaitForStart(command_[0]);
 }
 
 void MailPeer::WaitForStart(const std::string& name) {

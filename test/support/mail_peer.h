@@ -35,6 +35,7 @@ class MailPeer {
   void Thaw();
   // SIGKILL to all of its processes.
   void Kill() { process_.reset(); }
+  void StartAgain();  // on the same port, with what it had on disk
 
  protected:
   // Runs the server and waits until somebody listens on its port.
@@ -43,6 +44,8 @@ class MailPeer {
 
   TempDir directory_;
   int port_;
+  std::vector<std::string> command_;
+  Process::Options options_;
   std::unique_ptr<Process> process_;
 };
 
