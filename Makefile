@@ -211,7 +211,10 @@ $(foreach l,$(LAYERS),$(eval unit-$(subst /,_,$(l)): $(B)/test/$(subst /,_,$(l))
 system-%: $(B)/test/system/%_test $(B)/signet ; SIGNET_VARIANT=$(VARIANT) $<
 
 run_tests := SIGNET_VARIANT=$(VARIANT) test/support/run_tests.sh $(B)/test/log
-test: deps
+# A Debian for the packages to be installed in, once; without it that test says so.
+build/fresh-debian/complete: test/support/fresh_debian.sh
+	-@$< $(@D)
+test: deps build/fresh-debian/complete
 	$(submake) all test-programs
 	@$(run_tests) $(cabi_programs) $(test_programs) $(system_programs)
 test-cabi: deps
