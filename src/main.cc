@@ -34,6 +34,7 @@ int RunVerb(const cli::Arguments& arguments) {
   if (arguments.verb == "reload") return cli::RunReload(arguments);
   if (arguments.verb == "send") return cli::RunSend(arguments);
   if (arguments.verb == "status") return cli::RunStatus(arguments);
+  if (arguments.verb == "tickets") return cli::RunTickets(arguments);
   if (arguments.verb == "tlsrpt") return cli::RunTlsrpt(arguments);
   if (arguments.verb == "why") return cli::RunWhy(arguments);
   if (arguments.verb == "version") {

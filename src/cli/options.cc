@@ -113,6 +113,11 @@ constexpr VerbRow kVerbs[] = {
    "Asks the running server: since when it is up, which configuration it has and how its last\n"
    "reload went, its sessions and workers, how long its certificates last, how directories and\n"
    "databases have answered, and how many decisions it knows.\n"},
+  {"tickets", "signet tickets rotate FILE [--keep N]",
+   "renew the secrets that gateways seal TLS tickets with",
+   "Puts a new random secret in front of those in FILE, for tls_ticket_keys, and drops the oldest;\n"
+   "makes the file, for its owner only, where there is none. Running gateways see it by\n"
+   "themselves. Owner and mode of the file stay as they are. Copy it to all gateways.\n", true},
   {"tlsrpt", "signet tlsrpt [-C FILE] [-D NAME=VALUE] [--day DAY]",
    "print a day's TLS report (RFC 8460)",
    "Prints how TLS with upstreams went on a day, in UTC, as the JSON of RFC 8460: what a running\n"
@@ -215,6 +220,9 @@ constexpr OptionRow kOptions[] = {
    "the name in EHLO; default the client's address"},
   {"--json", Takes::kNothing, "audit cert check explain reload status why", "", "",
    [](Arguments& a, std::string_view) { a.json = true; }, "for programs: all of it as JSON"},
+  {"--keep", Takes::kValue, "tickets", "", "N",
+   [](Arguments& a, std::string_view v) { a.keep = v; },
+   "how many secrets the file has afterwards; default 2"},
   {"--ldif", Takes::kValue, "audit", "", "FILE",
    [](Arguments& a, std::string_view v) { a.directory = v; }, "same as --directory FILE"},
   {"--listener", Takes::kValue, "audit explain session", "", "PORT",

@@ -84,6 +84,9 @@ struct Arguments {
   // pins
   std::string from, until;  // --from DATE, --until DATE
 
+  // tickets
+  std::string keep;  // --keep N
+
   // tlsrpt
   std::string day;  // --day DAY; "": yesterday
 };
@@ -130,6 +133,7 @@ int RunExpand(const Arguments& arguments);
 int RunExplain(const Arguments& arguments);
 int RunSession(const Arguments& arguments);
 int RunPins(const Arguments& arguments);
+int RunTickets(const Arguments& arguments);
 int RunTlsrpt(const Arguments& arguments);
 int RunSend(const Arguments& arguments);
 int RunReload(const Arguments& arguments);

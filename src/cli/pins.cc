@@ -1,9 +1,5 @@
 #include "src/crypto/pins.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -16,6 +12,7 @@
 #include "src/base/limits.h"
 #include "src/base/text.h"
 #include "src/cli/options.h"
+#include "src/cli/replacement.h"
 #include "src/cli/report.h"
 
 // signet pins: files of pins, for people.
@@ -82,74 +79,6 @@ std::string PinText(const crypto::Certificate& certificate) {
 
 // --- writing ------------------------------------------------------------------------------
 
-// A file that replaces another one in one step, with its owner and mode, or not at all.
-class Replacement {
- public:
-  explicit Replacement(const PinFile& file) : file_(file), path_(file.path + ".new") {}
-  ~Replacement() {
-    if (fd_ >= 0) ::close(fd_);
-    if (made_) ::unlink(path_.c_str());
-  }
-  Replacement(const Replacement&) = delete;
-  Replacement& operator=(const Replacement&) = delete;
-
-  // "" or what is wrong.
-  std::string Write(std::string_view text) {
-    fd_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd_ < 0)
-      return errno == EEXIST ? Quoted(path_) +
-                                   " exists: another \"signet pins\" is at work, or "
-                                   "one that was interrupted left it behind"
-                             : Trouble("cannot create ");
-    made_ = true;
-    if (std::string wrong = KeepOwnerAndMode(); !wrong.empty()) return wrong;
-    while (!text.empty()) {
-      const ssize_t written = ::write(fd_, text.data(), text.size());
-      if (written < 0 && errno == EINTR) continue;
-      if (written < 0) return Trouble("cannot write ");
-      text.remove_prefix(static_cast<std::size_t>(written));
-    }
-    if (::fsync(fd_) != 0) return Trouble("cannot write ");
-    if (::rename(path_.c_str(), file_.path.c_str()) != 0) return Trouble("cannot rename ");
-    made_ = false;
-    SyncDirectory();
-    return "";
-  }
-
- private:
-  std::string Trouble(const char* what) const {
-    return what + Quoted(path_) + ": " + std::strerror(errno);
-  }
-
-  std::string KeepOwnerAndMode() {
-    struct stat old {};
-    struct stat now {};
-    if (!file_.exists) return ::fchmod(fd_, 0644) == 0 ? "" : Trouble("cannot set the mode of ");
-    if (::stat(file_.path.c_str(), &old) != 0 || ::fstat(fd_, &now) != 0)
-      return Trouble("cannot look at ");
-    const bool same = old.st_uid == now.st_uid && old.st_gid == now.st_gid;
-    if (!same && ::fchown(fd_, old.st_uid, old.st_gid) != 0)
-      return Trouble("cannot give the file its owner: ");
-    return ::fchmod(fd_, old.st_mode & 07777) == 0 ? "" : Trouble("cannot set the mode of ");
-  }
-
-  // The name is as lasting as the contents are.
-  void SyncDirectory() const {
-    const std::size_t slash = file_.path.rfind('/');
-    const std::string directory =
-        slash == std::string::npos ? "." : file_.path.substr(0, slash + 1);
-    const int fd = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) return;
-    (void)::fsync(fd);
-    ::close(fd);
-  }
-
-  const PinFile& file_;
-  const std::string path_;
-  int fd_ = -1;
-  bool made_ = false;
-};
-
 // The text with the line of an entry replaced or, where it has none, added. Comments that
 // stand between its lines stay.
 std::string WithEntry(const std::string& text, const PinEntry& entry) {
@@ -178,7 +107,8 @@ int Save(const PinFile& file, const PinEntry& entry, const std::string& path) {
   const std::string text = WithEntry(file.text, entry);
   const auto table = PinTable::Parse(text);
   if (!table.ok()) return Complain(path + " stays as it is: " + table.error().message);
-  if (std::string wrong = Replacement(file).Write(text); !wrong.empty()) return Complain(wrong);
+  Replacement replacement(file.path, "signet pins", 0644);
+  if (std::string wrong = replacement.Write(text); !wrong.empty()) return Complain(wrong);
   return PrintText(crypto::ShowEntry(entry) + "\n") ? kGood : kNo;
 }
 

@@ -384,6 +384,11 @@ class Consistency {
   void CheckReports() {
     CheckAbsolute("tlsrpt_file", main_.tlsrpt_file);
     CheckAbsolute("decisions_file", main_.decisions_file);
+    CheckAbsolute("tls_ticket_keys", main_.tls_ticket_keys);
+    if (!main_.tls_ticket_keys.text.empty() && !main_.tls_resumption_hosts)
+      Warn(main_.tls_ticket_keys.span,
+           "tls_ticket_keys has no effect: nobody may resume a TLS session",
+           "set tls_resumption_hosts", code::kNoEffect);
     CheckAbsolute("control_socket", main_.control_socket);
     CheckRange("decisions_kept", main_.decisions_kept, 0,
                static_cast<std::size_t>(limits::kDecisionsKeptMost));

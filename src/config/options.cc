@@ -135,6 +135,7 @@ constexpr Row<Main> kMain[] = {
   {"tls_privatekey",            &Main::tls_privatekey,          "",         "PEM file with our key; unset is the file of the certificate", Phase::kConnect},
   {"tls_require_ciphers",       &Main::tls_require_ciphers,     "",         "GnuTLS priority string; unset is the built-in one", Phase::kConnect},
   {"tls_resumption_hosts",      &Main::tls_resumption_hosts,    "",         "hosts that may resume TLS sessions", Phase::kConnect, ListKind::kHost},
+  {"tls_ticket_keys",           &Main::tls_ticket_keys,         "",         "file of the secrets that TLS tickets are sealed with, shared by several gateways; unset is a secret of each one's own"},
   {"tls_try_verify_hosts",      &Main::tls_try_verify_hosts,    "",         "hosts that are asked for a certificate and may go on without", Phase::kConnect, ListKind::kHost},
   {"tls_verify_certificates",   &Main::tls_verify_certificates, "",         "PEM file or directory of the authorities that client certificates come from", Phase::kConnect},
   {"tls_verify_hosts",          &Main::tls_verify_hosts,        "",         "hosts that must have a certificate that verifies", Phase::kConnect, ListKind::kHost},

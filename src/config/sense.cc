@@ -47,7 +47,7 @@ constexpr std::string_view kOutputs[] = {"control_socket", "decisions_file", "lo
                                          "log_json_path",  "metrics_listen", "pid_file_path",
                                          "tlsrpt_file"};
 // Options whose files are looked at where they are loaded.
-constexpr std::string_view kWatched[] = {"driver_modules", "server_pins",
+constexpr std::string_view kWatched[] = {"driver_modules", "server_pins", "tls_ticket_keys",
                                          "tls_verify_certificates"};
 
 class Sense {

@@ -42,6 +42,7 @@ constexpr SourceOption kSourceOptions[] = {
 void AddConstants(const config::Config& config, Sources* sources) {
   sources->on_stale = OnStaleOf(config.main);
   sources->purpose = auth::PurposeOfClients(config);
+  sources->ticket_keys = config.main.tls_ticket_keys.text;
   const config::Authenticator* instance = auth::FindAfterTls(config);
   if (instance != nullptr && instance->server_ca_names.text != "none")
     sources->ca_names = instance->server_ca_names.text;
@@ -94,6 +95,9 @@ SourceSpan PlaceOfTrouble(const config::Config& config, const Sources& sources,
   const config::Authenticator* instance = auth::FindAfterTls(config);
   if (!sources.ca_names.empty() && complaint.starts_with('"' + sources.ca_names + '"'))
     place = instance->server_ca_names.span;
+  const std::string& tickets = sources.ticket_keys;
+  if (!tickets.empty() && complaint.find('"' + tickets + '"') < first)
+    place = main.tls_ticket_keys.span;
   return place;
 }
 

@@ -131,6 +131,10 @@ Result<TlsPlan, std::string> PlanTls(Dialogue& dialogue) {
   const Result<bool, Failure> alpn = dialogue.ClientIn(dialogue.config.main.hosts_require_alpn);
   if (!alpn) return Err{"hosts_require_alpn: " + alpn.error().text};
   plan.options.require_alpn = alpn.value();
+  // As the client sees it: behind a PROXY the same for all that stand there.
+  const facts::Connection& connection = dialogue.session().connection;
+  plan.options.listener = std::to_string(connection.local_port);
+  if (connection.tls_on_connect) plan.options.listener += " on connect";
   const Site& site = *dialogue.context.site;
   if (site.by_server_name) return plan;
   Result<tls::ServerPolicyPtr, std::string> policy =

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "src/base/limits.h"
 #include "src/base/log.h"
 #include "src/base/text.h"
 #include "src/crypto/digest.h"
@@ -27,6 +28,29 @@ namespace {
 gnutls_datum_t Datum(std::string_view octets) {
   return {reinterpret_cast<unsigned char*>(const_cast<char*>(octets.data())),
           static_cast<unsigned>(octets.size())};
+}
+
+// Of all that makes a policy and is not read anew for each session: revocation lists are, so
+// that servers which fetched them at different times still open each other's tickets.
+std::string DigestOf(const ServerPolicy::Sources& sources, const Material& material,
+                     const std::vector<crypto::CertificatePtr>& names) {
+  std::string octets;
+  const auto add = [&octets](std::string_view text) {
+    octets += std::to_string(text.size()) + ':';
+    octets += text;
+  };
+  for (const Pair& pair : *material.pairs) add(pair.chain_pem);
+  add("anchors");
+  for (const crypto::CertificatePtr& anchor : material.trust->anchor_certificates())
+    add(anchor->der());
+  add("names");
+  for (const crypto::CertificatePtr& name : names) add(name->der());
+  add(sources.crl_file.empty() ? "without lists" : "with lists");
+  add(std::to_string(static_cast<int>(sources.on_stale)));
+  add(std::to_string(static_cast<int>(sources.purpose)));
+  add(sources.priority);
+  add(sources.alpn);
+  return crypto::Sha256(octets);
 }
 
 }  // namespace
@@ -115,7 +139,13 @@ Result<ServerPolicyPtr, std::string> MakePolicy(const ServerPolicy::Sources& sou
   rep->trust = material.trust;
   rep->purpose = sources.purpose;
   rep->resumption = sources.resumption;
-  if (rep->resumption) rep->ticket_secret = SecretText(crypto::RandomOctets(32));
+  if (!rep->resumption) return TlsInternals::Wrap(std::move(rep));
+  rep->ticket_secrets = material.tickets;
+  if (rep->ticket_secrets != nullptr)
+    rep->digest = DigestOf(sources, material, names.value());
+  else
+    rep->ticket_secrets = std::make_shared<const TicketSecrets>(
+        1, SecretText(crypto::RandomOctets(limits::kTicketSecretMinBytes)));
   return TlsInternals::Wrap(std::move(rep));
 }
 

@@ -7,8 +7,8 @@
 #include <cstring>
 #include <ctime>
 
+#include "src/base/limits.h"
 #include "src/base/text.h"
-#include "src/crypto/digest.h"
 #include "src/tls/client_hello.h"
 #include "src/tls/describe.h"
 #include "src/tls/layer.h"
@@ -44,7 +44,9 @@ struct Hello {
   const PolicyParts* policy = nullptr;
   ClientCertificate mode = ClientCertificate::kIgnore;
   int fd = -1;
-  std::string server_name;  // octets of the extension, not checked
+  const std::string* listener = nullptr;
+  std::string server_name;           // octets of the extension, not checked
+  std::vector<std::string> offered;  // names of the keys of its tickets, where any
   int resumption = kSupported;
 };
 
@@ -59,7 +61,12 @@ std::string LocalAddress(int fd) {
 int OnExtension(void* context, unsigned type, const unsigned char* data, unsigned size) {
   constexpr unsigned kServerName = 0, kSessionTicket = 35, kPreSharedKey = 41, kPskModes = 45;
   auto* hello = static_cast<Hello*>(context);
-  if (type == kServerName) hello->server_name.assign(reinterpret_cast<const char*>(data), size);
+  const std::string_view octets(reinterpret_cast<const char*>(data), size);
+  if (type == kServerName) hello->server_name = octets;
+  if (type == kSessionTicket || type == kPreSharedKey)
+    for (std::string& name :
+         type == kPreSharedKey ? NamesInPreSharedKeys(octets) : NamesInTicket(octets))
+      hello->offered.push_back(std::move(name));
   if (type == kSessionTicket || type == kPskModes) hello->resumption |= kClientAskedForTicket;
   if (type == kPreSharedKey || (type == kSessionTicket && size > 0))
     hello->resumption |= kClientOfferedSession;
@@ -67,14 +74,30 @@ int OnExtension(void* context, unsigned type, const unsigned char* data, unsigne
 }
 
 // Rule T4: a ticket opens only with the key that listener, SNI, client-certificate policy
-// and this very policy object give. Any other is as good as none: a full handshake.
-std::string TicketKey(const Hello& hello) {
-  std::string input = "ticket";
-  input += static_cast<char>(hello.mode);
-  const std::string address = LocalAddress(hello.fd);
-  input += std::to_string(address.size()) + ":" + address + hello.server_name;
-  const std::string_view secret = hello.policy->ticket_secret.Reveal();
-  return crypto::HmacSha256(secret, input + "\x01") + crypto::HmacSha256(secret, input + "\x02");
+// and the policy itself give: this very object, or where servers share secrets, one that is
+// made of the same things. Any other is as good as none: a full handshake.
+std::string PurposeOf(const Hello& hello) {
+  const bool shared = !hello.policy->digest.empty();
+  const std::string listener = shared ? *hello.listener : LocalAddress(hello.fd);
+  std::string purpose = shared ? "shared ticket" : "ticket";
+  purpose += static_cast<char>(hello.mode);
+  purpose += std::to_string(listener.size()) + ":" + listener + hello.policy->digest;
+  return purpose + hello.server_name;
+}
+
+// Sealed is with the newest secret; what an older one has sealed is opened with that one, and
+// what the session is given then is sealed so too, for what is left of its time.
+SecretText KeyFor(const Hello& hello) {
+  const std::string purpose = PurposeOf(hello);
+  const TicketSecrets& secrets = *hello.policy->ticket_secrets;
+  if (!hello.offered.empty() && secrets.size() > 1) {
+    const std::int64_t now = std::time(nullptr);
+    for (const SecretText& secret : secrets) {
+      SecretText key = TicketKey(secret, purpose);
+      if (IsNamed(hello.offered, key, now)) return key;
+    }
+  }
+  return TicketKey(secrets.front(), purpose);
 }
 
 int OnClientHello(gnutls_session_t session, unsigned, unsigned, unsigned,
@@ -82,16 +105,16 @@ int OnClientHello(gnutls_session_t session, unsigned, unsigned, unsigned,
   auto* hello = static_cast<Hello*>(gnutls_session_get_ptr(session));
   if (hello == nullptr) return GNUTLS_E_REHANDSHAKE;  // there is one first message (T6)
   hello->server_name.clear();
+  hello->offered.clear();
   hello->resumption = kSupported;
   const int rc =
       gnutls_ext_raw_parse(hello, OnExtension, message, GNUTLS_EXT_RAW_FLAG_TLS_CLIENT_HELLO);
   if (rc < 0) return rc;
-  std::string key = TicketKey(*hello);
-  const gnutls_datum_t datum = {reinterpret_cast<unsigned char*>(key.data()),
-                                static_cast<unsigned>(key.size())};
-  const int enabled = gnutls_session_ticket_enable_server(session, &datum);
-  explicit_bzero(key.data(), key.size());
-  return enabled;
+  const SecretText key = KeyFor(*hello);
+  const std::string_view octets = key.Reveal();
+  const gnutls_datum_t datum = {reinterpret_cast<unsigned char*>(const_cast<char*>(octets.data())),
+                                static_cast<unsigned>(octets.size())};
+  return gnutls_session_ticket_enable_server(session, &datum);
 }
 
 unsigned FlagsOf(const PolicyParts& policy) {
@@ -117,6 +140,8 @@ void SetUp(gnutls_session_t session, const PolicyParts& policy, ClientCertificat
   gnutls_alpn_set_protocols(session, protocols.data(), static_cast<unsigned>(protocols.size()),
                             GNUTLS_ALPN_MANDATORY);
   if (!policy.resumption) return;
+  // From the full handshake on: what a resumed session is given ends with the first ticket.
+  gnutls_db_set_cache_expiration(session, std::chrono::seconds(limits::kTicketLifetime).count());
   gnutls_session_set_ptr(session, hello);
   gnutls_handshake_set_hook_function(session, GNUTLS_HANDSHAKE_CLIENT_HELLO, GNUTLS_HOOK_PRE,
                                      OnClientHello);
@@ -239,7 +264,7 @@ Result<Accepted, HandshakeFailure> Accept(engine::Socket socket, ServerPolicyPtr
   const PolicyParts& rep = TlsInternals::Of(*policy);
   auto layer = std::make_unique<Layer>(std::move(socket), FlagsOf(rep), policy);
   gnutls_session_t session = layer->session();
-  Hello hello{&rep, mode, layer->socket()->fd(), {}, kSupported};
+  Hello hello{&rep, mode, layer->socket()->fd(), &options.listener, {}, {}, kSupported};
   SetUp(session, rep, mode, &hello);
 
   const Layer::End end = layer->Handshake(deadline);

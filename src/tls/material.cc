@@ -294,6 +294,19 @@ std::string LoadStaples(const Sources& sources, Material* material) {
   return "";
 }
 
+// --- what tickets are sealed with --------------------------------------------------------
+
+std::string LoadTickets(const Sources& sources, Material* material) {
+  if (sources.ticket_keys.empty() || sources.without_keys) return "";
+  auto secrets = ReadTicketSecrets(sources.ticket_keys);
+  if (!secrets.ok()) return secrets.error();
+  std::string octets;
+  for (const SecretText& secret : secrets.value()) Append(crypto::Sha256(secret.Reveal()), &octets);
+  material->tickets = std::make_shared<const TicketSecrets>(std::move(secrets).value());
+  DigestOf(Part::kTickets, material) = crypto::Sha256(octets);
+  return "";
+}
+
 }  // namespace
 
 Result<Staple, std::string> ReadStaple(const std::string& item, const Pair& pair,
@@ -344,6 +357,9 @@ std::vector<std::string> FilesOf(Part part, const Sources& sources) {
     case Part::kStaples:
       add(sources.ocsp_file);
       break;
+    case Part::kTickets:
+      if (!sources.ticket_keys.empty()) files.push_back(sources.ticket_keys);
+      break;
   }
   return files;
 }
@@ -358,6 +374,8 @@ std::string Load(Part part, const Sources& sources, Material* material) {
       return LoadNames(sources, material);
     case Part::kStaples:
       return LoadStaples(sources, material);
+    case Part::kTickets:
+      return LoadTickets(sources, material);
   }
   return "";
 }

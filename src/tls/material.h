@@ -8,14 +8,16 @@
 #include <vector>
 
 #include "src/base/secret.h"
+#include "src/tls/tickets.h"
 #include "src/tls/tls.h"
 
 // Inside of src/tls only: what server policies are made of, part by part, so that one part
 // can be read again when its files change while the others stay (rule C2).
 namespace signet::tls {
 
-enum class Part : std::uint8_t { kPairs, kTrust, kNames, kStaples };
-inline constexpr std::array kParts = {Part::kPairs, Part::kTrust, Part::kNames, Part::kStaples};
+enum class Part : std::uint8_t { kPairs, kTrust, kNames, kStaples, kTickets };
+inline constexpr std::array kParts = {Part::kPairs, Part::kTrust, Part::kNames, Part::kStaples,
+                                      Part::kTickets};
 
 struct Pair {
   std::string certificate_file;
@@ -36,6 +38,7 @@ struct Material {
   crypto::TrustStorePtr trust;
   std::vector<crypto::CertificatePtr> names;  // of server_ca_names, where that is a file
   std::vector<Staple> staples;
+  std::shared_ptr<const TicketSecrets> tickets;  // nullptr where none are shared
   // Of each file of revocation lists, the text that was good last.
   std::map<std::string, std::string> lists;
   // By part: what is wrong with something of it that the rest does without, and a digest

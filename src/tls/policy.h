@@ -1,11 +1,13 @@
 #ifndef SIGNET_SRC_TLS_POLICY_H_
 #define SIGNET_SRC_TLS_POLICY_H_
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "src/base/secret.h"
+#include "src/tls/tickets.h"
 #include "src/tls/tls.h"
 
 struct gnutls_certificate_credentials_st;
@@ -63,7 +65,10 @@ struct PolicyParts {
   bool sends_names = false;
   std::vector<std::string> alpn;
   bool resumption = false;
-  SecretText ticket_secret;  // of this policy object, so that a reload ends all tickets
+  // Shared by several servers, or one of this policy object, so that a reload ends all tickets.
+  std::shared_ptr<const TicketSecrets> ticket_secrets;
+  // Of all that makes the policy, where the secrets are shared; else "".
+  std::string digest;
 };
 
 struct ServerPolicy::Rep : PolicyParts {};

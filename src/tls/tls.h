@@ -49,6 +49,9 @@ class ServerPolicy {
     std::string ca_names;
     crypto::Purpose purpose = crypto::Purpose::kTlsClient;  // that chains are verified for
     bool resumption = false;
+    // Secrets that several servers share, so that each opens the others' tickets; "" a secret
+    // of this policy object, so that a reload ends all tickets.
+    std::string ticket_keys;
     // For tools that serve nobody: our certificates are known, their keys are not looked at.
     bool without_keys = false;
   };
@@ -84,6 +87,9 @@ struct AcceptOptions {
   AcceptOptions(ClientCertificate m) : mode(m) {}  // NOLINT: mostly there is nothing else
   ClientCertificate mode;
   bool require_alpn = false;
+  // What a ticket under shared secrets is bound to beside the policy: the same words on every
+  // server where it is to be of use.
+  std::string listener;
   // What PeekServerName gave, where the policy was chosen by it.
   std::optional<std::string> server_name;
 };

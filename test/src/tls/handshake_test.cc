@@ -88,12 +88,12 @@ using ServerBody = std::function<void(Stream&)>;
 using ClientBody = std::function<void(int fd)>;
 
 // Runs `client` on a thread with one end, and Accept, then `body`, in a loop with the other.
-Outcome MeetOver(std::array<int, 2> fds, ServerPolicyPtr policy, ClientCertificate mode,
+Outcome MeetOver(std::array<int, 2> fds, ServerPolicyPtr policy, const AcceptOptions& options,
                  const ClientBody& client, const ServerBody& body, milliseconds limit) {
   std::thread peer([&] { client(fds[1]); });
   Outcome outcome;
   engine::RunInLoop([&] {
-    auto accepted = Accept(engine::Socket(fds[0]), policy, mode, Deadline::After(limit));
+    auto accepted = Accept(engine::Socket(fds[0]), policy, options, Deadline::After(limit));
     outcome.accepted = accepted.ok();
     if (!accepted.ok()) {
       outcome.failure = accepted.error();
@@ -800,19 +800,23 @@ TEST(TlsStream, PendingInputIsSeenInTheLibraryToo) {
 
 // --- resumption -----------------------------------------------------------------------------
 
+thread_local bool on_clients_thread = false;
+
 struct Resumption {
   std::string session;
   bool resumed = false;
   Outcome outcome;
 };
 
-Resumption VisitOver(std::array<int, 2> fds, const ServerPolicyPtr& policy, ClientCertificate mode,
-                     TlsClientOptions options, const std::string& session) {
+Resumption VisitOver(std::array<int, 2> fds, const ServerPolicyPtr& policy,
+                     const AcceptOptions& mode, TlsClientOptions options,
+                     const std::string& session) {
   Resumption visit;
   options.session = session;
   visit.outcome = MeetOver(
       fds, policy, mode,
       [&](int fd) {
+        on_clients_thread = true;
         TlsClient client(fd, options);
         if (client.Handshake() != 0) return;
         visit.resumed = client.resumed();
@@ -824,7 +828,7 @@ Resumption VisitOver(std::array<int, 2> fds, const ServerPolicyPtr& policy, Clie
   return visit;
 }
 
-Resumption Visit(const ServerPolicyPtr& policy, ClientCertificate mode,
+Resumption Visit(const ServerPolicyPtr& policy, const AcceptOptions& mode,
                  const TlsClientOptions& options, const std::string& session = "") {
   std::array<int, 2> fds;
   EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds.data()), 0);
@@ -927,6 +931,144 @@ TEST(ResumedSession, RuleT4ATicketOfAListenerThatIgnoredDoesNotPassOneThatRequir
         Visit(policy, ClientCertificate::kRequire, {.priority = version}, first.session);
     EXPECT_FALSE(second.resumed);
     EXPECT_NE(second.outcome.refused, "");
+  }
+}
+
+// --- secrets that several servers share -----------------------------------------------------
+
+const std::string kSecretA(64, 'a'), kSecretB(64, 'b'), kSecretC(64, 'c');
+
+// A server of those that share secrets: everything of `place`, and lines of the file.
+ServerPolicyPtr Sharing(Place& place, const std::string& lines,
+                        const std::function<void(ServerPolicy::Sources&)>& change = {}) {
+  auto sources = place.Sources();
+  sources.resumption = true;
+  sources.ticket_keys = place.Write("tickets", lines);
+  EXPECT_EQ(chmod(sources.ticket_keys.c_str(), 0600), 0);
+  if (change) change(sources);
+  return Place::PolicyOf(sources);
+}
+
+AcceptOptions At(const std::string& listener,
+                 ClientCertificate mode = ClientCertificate::kRequest) {
+  AcceptOptions options(mode);
+  options.listener = listener;
+  return options;
+}
+
+TEST(SharedTickets, RuleT4ServersThatShareSecretsOpenEachOthers) {
+  Place place;
+  for (const std::string& version : {kTls13, kTls12}) {
+    TlsClientOptions options = place.Client(ClientSpec());
+    options.priority = version;
+    const auto one = Sharing(place, kSecretA), other = Sharing(place, kSecretA);
+    const Port first, second;  // they have addresses of their own
+    const auto full = VisitOver(first.Connect(), one, At("465"), options, "");
+    const auto again = VisitOver(second.Connect(), other, At("465"), options, full.session);
+    ASSERT_TRUE(again.resumed) << version;
+    EXPECT_TRUE(again.outcome.facts.verified) << again.outcome.facts.verify_reason;
+    EXPECT_TRUE(again.outcome.facts.peer);
+  }
+}
+
+TEST(SharedTickets, RuleT4ATicketIsBoundToAllThatMakesThePolicy) {
+  Place place;
+  const Issued stranger = MakeRoot("Another Root");
+  const std::string both = place.Write("both.pem", place.root.Pem() + stranger.Pem());
+  const Issued renewed = Issue(ServerSpec(), SharedKey(KeyType::kEcdsaP256, 52), nullptr);
+  const std::string certificate = place.Write("renewed.pem", renewed.Pem());
+  const std::string key = place.Write("renewed.key", renewed.key.Pem());
+  chmod(key.c_str(), 0600);
+  CrlSpec crl;
+  const std::string lists = place.Write("crl.pem", PemBlock("X509 CRL", MakeCrl(crl, place.root)));
+  using Sources = ServerPolicy::Sources;
+  const std::pair<const char*, std::function<void(Sources&)>> changes[] = {
+      {"authorities", [&](Sources& s) { s.verify_file = both; }},
+      {"certificate", [&](Sources& s) { s.certificate_file = certificate, s.key_file = key; }},
+      {"revocation lists or none", [&](Sources& s) { s.crl_file = lists; }},
+      {"stale lists", [](Sources& s) { s.on_stale = crypto::OnStale::kAccept; }},
+      {"purpose", [](Sources& s) { s.purpose = crypto::Purpose::kAnyClient; }},
+      {"priorities", [](Sources& s) { s.priority = "NORMAL:-RSA"; }},
+      {"protocols", [](Sources& s) { s.alpn = "smtp"; }},
+      {"names of authorities", [](Sources& s) { s.ca_names = "all"; }},
+  };
+  for (const std::string& version : {kTls13, kTls12}) {
+    TlsClientOptions options = place.Client(ClientSpec());
+    options.priority = version;
+    options.server_name = "one.example.org";
+    const auto policy = Sharing(place, kSecretA);
+    const std::string session = Visit(policy, At("465"), options).session;
+    for (const auto& [what, change] : changes)
+      EXPECT_FALSE(Visit(Sharing(place, kSecretA, change), At("465"), options, session).resumed)
+          << what;
+    EXPECT_FALSE(Visit(policy, At("587"), options, session).resumed);
+    EXPECT_FALSE(Visit(policy, At("465", ClientCertificate::kRequire), options, session).resumed);
+    TlsClientOptions elsewhere = options;
+    elsewhere.server_name = "two.example.org";
+    EXPECT_FALSE(Visit(policy, At("465"), elsewhere, session).resumed);
+    EXPECT_FALSE(Visit(Sharing(place, kSecretB), At("465"), options, session).resumed);
+    EXPECT_TRUE(Visit(Sharing(place, kSecretA), At("465"), options, session).resumed);
+  }
+}
+
+TEST(SharedTickets, OlderSecretsOpenAndTheNewestSeals) {
+  Place place;
+  for (const std::string& version : {kTls13, kTls12}) {
+    TlsClientOptions options = place.Client(ClientSpec());
+    options.priority = version;
+    const auto before = Sharing(place, kSecretB + "\n" + kSecretA);
+    const auto after = Sharing(place, kSecretC + "\n" + kSecretB + "\n" + kSecretA);
+    const auto later = Sharing(place, kSecretC);
+    const std::string old = Visit(before, At("465"), options).session;
+    EXPECT_TRUE(Visit(after, At("465"), options, old).resumed) << version;
+    EXPECT_FALSE(Visit(later, At("465"), options, old).resumed) << "its secret is gone";
+    const std::string fresh = Visit(after, At("465"), options).session;
+    EXPECT_TRUE(Visit(later, At("465"), options, fresh).resumed) << "sealed with the newest";
+    const auto oldest = Sharing(place, kSecretA);
+    EXPECT_TRUE(
+        Visit(before, At("465"), options, Visit(oldest, At("465"), options).session).resumed);
+  }
+}
+
+// What the library takes for the time at the server: a client does not offer what is old.
+std::atomic<long> seconds_ahead = 0;
+long Ahead() { return on_clients_thread ? 0 : seconds_ahead.load(); }
+void TimeAhead(struct timespec* time) {
+  clock_gettime(CLOCK_REALTIME, time);
+  time->tv_sec += Ahead();
+}
+time_t SecondsAhead(time_t* result) {
+  const time_t now = time(nullptr) + Ahead();
+  if (result != nullptr) *result = now;
+  return now;
+}
+}  // namespace
+}  // namespace signet::tls
+extern "C" void _gnutls_global_set_gettime_function(void (*)(struct timespec*));  // NOLINT
+namespace signet::tls {
+namespace {
+
+TEST(ResumedSession, ATicketLivesAsLongAsItsLimitFromTheFullHandshake) {
+  constexpr long kLifetime = std::chrono::seconds(limits::kTicketLifetime).count();
+  Place place;
+  _gnutls_global_set_gettime_function(TimeAhead);
+  gnutls_global_set_time_function(SecondsAhead);
+  for (const std::string& version : {kTls13, kTls12}) {
+    TlsClientOptions options = place.Client(ClientSpec());
+    options.priority = version;
+    const auto policy = Resuming(place);
+    const auto come = [&](long ahead, const std::string& session) {
+      seconds_ahead = ahead;
+      const auto visit = Visit(policy, ClientCertificate::kRequest, options, session);
+      seconds_ahead = 0;
+      return visit;
+    };
+    const std::string full = come(0, "").session;
+    const auto resumed = come(kLifetime - 60, full);
+    EXPECT_TRUE(resumed.resumed) << version;
+    EXPECT_FALSE(come(kLifetime + 1, full).resumed) << version;
+    EXPECT_FALSE(come(kLifetime + 1, resumed.session).resumed)
+        << version << ": a resumed session prolongs nothing";
   }
 }
 
