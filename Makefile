@@ -5,7 +5,8 @@
 #   make test       build and run every test; last line "N passed, N failed"
 #   make check      test, check-layers, check-format, check-rules, installcheck,
 #                   test-cabi CMOCKA=system
-#   make bench      measure beside Exim, print ratios
+#   make bench      measure beside Exim, Postfix, nginx, Dovecot and HAProxy, print tables;
+#                   BENCH=quick for a look; bench-paste puts them into doc/performance.md
 #   make deps       install the Debian packages that are missing
 #   make install    to DESTDIR/PREFIX;  installcheck, uninstall
 #   make deb        Debian packages, in build/deb
@@ -92,8 +93,9 @@ test_libs := -lgtest -lgtest_main -lgmock
 # Tests are compiled without optimization in the release variant: half of the time to build
 # all was theirs. They test the optimized libraries all the same.
 test_flags.release := -O0 -U_FORTIFY_SOURCE
-is_test = $(filter $(B)/test/%,$(filter-out $(B)/test/bench/%,$@))
-compile = $(CXX) $(our_flags) $(vflags) $(if $(is_test),-Wno-frame-larger-than $(test_flags.$(VARIANT))) $(CPPFLAGS) $(CXXFLAGS)
+is_bench = $(filter $(B)/test/bench/%,$@)
+is_test = $(filter $(B)/test/%,$(filter-out $(is_bench),$@))
+compile = $(CXX) $(our_flags) $(vflags) $(if $(is_test),-Wno-frame-larger-than $(test_flags.$(VARIANT)),$(if $(is_bench),-Wno-frame-larger-than)) $(CPPFLAGS) $(CXXFLAGS)
 compile_c = $(CC) $(our_cflags) $(vflags) $(if $(is_test),-Wno-frame-larger-than) $(CPPFLAGS) $(CFLAGS)
 link := $(CXX) $(our_ldflags) $(vldflags) $(LDFLAGS)
 flags_text := $(compile) | $(compile_c) | $(link) $(libs)
@@ -301,10 +303,16 @@ bench_helpers := $(patsubst %.cc,$(B)/%.o,$(filter-out %_bench.cc,$(wildcard tes
 $(bench_programs): $(B)/test/bench/%: $(B)/test/bench/%.o $(bench_helpers) $(B)/lib/libsupport.a $(all_libs)
 	@$(if $(V),,echo "  LD  $@")
 	$(Q)$(link) -o $@ $< $(bench_helpers) -Wl,--start-group $(all_libs) $(B)/lib/libsupport.a -Wl,--end-group $(libs) -lssl -lcrypto
+# In the order of the manual; others behind.
+bench_order := sessions held
+bench_order += $(filter-out $(bench_order),$(patsubst test/bench/%_bench.cc,%,$(wildcard test/bench/*_bench.cc)))
 bench: deps-bench
 	$(submake) all $(bench_programs)
-	@for p in $(bench_programs); do SIGNET_VARIANT=$(VARIANT) $$p || exit 1; done
-.PHONY: bench
+	@SIGNET_VARIANT=$(VARIANT) test/bench/run.sh $(foreach n,$(bench_order),$(B)/test/bench/$(n)_bench)
+# Puts the tables of the last `make bench` into the manual.
+bench-paste:
+	@test/bench/run.sh paste
+.PHONY: bench bench-paste
 
 # --- install --------------------------------------------------------------------------------
 # Each file once, by where it goes below DESTDIR: install makes what uninstall removes.

@@ -3,7 +3,6 @@
 // beside it Debian's Exim, which reads its texts anew whenever it expands them.
 #include <fcntl.h>
 #include <sys/resource.h>
-#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,17 +14,21 @@
 #include <iterator>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "expand/expand.h"
 #include "expand/table.h"
 #include "src/crypto/certificate.h"
+#include "test/bench/measure.h"
 #include "test/support/exim.h"
 #include "test/support/fake_world.h"
 
 namespace {
 
 using namespace signet;
+using bench::Median;
+using bench::Number;
 
 class Directory : public expand::Services {
  public:
@@ -43,11 +46,6 @@ double NowNs() {
   timespec now{};
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
   return 1e9 * static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec);
-}
-
-double Median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
 }
 
 // The median of rounds that take about as long as `times` says.
@@ -100,11 +98,11 @@ bool MeasureExample() {
   if (evaluate(1).text != "true" || evaluate(2).text != "") return false;
   constexpr const char* kNames[] = {"server_param1", "server_condition", "server_set_id"};
   double evaluating = 0, compiling = 0;
-  std::printf("%-18s %14s %14s\n", "the manual's", "evaluate, ns", "compile, ns");
+  bench::Table table("The manual's expressions", {"ns", "evaluate", "compile"});
   for (int n = 0; n < 3; ++n) {
     double once = MedianNs(20'000, [&] { (void)evaluate(n); });
     double compile = MedianNs(2'000, [&] { (void)Compiled(texts[n]); });
-    std::printf("%-18s %14.0f %14.0f\n", kNames[n], once, compile);
+    table.Row({kNames[n], Number(once, 0), Number(compile, 0)});
     compiling = std::max(compiling, compile);
   }
   evaluating = MedianNs(20'000, [&] {
@@ -112,10 +110,7 @@ bool MeasureExample() {
     (void)evaluate(1);
     (void)evaluate(2);
   });
-  std::printf(
-      "all three, $auth1 stored: %.0f ns (target 1000); compiling: at most %.0f ns "
-      "(target 20000)\n",
-      evaluating, compiling);
+  table.Row({"all three, `$auth1` stored", Number(evaluating, 0), ""});
   std::size_t steps = 0;
   const double traced = MedianNs(2'000, [&] {
     facts::Trace trace;
@@ -126,7 +121,12 @@ bool MeasureExample() {
     session.trace = nullptr;
     steps = trace.steps().size();
   });
-  std::printf("the same, written down in a trace of %zu steps: %.0f ns\n\n", steps, traced);
+  table.Row({"the same, written down for `signet why` in " + std::to_string(steps) + " steps",
+             Number(traced, 0), ""});
+  table.Note("Lookups answered from memory; a certificate with two mailboxes.");
+  table.Print();
+  bench::Figure("example_ns", evaluating);
+  bench::Figure("compile_ns", compiling);
   return true;
 }
 
@@ -192,8 +192,9 @@ void MeasureBesideExim() {
       {"a list", "${map{" + names + "}{${uc:${local_part:$item}}}}"},
       {"a digest", "${sha256:${lc:Ann@One.Test}}"}};
   std::vector<std::string> environment = exim.environment();
-  std::printf("%-22s %14s %14s %14s %10s\n", "beside Exim", "Exim, ns", "expand, ns",
-              "evaluate, ns", "ratio");
+  bench::Table table("Expressions beside Exim",
+                     {"µs", "Exim", "`signet expand`", "Signet, evaluated", "Exim's × Signet's"});
+  double least = 1e9;
   for (const auto& [name, text] : kTexts) {
     const SourceText source("bench", text);
     auto program = Compiled(source);
@@ -208,13 +209,15 @@ void MeasureBesideExim() {
     double of_exim = NsPerLine({exim.path(), "-C", directory + "/exim.conf", "-be"}, environment,
                                directory, text);
     double of_expand = NsPerLine({test::SignetProgram(), "expand"}, {}, directory, text);
-    std::printf("%-22s %14.0f %14.0f %14.0f %9.0fx\n", name, of_exim, of_expand, once,
-                once > 0 ? of_exim / once : 0);
+    table.Row({name, Number(of_exim / 1000, 2), Number(of_expand / 1000, 2), Number(once / 1000, 2),
+               Number(of_exim / once, 0)});
+    if (std::string_view(name).starts_with("server_")) least = std::min(least, of_exim / once);
   }
-  std::printf(
-      "Exim: CPU time of `exim4 -be` over 20,000 lines less its start. expand: the same of `signet "
-      "expand`,\nwhich reads and compiles each line. evaluate: what the server does; ratio: Exim's "
-      "to that.\n\n");
+  table.Note(
+      "CPU time. Exim: of `exim4 -be` over 20,000 lines, less its start. `signet expand` reads and "
+      "compiles each line, as Exim does; the server evaluates what it has compiled once.");
+  table.Print();
+  bench::Figure("exim_of_example", least);
 }
 
 // --- operators -------------------------------------------------------------------------------
@@ -260,9 +263,9 @@ const char* OperandOf(std::string_view name) {
 }
 
 void MeasureOperators() {
-  std::printf("operators, ns each, the variable's reading included\n");
+  bench::Table table("Operators", {"", "ns", "", "ns", "", "ns"});
+  std::vector<std::string> cells;
   Directory services;
-  int column = 0;
   for (std::string_view name : expand::AllRows("operator")) {
     const char* operand = OperandOf(name);
     if (operand == nullptr) continue;
@@ -279,20 +282,18 @@ void MeasureOperators() {
       expand::Budget budget;
       good = expand::Evaluate(*program, session, services, budget).ok() && good;
     });
-    std::printf("  %-28s%7.0f%s", used.c_str(), ns, good ? " " : "!");
-    if (++column % 3 == 0) std::printf("\n");
+    cells.push_back('`' + used + '`');
+    cells.push_back(good ? Number(ns, 0) : "fails");
+    if (cells.size() == 6) table.Row(std::exchange(cells, {}));
   }
-  std::printf("%s! fails for this operand\n", column % 3 == 0 ? "" : "\n");
+  if (!cells.empty()) table.Row(cells);
+  table.Note("With the variable's reading.");
+  table.Print();
 }
 
 }  // namespace
 
 int main() {
-  utsname machine{};
-  uname(&machine);
-  double load = 0;
-  getloadavg(&load, 1);
-  std::printf("expansion on %s %s, load %.1f\n\n", machine.sysname, machine.machine, load);
   if (!MeasureExample()) return 1;
   MeasureBesideExim();
   MeasureOperators();

@@ -338,11 +338,12 @@ struct Load::Rep {
                                  [session](const auto& other) { return other.get() == session; });
     if (session->problem.empty()) {
       ++result->good;
-      if (options.progress != nullptr) ++*options.progress;
+      if (options.progress != nullptr) ++options.progress->good;
       result->latencies.push_back(
           std::chrono::duration<double>(Clock::now() - session->start).count());
     } else {
       ++result->bad;
+      if (options.progress != nullptr) ++options.progress->bad;
       if (result->first_problem.empty()) result->first_problem = session->problem;
     }
     if (session->step == Step::kHeld) {
@@ -431,7 +432,8 @@ std::vector<double> Load::Ping(int count, double pause_seconds) {
   std::vector<double> times;
   for (int i = 0; i < count; ++i) {
     const auto start = Clock::now();
-    if (rep_->held.empty() || !rep_->held[0]->Noop()) return {};
+    if (rep_->held.empty() || !rep_->held[static_cast<std::size_t>(i) % rep_->held.size()]->Noop())
+      return {};
     times.push_back(std::chrono::duration<double>(Clock::now() - start).count());
     std::this_thread::sleep_for(std::chrono::duration<double>(pause_seconds));
   }
@@ -441,9 +443,9 @@ std::vector<double> Load::Ping(int count, double pause_seconds) {
 
 LoadProcess::LoadProcess(LoadOptions options) {
   void* memory =
-      mmap(nullptr, sizeof(int), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+      mmap(nullptr, sizeof *progress_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) throw std::runtime_error("mmap");
-  progress_ = new (memory) int(0);
+  progress_ = new (memory) LoadOptions::Progress;
   pid_ = fork();
   if (pid_ != 0) return;
   constexpr int kSeconds = 60;
@@ -456,7 +458,10 @@ LoadProcess::LoadProcess(LoadOptions options) {
   _exit(0);
 }
 
-int LoadProcess::good() const { return *static_cast<volatile int*>(progress_); }
+LoadOptions::Progress LoadProcess::progress() const {
+  const volatile LoadOptions::Progress* shared = progress_;
+  return {shared->good, shared->bad};
+}
 
 void LoadProcess::Stop() {
   if (pid_ <= 0) return;
@@ -467,7 +472,7 @@ void LoadProcess::Stop() {
 
 LoadProcess::~LoadProcess() {
   Stop();
-  munmap(progress_, sizeof(int));
+  munmap(progress_, sizeof *progress_);
 }
 
 }  // namespace signet::bench

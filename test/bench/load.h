@@ -39,7 +39,11 @@ struct LoadOptions {
   std::string auth;  // a command after the handshake that must be answered with 235
   int messages = 0;  // of 1 KiB, in each session
   std::string sender = "alice@example.org";
-  int* progress = nullptr;  // counts good sessions while they run
+  // Counts sessions while they run.
+  struct Progress {
+    int good = 0, bad = 0;
+  };
+  Progress* progress = nullptr;
 };
 
 struct LoadResult {
@@ -62,7 +66,8 @@ class Load {
   LoadResult Hold(bool answered);
   // Asks each of the sessions that are held for a reply; how many gave it.
   int CountAlive();
-  // NOOP on the first session that is held: seconds to each reply, sorted. Empty: it failed.
+  // NOOP on the sessions that are held, by turns: seconds to each reply, sorted. Empty: one
+  // has failed.
   std::vector<double> Ping(int count, double pause_seconds);
   void Release();
 
@@ -79,12 +84,12 @@ class LoadProcess {
   ~LoadProcess();
   LoadProcess(const LoadProcess&) = delete;
   LoadProcess& operator=(const LoadProcess&) = delete;
-  int good() const;  // sessions so far
+  LoadOptions::Progress progress() const;
   void Stop();
 
  private:
   pid_t pid_ = -1;
-  int* progress_ = nullptr;
+  LoadOptions::Progress* progress_ = nullptr;
 };
 
 }  // namespace signet::bench

@@ -180,6 +180,10 @@ Server MakeSignet(const World& world, const SignetOptions& options) {
     const std::size_t end = with.find("  # signet:", begin);
     gateway.edits = {{with.substr(begin, end - begin), std::string(kWithoutLdap) + "\n"}};
   }
+  gateway.edits.insert(gateway.edits.end(), options.edits.begin(), options.edits.end());
+  if (!options.acls.empty())
+    gateway.edits.push_back(
+        {"\nbegin authenticators\n", options.acls + "\nbegin authenticators\n"});
   owner->gateway = std::make_unique<Gateway>(gateway);
   Server server;
   server.name = "Signet";

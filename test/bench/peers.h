@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "test/bench/load.h"
@@ -75,7 +76,9 @@ struct SignetOptions {
   bool ldap = true;
   bool resumption = false;
   std::string main_options;
-  std::string client_ca;  // instead of the authority's
+  std::string client_ca;                                   // instead of the authority's
+  std::string acls;                                        // more of them, behind the others
+  std::vector<std::pair<std::string, std::string>> edits;  // as in Gateway::Options
 };
 Server MakeSignet(const World& world, const SignetOptions& options);
 Server MakeExim(const World& world, bool ldap, bool resumption);

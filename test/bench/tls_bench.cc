@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "src/tls/tls.h"
+#include "test/bench/measure.h"
 #include "test/support/certificates.h"
 #include "test/support/tls_client.h"
 
@@ -230,13 +231,17 @@ int main() {
     first = std::min(first, Measure(place, [&](const auto& fds) { ServeOurs(policy, fds); }));
     again = std::min(again, Measure(place, [&](const auto& fds) { ServeOurs(policy, fds); }));
   }
-  std::printf("handshake with client certificate, TLS 1.3, server processor time\n");
-  std::printf("  bare GnuTLS, chain not verified    %7.0f us\n", bare);
-  std::printf("  bare GnuTLS, chain verified        %7.0f us\n", verified);
-  std::printf("  Signet, chain seen first           %7.0f us  %.2f x bare verified\n", first,
-              first / verified);
-  std::printf("  Signet, chain seen before          %7.0f us  %.2f x bare unverified\n", again,
-              again / bare);
-  std::printf("memory per idle session               %7.1f KiB\n", memory / 1024);
+  using bench::Number;
+  bench::Table table("A handshake with a client certificate, alone",
+                     {"server's thread, TLS 1.3", "CPU, µs (least)", "× the bare loop's"});
+  table.Row({"bare GnuTLS, chain not verified", Number(bare, 0), ""});
+  table.Row({"bare GnuTLS, chain verified", Number(verified, 0), ""});
+  table.Row({"Signet, chain seen first", Number(first, 0), Number(first / verified, 2)});
+  table.Row({"Signet, chain seen before", Number(again, 0), Number(again / bare, 2)});
+  table.Note("No SMTP, no TCP. A session that waits behind its handshake takes " +
+             Number(memory / 1024, 1) + " KiB there.");
+  table.Print();
+  bench::Figure("handshake_first_of_bare", first / verified);
+  bench::Figure("handshake_known_of_bare", again / bare);
   return 0;
 }
