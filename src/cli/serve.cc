@@ -267,12 +267,12 @@ class Server {
                  capacity.reason);
     }
     LoadReports(main);
-    workers_.emplace(server::Workers::Options{server::UsableProcessors(),
-                                              capacity.connections, &smtp::RunSession,
-                                              reports_file_.empty() ? nullptr : &reports_,
-                                              administration_->decisions(), monitoring_.metrics(),
-                                              master_ != nullptr ? master_->sessions() : nullptr},
-                     *log_);
+    workers_.emplace(
+        server::Workers::Options{server::UsableProcessors(), capacity.connections,
+                                 &smtp::RunSession, reports_file_.empty() ? nullptr : &reports_,
+                                 administration_->decisions(), monitoring_.metrics(),
+                                 master_ != nullptr ? master_->sessions() : nullptr},
+        *log_);
     monitoring_.Watch(*workers_, administration_->decisions());
     administration_->Watch(&*workers_, monitoring_.metrics());
   }
