@@ -1,6 +1,5 @@
 #include "test/bench/measure.h"
 
-#include <dirent.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -8,47 +7,18 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <filesystem>
-#include <map>
-#include <set>
-#include <sstream>
 #include <thread>
 
-#include "test/support/process.h"
+#include "test/support/footprint.h"
 
 namespace signet::bench {
 namespace {
 
-using test::ReadFile;
-
 // What an adopted process and the children that it had waited for have used.
 double adopted_seconds = 0;
-
-struct Status {
-  pid_t parent = 0;
-  pid_t group = 0;
-  double waited_for_seconds = 0;  // children that have ended
-};
-
-Status StatusOf(pid_t pid) {
-  Status status;
-  const std::string stat = ReadFile("/proc/" + std::to_string(pid) + "/stat");
-  const std::size_t name_end = stat.rfind(')');
-  if (name_end == std::string::npos) return status;
-  std::istringstream fields(stat.substr(name_end + 2));
-  std::string skipped;
-  double own[2] = {}, children[2] = {};
-  fields >> skipped >> status.parent >> status.group;
-  for (int i = 6; i < 14; ++i) fields >> skipped;
-  fields >> own[0] >> own[1] >> children[0] >> children[1];
-  status.waited_for_seconds =
-      (children[0] + children[1]) / static_cast<double>(sysconf(_SC_CLK_TCK));
-  return status;
-}
 
 double OwnSeconds(pid_t pid) {
   clockid_t clock;
@@ -57,20 +27,10 @@ double OwnSeconds(pid_t pid) {
   return static_cast<double>(own.tv_sec) + static_cast<double>(own.tv_nsec) / 1e9;
 }
 
-std::vector<pid_t> AllProcesses() {
-  std::vector<pid_t> all;
-  if (DIR* directory = opendir("/proc")) {
-    while (const dirent* entry = readdir(directory))
-      if (const int pid = std::atoi(entry->d_name); pid > 0) all.push_back(pid);
-    closedir(directory);
-  }
-  return all;
-}
-
 // Processes of tests lead groups of their own; what we have adopted is the rest of somebody's
 // group. It is waited for here, and nobody else waits for it.
-void Reap(const std::map<pid_t, Status>& all) {
-  for (const auto& [pid, status] : all) {
+void Reap() {
+  for (const auto& [pid, status] : test::AllProcesses()) {
     if (status.parent != getpid() || status.group == pid || status.group == getpgrp()) continue;
     rusage used{};
     if (wait4(pid, nullptr, WNOHANG, &used) == pid)
@@ -79,48 +39,14 @@ void Reap(const std::map<pid_t, Status>& all) {
   }
 }
 
-// The tree below `root`, and adopted processes of its group.
-std::map<pid_t, Status> Tree(pid_t root, bool reap) {
-  std::map<pid_t, Status> all;
-  for (const pid_t pid : AllProcesses()) all[pid] = StatusOf(pid);
-  if (reap) Reap(all);
-  std::map<pid_t, Status> tree;
-  std::set<pid_t> known = {root};
-  if (all.count(root) != 0) tree[root] = all[root];
-  for (std::size_t before = 0; before != known.size();) {
-    before = known.size();
-    for (const auto& [pid, status] : all) {
-      const bool adopted = status.parent == getpid() && status.group == root;
-      if (known.count(pid) != 0 || (known.count(status.parent) == 0 && !adopted)) continue;
-      known.insert(pid);
-      tree[pid] = status;
-    }
-  }
-  return tree;
-}
-
-int CountEntries(const std::string& directory) {
-  std::error_code gone;
-  int count = 0;
-  for (auto at = std::filesystem::directory_iterator(directory, gone);
-       !gone && at != std::filesystem::directory_iterator(); at.increment(gone))
-    ++count;
-  return count;
-}
-
-double PssKib(pid_t pid) {
-  const std::string text = ReadFile("/proc/" + std::to_string(pid) + "/smaps_rollup");
-  const std::size_t at = text.find("\nPss:");
-  return at == std::string::npos ? 0 : std::atof(text.c_str() + at + 5);
-}
-
 }  // namespace
 
 void AdoptOrphans() { prctl(PR_SET_CHILD_SUBREAPER, 1); }
 
 double TreeCpuSeconds(pid_t root) {
+  Reap();
   double sum = 0;
-  for (const auto& [pid, status] : Tree(root, true))
+  for (const auto& [pid, status] : test::ProcessTree(root))
     sum += OwnSeconds(pid) + status.waited_for_seconds;
   return sum + adopted_seconds;
 }
@@ -139,25 +65,7 @@ double SettledCpuSeconds(pid_t root) {
   return before;
 }
 
-double TreePssKib(pid_t root) {
-  double sum = 0;
-  for (const auto& [pid, status] : Tree(root, false)) sum += PssKib(pid);
-  return sum;
-}
-
-Footprint TreeFootprint(pid_t root) {
-  Footprint sum;
-  for (const auto& [pid, status] : Tree(root, false)) {
-    const std::string base = "/proc/" + std::to_string(pid);
-    const std::string maps = ReadFile(base + "/maps");
-    ++sum.processes;
-    sum.pss_kib += PssKib(pid);
-    sum.threads += CountEntries(base + "/task");
-    sum.descriptors += CountEntries(base + "/fd");
-    sum.mappings += static_cast<int>(std::count(maps.begin(), maps.end(), '\n'));
-  }
-  return sum;
-}
+double TreePssKib(pid_t root) { return test::FootprintOf(root).pss_kib; }
 
 double Least(const std::vector<double>& values) {
   return values.empty() ? 0 : *std::min_element(values.begin(), values.end());

@@ -24,13 +24,6 @@ double SettledCpuSeconds(pid_t root);
 
 // Proportional set size of a process and all below it.
 double TreePssKib(pid_t root);
-// Of the processes that exist, the sums.
-struct Footprint {
-  double pss_kib = 0;
-  int processes = 0, threads = 0, descriptors = 0, mappings = 0;
-};
-Footprint TreeFootprint(pid_t root);
-
 double Least(const std::vector<double>& values);
 double Median(std::vector<double> values);
 // Of sorted values; `share` 0.99 is the 99th percentile.

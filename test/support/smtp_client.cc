@@ -87,10 +87,16 @@ struct SmtpClient::Rep {
   }
 };
 
-SmtpClient::SmtpClient(int port, bool tls_on_connect) : rep_(std::make_unique<Rep>()) {
+SmtpClient::SmtpClient(int port, bool tls_on_connect, const std::string& from)
+    : rep_(std::make_unique<Rep>()) {
   rep_->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address{};
   address.sin_family = AF_INET;
+  if (!from.empty()) {
+    inet_pton(AF_INET, from.c_str(), &address.sin_addr);
+    if (bind(rep_->fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+      throw std::runtime_error("cannot be " + from);
+  }
   address.sin_port = htons(static_cast<std::uint16_t>(port));
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   if (connect(rep_->fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {

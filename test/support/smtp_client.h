@@ -14,8 +14,9 @@ namespace signet::test {
 // deadline of half a minute on each reply.
 class SmtpClient {
  public:
-  // Connects and reads the greeting, unless the port wants TLS first.
-  explicit SmtpClient(int port, bool tls_on_connect = false);
+  // Connects and reads the greeting, unless the port wants TLS first. `from`: another address of
+  // 127.0.0.0/8 than the usual one.
+  explicit SmtpClient(int port, bool tls_on_connect = false, const std::string& from = "");
   ~SmtpClient();
   SmtpClient(SmtpClient&&) noexcept;
 
