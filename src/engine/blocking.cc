@@ -6,6 +6,7 @@
 #include <deque>
 #include <exception>
 #include <mutex>
+#include <new>
 #include <thread>
 
 #include "src/base/limits.h"
@@ -21,8 +22,13 @@ class BlockingPool {
  public:
   void Add(std::function<void()> job, bool answer) {
     std::unique_lock lock(mutex_);
-    (answer ? answers_ : jobs_).push_back(std::move(job));
-    if (idle_ < Ready() && threads_ < limits::kBlockingThreads) StartThread();
+    std::deque<std::function<void()>>& to = answer ? answers_ : jobs_;
+    to.push_back(std::move(job));
+    if (idle_ < Ready() && threads_ < limits::kBlockingThreads && !StartThread() && threads_ == 0) {
+      // Whoever asked goes away with the exception, and what it has left here would outlive it.
+      to.pop_back();
+      throw std::bad_alloc();
+    }
     work_.notify_one();
   }
 
@@ -32,14 +38,21 @@ class BlockingPool {
     return jobs_.size() + std::min(answers_.size(), limits::kBlockingForAnswers - answering_);
   }
 
-  // Signals are for the thread that waits for them.
-  void StartThread() {
+  // Signals are for the thread that waits for them. False where the system has none to give:
+  // those that there are will come to it.
+  bool StartThread() {
     sigset_t all, before;
     ::sigfillset(&all);
     ::pthread_sigmask(SIG_SETMASK, &all, &before);
-    std::thread([this] { Work(); }).detach();
+    bool started = true;
+    try {
+      std::thread([this] { Work(); }).detach();
+    } catch (const std::exception&) {
+      started = false;
+    }
     ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    ++threads_;
+    threads_ += started;
+    return started;
   }
 
   [[noreturn]] void Work() {

@@ -5,6 +5,8 @@
 #include <sys/un.h>
 
 #include <cstring>
+#include <map>
+#include <memory>
 
 #include "expand/network.h"
 #include "src/base/limits.h"
@@ -13,19 +15,88 @@
 namespace signet::relay {
 namespace {
 
-Address MakeAddress(const sockaddr* from, socklen_t size, int port) {
+Address MakeAddress(const sockaddr* from, socklen_t size) {
   Address address;
   std::memcpy(&address.storage, from, size);
   address.size = size;
-  auto net_port = htons(static_cast<std::uint16_t>(port));
-  if (from->sa_family == AF_INET)
-    reinterpret_cast<sockaddr_in*>(&address.storage)->sin_port = net_port;
-  else
-    reinterpret_cast<sockaddr_in6*>(&address.storage)->sin6_port = net_port;
   char text[NI_MAXHOST] = "";
   getnameinfo(from, size, text, sizeof text, nullptr, 0, NI_NUMERICHOST);
   address.ip = text;
   return address;
+}
+
+void SetPort(Address* address, int port) {
+  const auto net_port = htons(static_cast<std::uint16_t>(port));
+  if (address->storage.ss_family == AF_INET)
+    reinterpret_cast<sockaddr_in*>(&address->storage)->sin_port = net_port;
+  else
+    reinterpret_cast<sockaddr_in6*>(&address->storage)->sin6_port = net_port;
+}
+
+// What the resolver says of a name, and those who wait for it. Shared: whoever's time is over
+// goes away before there is an answer.
+struct Question {
+  std::string name;
+  std::vector<Address> addresses;  // without their port
+  int error = 0;
+  bool answered = false;
+  engine::Event changed;
+};
+using QuestionPtr = std::shared_ptr<Question>;
+
+void Ask(Question* question, int flags) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = flags;
+  addrinfo* first = nullptr;
+  question->error = getaddrinfo(question->name.c_str(), nullptr, &hints, &first);
+  if (question->error != 0) return;
+  for (addrinfo* i = first;
+       i != nullptr && question->addresses.size() < limits::kUpstreamAddressesPerHost;
+       i = i->ai_next)
+    if (i->ai_family == AF_INET || i->ai_family == AF_INET6)
+      question->addresses.push_back(MakeAddress(i->ai_addr, i->ai_addrlen));
+  freeaddrinfo(first);
+}
+
+// One question for a name at a time, so that a resolver that is silent holds up one thread of
+// the pool for it and not one for each message.
+QuestionPtr AskOnce(const std::string& name) {
+  thread_local std::map<std::string, QuestionPtr> under_way;
+  QuestionPtr& there = under_way[name];
+  if (there != nullptr) return there;
+  auto question = std::make_shared<Question>();
+  question->name = name;
+  const bool started = engine::Loop::Current()->Spawn([question, asked = &under_way] {
+    engine::BlockingForAnswer([&question] { Ask(question.get(), AI_ADDRCONFIG); });
+    question->answered = true;
+    asked->erase(question->name);
+    question->changed.Signal();
+  });
+  if (!started) {
+    under_way.erase(name);
+    question->error = EAI_MEMORY;
+    question->answered = true;
+    return question;
+  }
+  if (!question->answered) there = question;
+  return question;
+}
+
+QuestionPtr AnswerFor(const std::string& name) {
+  if (!expand::ParseHostAddress(name) && engine::InCoroutine()) {
+    const QuestionPtr question = AskOnce(name);
+    const Deadline deadline = Deadline::After(kResolverMost);
+    engine::IoStatus status = engine::IoStatus::kOk;
+    while (!question->answered && status == engine::IoStatus::kOk)
+      status = question->changed.Wait(deadline);
+    return question;
+  }
+  auto question = std::make_shared<Question>();
+  question->name = name;
+  Ask(question.get(), expand::ParseHostAddress(name) ? AI_NUMERICHOST : AI_ADDRCONFIG);
+  question->answered = true;
+  return question;
 }
 
 }  // namespace
@@ -40,24 +111,14 @@ bool Address::IsLocal() const {
 }
 
 Result<std::vector<Address>, std::string> Resolve(const Host& host) {
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  hints.ai_flags = expand::ParseHostAddress(host.name) ? AI_NUMERICHOST : AI_ADDRCONFIG;
-  addrinfo* first = nullptr;
-  int error = 0;
-  auto ask = [&] { error = getaddrinfo(host.name.c_str(), nullptr, &hints, &first); };
-  if (hints.ai_flags == AI_NUMERICHOST)
-    ask();
-  else
-    engine::BlockingForAnswer(ask);
-  if (error != 0) return Err{"cannot find its address: " + std::string(gai_strerror(error))};
-  std::vector<Address> addresses;
-  for (addrinfo* i = first; i != nullptr && addresses.size() < limits::kUpstreamAddressesPerHost;
-       i = i->ai_next)
-    if (i->ai_family == AF_INET || i->ai_family == AF_INET6)
-      addresses.push_back(MakeAddress(i->ai_addr, i->ai_addrlen, host.port));
-  freeaddrinfo(first);
+  const QuestionPtr question = AnswerFor(host.name);
+  if (!question->answered)
+    return Err{std::string("cannot find its address: no answer from the resolver")};
+  if (question->error != 0)
+    return Err{"cannot find its address: " + std::string(gai_strerror(question->error))};
+  std::vector<Address> addresses = question->addresses;
   if (addresses.empty()) return Err{std::string("no address")};
+  for (Address& address : addresses) SetPort(&address, host.port);
   return addresses;
 }
 

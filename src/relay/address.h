@@ -3,6 +3,7 @@
 
 #include <sys/socket.h>
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -22,8 +23,10 @@ struct Address {
 };
 
 // The addresses of a host, in the resolver's order, at most kUpstreamAddressesPerHost;
-// numeric ones ask nobody. May wait.
+// numeric ones ask nobody. May wait, for kResolverMost at the most, whatever the resolver does;
+// those of one thread that want the same name at a time wait for one answer.
 //   Errors  for the log.
+inline constexpr std::chrono::seconds kResolverMost{10};  // two tries of the system's resolver
 Result<std::vector<Address>, std::string> Resolve(const Host& host);
 
 // Of a Unix socket.

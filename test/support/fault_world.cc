@@ -1,5 +1,6 @@
 #include "test/support/fault_world.h"
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -29,7 +30,6 @@ tls_try_verify_hosts = *
 smtp_accept_max_per_host = 1000
 acl_smtp_mail = check_mail
 acl_smtp_rcpt = check_rcpt
-acl_smtp_data = check_data
 @MAIN@
 begin acl
 check_mail:
@@ -44,10 +44,8 @@ check_rcpt:
   accept  authenticated = *
           add_header = X-Identity: $authenticated_id
   deny    message = sending needs an identity
-check_data:
-  accept  condition = ${if match{$recipients}{box\\.}}
-          add_header = X-Held: yes
-  accept
+hold:
+  accept  add_header = X-Held: yes
 begin authenticators
 tls:
   driver = tls
@@ -65,7 +63,7 @@ box:
 faulty:
   driver = manualroute
   domains = faulty.example
-  route_list = * 127.0.0.1::@FAULTY@
+  route_list = * @HOST@::@FAULTY@
   transport = to_faulty
 net:
   driver = manualroute
@@ -199,6 +197,7 @@ std::string FaultWorld::Configuration() const {
            {"@ROOT@", Ours().root()},
            {"@MAIN@", more},
            {"@WHO@", Load::kWhoAmI},
+           {"@HOST@", options_.faulty_host},
            {"@FAULTY@", std::to_string(options_.faulty_port != 0 ? options_.faulty_port : 9)},
            {"@SINK@", std::to_string(sink_port_)},
            {"@TRANSPORT@", options_.transport},
@@ -217,12 +216,36 @@ void FaultWorld::StartSink() {
     throw std::runtime_error("the mail server did not start: " + sink_->Output());
 }
 
+// Its files, with the certificates and keys, are given to that user.
+void FaultWorld::BecomeNobodys(std::vector<std::string>* command) const {
+  constexpr uid_t kNobody = 65534;
+  for (const std::string& top :
+       {directory_.path(), Ours().root().substr(0, Ours().root().rfind('/'))}) {
+    (void)!chown(top.c_str(), kNobody, kNobody);
+    for (const auto& entry : fs::recursive_directory_iterator(top))
+      (void)!chown(entry.path().c_str(), kNobody, kNobody);
+  }
+  const std::string id = std::to_string(kNobody);
+  command->insert(command->begin(),
+                  {"setpriv", "--reuid", id, "--regid", id, "--clear-groups", "--"});
+}
+
+std::uint64_t FaultWorld::SetLimit(int resource, std::uint64_t value) const {
+  rlimit before{};
+  const auto which = static_cast<__rlimit_resource>(resource);
+  if (prlimit(serving_pid(), which, nullptr, &before) != 0) throw std::runtime_error("prlimit");
+  const rlimit now{value, before.rlim_max};
+  if (prlimit(serving_pid(), which, &now, nullptr) != 0) throw std::runtime_error("prlimit");
+  return before.rlim_cur;
+}
+
 void FaultWorld::StartGateway() {
   gateway_.reset();
   std::vector<std::string> command = options_.wrapper;
   for (const std::string& word :
        {SignetProgram(), std::string("serve"), std::string("-C"), config_file_})
     command.push_back(word);
+  if (options_.as_nobody && getuid() == 0) BecomeNobodys(&command);
   gateway_ = std::make_unique<Process>(
       command,
       Process::Options{.environment = options_.environment, .output_file = directory_ / "stderr"});

@@ -1,6 +1,7 @@
 #ifndef SIGNET_TEST_SUPPORT_FAULT_WORLD_H_
 #define SIGNET_TEST_SUPPORT_FAULT_WORLD_H_
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -15,8 +16,8 @@ namespace signet::test {
 
 // A gateway with everything around it that a fault can happen to, and clients that use all of
 // it all the time. What is sent to "net" goes to a mail server that writes down what it takes
-// and whom it takes it from; what is sent to "box" is held and then put into a Maildir; "faulty"
-// is another upstream, where a test has one.
+// and whom it takes it from; what is sent to "box" is put into a Maildir; "faulty" is another
+// upstream, where a test has one. With `acl_smtp_data = hold`, messages are held until their end.
 //
 // Visitors, beside what their certificates are: alice and bob have accounts in the directory;
 // device-1 and device-2 are known without it; carol has no account; "expired" and "stranger"
@@ -26,6 +27,7 @@ class FaultWorld {
   struct Options {
     std::string ldap_servers;
     int faulty_port = 0;
+    std::string faulty_host = "127.0.0.1";
     std::function<std::vector<std::string>()> faulty_messages;  // that it has taken
     std::string transport;       // further lines of the transport to "faulty"
     std::string main_options;    // further lines of the main section
@@ -33,6 +35,7 @@ class FaultWorld {
     std::string log_path;        // of log_file_path; standard error where it is empty
     std::string mail_directory;  // of the Maildir; ours where it is empty
     std::vector<std::string> environment, wrapper;  // of the gateway; what starts it
+    bool as_nobody = false;  // the gateway is not root, so that its environment counts
     bool with_load = true;
     int clients = 6;
   };
@@ -41,7 +44,7 @@ class FaultWorld {
   FaultWorld(const FaultWorld&) = delete;
   FaultWorld& operator=(const FaultWorld&) = delete;
 
-  Load& load() { return *load_; }
+  const Load& load() const { return *load_; }
   Process& gateway() { return *gateway_; }
   Process& sink() { return *sink_; }
   int port() const { return port_; }
@@ -55,6 +58,8 @@ class FaultWorld {
   // Processes of the gateway that serve clients: one, by whatever name.
   pid_t serving_pid() const;
   int Descriptors() const;  // that it has open
+  // Sets a limit (RLIMIT_…) of the serving process; returns the one before.
+  std::uint64_t SetLimit(int resource, std::uint64_t value) const;
   std::string Log() const;
   bool WaitForLog(std::string_view text, milliseconds limit = seconds(20)) const;
   // A session of this visitor behind EHLO.
@@ -79,6 +84,7 @@ class FaultWorld {
   static const Authority& Ours();
   std::vector<Visitor> Visitors() const;
   std::string Configuration() const;
+  void BecomeNobodys(std::vector<std::string>* command) const;
   std::vector<Stored> Everything() const;
   void AwaitFaulty(const std::map<int, Load::Offer>& offers) const;
   void JudgeStored(const std::map<int, Load::Offer>& offers, std::map<int, int>* copies,

@@ -4,9 +4,11 @@
 // Cases wait more than they work, so that this program runs several of them at a time, each in
 // a process of its own (GoogleTest's shards). SIGNET_FAULTS=N makes each fault last N times as
 // long.
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,7 +22,9 @@
 #include "test/support/fault_world.h"
 #include "test/support/lying_upstream.h"
 #include "test/support/postfix.h"
+#include "test/support/silent_resolver.h"
 #include "test/support/slapd.h"
+#include "test/support/tiny_disk.h"
 
 namespace signet::test {
 namespace {
@@ -642,6 +646,347 @@ TEST(Faults, PostfixBehindIsStoppedAndKilled) {
   for (const char* route : {"net", "box"}) ExpectServed(world.load(), "device", since, route);
   ExpectServed(world.load(), "nobody", since);
   ExpectWellAgain(&world, descriptors);
+}
+
+// --- what the system gives -------------------------------------------------------------------
+
+#define SKIP_WITHOUT_DISKS() \
+  if (!TinyDisk::Possible()) \
+  GTEST_SKIP() << "NOT TESTED: a file system of its own needs root and the right to mount"
+
+void ExpectAllServed(const Load& load, Load::Moment since) {
+  for (const char* route : {"net", "box"}) ExpectServed(load, "device", since, route);
+  ExpectServed(load, "nobody", since);
+}
+
+TEST(Faults, TheDiskOfTheLogIsFull) {
+  SKIP_WITHOUT_DISKS();
+  TinyDisk disk(256);
+  FaultWorld::Options options;
+  options.log_path = disk / "%slog";
+  FaultWorld world(options);
+  Established established(world, "device-1");
+  const int descriptors = DescriptorsOf(world);
+  disk.Fill();
+  const auto since = Load::Now();
+  EXPECT_TRUE(world.load().WaitForSessions("device", since, 10 * Times()));
+  ExpectAllServed(world.load(), since);
+  established.ExpectServed();
+  EXPECT_TRUE(world.WaitForLog("log lines are being lost"));
+  EXPECT_TRUE(world.WaitForLog("No space left on device"));
+  disk.Empty();
+  EXPECT_TRUE(world.WaitForLog("log lines were lost"));
+  ExpectWellAgain(&world, descriptors);
+}
+
+TEST(Faults, TheLogCannotBeWritten) {
+  FaultWorld::Options options;
+  TempDir place;
+  const std::string log = place / "log";
+  std::filesystem::create_directory(log);
+  options.log_path = log + "/%slog";
+  FaultWorld world(options);
+  Established established(world, "device-1");
+  const int descriptors = DescriptorsOf(world);
+  // In its place is something that no file can be made in, whoever one is.
+  std::filesystem::rename(log, place / "away");
+  WriteFile(log, "");
+  const auto since = Load::Now();
+  EXPECT_TRUE(world.load().WaitForSessions("device", since, 10 * Times()));
+  ExpectAllServed(world.load(), since);
+  established.ExpectServed();
+  EXPECT_TRUE(world.WaitForLog("log lines are being lost"));
+  std::filesystem::remove(log);
+  std::filesystem::rename(place / "away", log);
+  EXPECT_TRUE(world.WaitForLog("log lines were lost"));
+  ExpectWellAgain(&world, descriptors);
+}
+
+// What does not fit is deferred, and everything else goes on.
+void ExpectOnlyDeferred(const FaultWorld& world, const std::string& route, Load::Moment since,
+                        const std::string& reply) {
+  Tally tally;
+  EXPECT_TRUE(WaitUntil(
+      [&] { return (tally = world.load().Of("device", since, route)).deferred >= 2 * Times(); },
+      seconds(60)));
+  EXPECT_EQ(tally.refused + tally.broken, 0) << tally.Text();
+  EXPECT_EQ(tally.replies[reply], tally.deferred) << tally.Text();
+  if (!route.empty()) ExpectServed(world.load(), "device", since, "net");
+  ExpectServed(world.load(), "nobody", since);
+}
+
+TEST(Faults, TheDiskOfHeldMessagesIsFull) {
+  SKIP_WITHOUT_DISKS();
+  TinyDisk disk(4096);
+  FaultWorld::Options options;
+  options.main_options = "acl_smtp_data = hold\nhold_directory = " + disk.path();
+  FaultWorld world(options);
+  Established established(world, "device-1");
+  const int descriptors = DescriptorsOf(world);
+  disk.Fill();
+  const auto since = Load::Now();
+  ExpectOnlyDeferred(world, "", since, "452 4.3.1");
+  // Those of less than 64 KiB need no disk.
+  EXPECT_GT(world.load().Of("device", since).accepted, 0);
+  established.ExpectServed();
+  EXPECT_TRUE(world.WaitForLog("No space left on device")) << world.Log();
+  disk.Empty();
+  ExpectWellAgain(&world, descriptors);
+}
+
+TEST(Faults, TheDiskOfTheMaildirIsFull) {
+  SKIP_WITHOUT_DISKS();
+  TinyDisk disk(64 * 1024);
+  FaultWorld::Options options;
+  options.mail_directory = disk.path();
+  FaultWorld world(options);
+  Established established(world, "device-1");
+  const int descriptors = DescriptorsOf(world);
+  disk.Fill();
+  const auto since = Load::Now();
+  ExpectOnlyDeferred(world, "box", since, "452 4.3.1");
+  established.ExpectServed();
+  EXPECT_TRUE(world.WaitForLog("No space left on device")) << world.Log();
+  disk.Empty();
+  ExpectWellAgain(&world, descriptors);
+}
+
+// RLIMIT_FSIZE: the log, and large messages for the Maildir.
+TEST(Faults, FilesMayNotGrow) {
+  FaultWorld world({});
+  Established established(world, "device-1");
+  const int descriptors = DescriptorsOf(world);
+  const std::uint64_t before = world.SetLimit(RLIMIT_FSIZE, 20'000);
+  const auto since = Load::Now();
+  ExpectOnlyDeferred(world, "box", since, "451 4.3.0");
+  EXPECT_GT(world.load().Of("device", since, "box").accepted, 0);
+  established.ExpectServed();
+  world.SetLimit(RLIMIT_FSIZE, before);
+  EXPECT_TRUE(world.WaitForLog("log lines were lost"));
+  ExpectWellAgain(&world, descriptors);
+}
+
+// Whoever comes then waits; who is there is served, or deferred where it takes a descriptor.
+TEST(Faults, ThereAreNoDescriptors) {
+  FaultWorld world({});
+  Established established(world, "device-1");
+  const int descriptors = DescriptorsOf(world);
+  const auto since = Load::Now();
+  const std::uint64_t before = world.SetLimit(RLIMIT_NOFILE, 16);
+  EXPECT_TRUE(world.WaitForLog("accepting connections is paused: Too many open files"));
+  std::this_thread::sleep_for(seconds(Times()));
+  world.SetLimit(RLIMIT_NOFILE, before);
+  EXPECT_TRUE(world.WaitForLog("accepting connections again"));
+  EXPECT_EQ(world.load().WaitUntilWell(kRecovery), "");
+  const Tally tally = world.load().Of("device", since);
+  EXPECT_EQ(tally.refused + tally.broken + tally.denied, 0) << tally.Text();
+  established.ExpectServed();
+  ExpectWellAgain(&world, descriptors);
+}
+
+// RLIMIT_AS, at what the process has. Stacks of new sessions cannot be had, nor can anything else
+// be counted on; what ends a session ends only that one, or the process, which is then replaced.
+TEST(Faults, ThereIsNoMemory) {
+  FaultWorld world({});
+  const int descriptors = DescriptorsOf(world);
+  const auto since = Load::Now();
+  const std::string statm = ReadFile("/proc/" + std::to_string(world.serving_pid()) + "/statm");
+  const std::uint64_t before =
+      world.SetLimit(RLIMIT_AS, std::strtoull(statm.c_str(), nullptr, 10) * 4096);
+  // More at a time than it has stacks for.
+  std::vector<std::unique_ptr<SmtpClient>> crowd;
+  for (int i = 0; i < 60; ++i) crowd.push_back(std::make_unique<SmtpClient>(world.port(), true));
+  EXPECT_TRUE(world.WaitForLog("refused: no memory") ||
+              world.WaitForLog("the serving process was ended"))
+      << world.Log();
+  std::this_thread::sleep_for(milliseconds(500) * Times());
+  if (world.serving_pid() > 0) world.SetLimit(RLIMIT_AS, before);
+  crowd.clear();
+  EXPECT_EQ(world.load().WaitUntilWell(kRecovery), "");
+  const Tally tally = world.load().Of("device", since);
+  EXPECT_EQ(tally.refused + tally.denied, 0) << tally.Text();
+  std::cout << (world.Log().find("serving process was ended") != std::string::npos
+                    ? "the serving process was replaced"
+                    : "the serving process lived")
+            << std::endl;
+  ExpectWellAgain(&world, descriptors, FaultWorld::Lived::kNo);
+}
+
+TEST(Faults, ThereAreTooManyConnections) {
+  FaultWorld::Options options;
+  options.main_options = "smtp_accept_max = 40";
+  FaultWorld world(options);
+  Established established(world, "device-1");
+  const int descriptors = DescriptorsOf(world);
+  std::vector<std::unique_ptr<SmtpClient>> crowd;
+  const auto since = Load::Now();
+  for (int i = 0; i < 40; ++i) crowd.push_back(std::make_unique<SmtpClient>(world.port()));
+  EXPECT_TRUE(WaitUntil(
+      [&] { return SmtpClient(world.port()).reply().starts_with("421 Too many concurrent"); }));
+  established.ExpectServed();
+  EXPECT_TRUE(world.WaitForLog("refused: too many connections"));
+  EXPECT_TRUE(world.load().WaitForSessions("nobody", since, 3));
+  crowd.clear();
+  EXPECT_EQ(world.load().WaitUntilWell(kRecovery), "");
+  const Tally tally = world.load().Of("device", since);
+  EXPECT_EQ(tally.refused + tally.denied, 0) << tally.Text();
+  ExpectWellAgain(&world, descriptors);
+}
+
+// --- time and names --------------------------------------------------------------------------
+
+// The time of day of one program.
+class ShiftedClock {
+ public:
+  ShiftedClock() {
+    Set(std::chrono::hours(0));
+    const Finished built =
+        Run({"cc", "-shared", "-fPIC", "-O1", "-o", library(), "test/support/shifted_clock.c"});
+    if (built.status != 0) throw std::runtime_error(built.output);
+  }
+  void Set(seconds shift) const {
+    const std::int64_t value = shift.count();
+    const int fd = open((directory_ / "shift").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+    EXPECT_EQ(pwrite(fd, &value, sizeof value, 0), static_cast<ssize_t>(sizeof value));
+    close(fd);
+  }
+  std::vector<std::string> environment() const {
+    return {"LD_PRELOAD=" + library(), "SHIFTED_CLOCK=" + (directory_ / "shift")};
+  }
+
+ private:
+  std::string library() const { return directory_ / "shifted_clock.so"; }
+  TempDir directory_;
+};
+
+// Certificates of this test end in 2120, its revocation list at a time that is given.
+void JumpAndBack(seconds shift, const std::string& in_log = "") {
+  ShiftedClock clock;
+  FaultWorld::Options options;
+  options.environment = clock.environment();
+  options.as_nobody = true;
+  FaultWorld world(options);
+  Established established(world, "device-1");
+  const int descriptors = DescriptorsOf(world);
+  clock.Set(shift);
+  std::this_thread::sleep_for(milliseconds(300));
+  const auto since = Load::Now();
+  EXPECT_TRUE(world.load().WaitForSessions("device", since, 6 * Times()));
+  const Tally tally = world.load().Of("device", since);
+  if (!in_log.empty()) {
+    // No identity for whoever comes now; no reason to hang up on anybody.
+    EXPECT_EQ(tally.accepted + tally.broken, 0) << tally.Text();
+    EXPECT_GT(tally.refused, 0) << tally.Text();
+    EXPECT_GT(tally.denied, 0) << tally.Text();
+    EXPECT_TRUE(world.WaitForLog(in_log)) << world.Log();
+  } else {
+    EXPECT_GT(tally.accepted, 0) << tally.Text();
+    EXPECT_EQ(tally.deferred + tally.refused + tally.broken, 0) << tally.Text();
+  }
+  ExpectServed(world.load(), "nobody", since);
+  established.ExpectServed();
+  clock.Set(seconds(0));
+  ExpectWellAgain(&world, descriptors);
+}
+
+constexpr std::chrono::hours kYear(24 * 365);
+TEST(Faults, TheClockJumpsAYearForward) { JumpAndBack(kYear); }
+TEST(Faults, TheClockJumpsAYearBack) { JumpAndBack(-kYear); }
+TEST(Faults, TheClockJumpsBeyondTheCertificates) {
+  JumpAndBack(100 * kYear, "certificate expired");
+}
+TEST(Faults, TheClockJumpsBeforeTheCertificates) { JumpAndBack(-10 * kYear, "not yet valid"); }
+
+// Those who send to a host that has to be looked up hear "later" in time, however many they are.
+TEST(Faults, NamesAreNotAnswered) {
+  if (!SilentResolver::Possible())
+    GTEST_SKIP() << "NOT TESTED: a resolver of its own needs root and the right to mount";
+  SilentResolver resolver;
+  LyingUpstream upstream;
+  FaultWorld::Options options;
+  options.faulty_port = upstream.port();
+  options.faulty_host = "behind.names.example";
+  options.faulty_messages = [&] { return upstream.messages(); };
+  options.wrapper = resolver.wrapper();
+  FaultWorld world(options);
+  Established established(world, "device-1");
+  const int descriptors = DescriptorsOf(world);
+  resolver.BeSilent(true);
+  const auto since = Load::Now();
+  // More than there are threads that ask.
+  std::vector<std::unique_ptr<SmtpClient>> crowd;
+  for (int i = 0; i < 40; ++i) {
+    crowd.push_back(std::make_unique<SmtpClient>(world.Client("device-2")));
+    crowd.back()->Say("MAIL FROM:<crowd@example.org>");
+    crowd.back()->Send("RCPT TO:<x@faulty.example>\r\n");
+  }
+  for (auto& client : crowd) EXPECT_THAT(client->ReadReply(), StartsWith("451"));
+  crowd.clear();
+  const std::chrono::duration<double> took = Load::Now() - since;
+  EXPECT_TRUE(world.load().WaitForSessions("device", since, 1, "faulty"));
+  EXPECT_LT(took.count(), 2 * kPatientSeconds);
+  const Tally tally = world.load().Of("device", since, "faulty");
+  EXPECT_EQ(tally.accepted + tally.refused + tally.broken, 0) << tally.Text();
+  EXPECT_GT(tally.deferred, 0) << tally.Text();
+  ExpectAllServed(world.load(), since);
+  established.ExpectServed();
+  EXPECT_TRUE(world.WaitForLog("cannot find its address: no answer from the resolver"));
+  resolver.BeSilent(false);
+  ExpectWellAgain(&world, descriptors);
+}
+
+// --- our own processes -----------------------------------------------------------------------
+
+// Sessions are lost, mail is not, and whoever connects meanwhile waits instead of being refused.
+void CrashAgainAndAgain(int signal, const std::string& name) {
+  FaultWorld world({});
+  const int descriptors = DescriptorsOf(world);
+  const auto since = Load::Now();
+  for (int i = 0; i < 4 * Times(); ++i) {
+    const pid_t pid = world.serving_pid();
+    ASSERT_GT(pid, 0);
+    ASSERT_NE(pid, world.gateway().pid());
+    kill(pid, signal);
+    EXPECT_TRUE(WaitUntil(
+        [&] {
+          const pid_t now = world.serving_pid();
+          return now > 0 && now != pid;
+        },
+        seconds(60)));
+    // Some get through before the next one.
+    const auto again = Load::Now();
+    EXPECT_TRUE(WaitUntil([&] { return world.load().Of("device", again).accepted > 4; }));
+  }
+  EXPECT_EQ(world.load().WaitUntilWell(kRecovery), "");
+  for (const char* kind : {"device", "nobody"}) {
+    const Tally tally = world.load().Of(kind, since);
+    EXPECT_EQ(tally.connected, tally.sessions) << "refused: " << tally.Text();
+  }
+  const Tally tally = world.load().Of("device", since);
+  EXPECT_EQ(tally.refused + tally.denied, 0) << tally.Text();
+  EXPECT_GT(tally.broken, 0) << tally.Text();
+  EXPECT_TRUE(world.WaitForLog("the serving process was ended by " + name)) << world.Log();
+  EXPECT_TRUE(world.WaitForLog("daemon serves again"));
+  ExpectWellAgain(&world, descriptors, FaultWorld::Lived::kNo);
+}
+
+TEST(Faults, TheServingProcessIsKilled) { CrashAgainAndAgain(SIGKILL, "SIGKILL"); }
+TEST(Faults, TheServingProcessCrashes) { CrashAgainAndAgain(SIGSEGV, "SIGSEGV"); }
+TEST(Faults, TheServingProcessFindsItselfWrong) { CrashAgainAndAgain(SIGABRT, "SIGABRT"); }
+
+// Nothing stays behind that serves with nobody to look after it, or holds the port.
+TEST(Faults, TheMasterIsKilled) {
+  FaultWorld world({});
+  const int descriptors = DescriptorsOf(world);
+  for (int i = 0; i < 2 * Times(); ++i) {
+    const pid_t serving = world.serving_pid();
+    kill(world.gateway().pid(), SIGKILL);
+    EXPECT_TRUE(WaitUntil([&] { return kill(serving, 0) != 0; })) << "it stays behind";
+    EXPECT_TRUE(WaitUntil([&] { return !SomebodyListens(world.port()); }));
+    world.StartGateway();
+    EXPECT_EQ(world.load().WaitUntilWell(kRecovery), "");
+  }
+  ExpectWellAgain(&world, descriptors, FaultWorld::Lived::kNo);
 }
 
 // --- the table -------------------------------------------------------------------------------
