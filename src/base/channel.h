@@ -79,6 +79,7 @@ class Unpacker {
   // Whether all that was taken was there.
   bool good() const { return good_; }
   bool empty() const { return rest_.empty(); }
+  std::string_view rest() const { return rest_; }
 
  private:
   std::string_view rest_;

@@ -30,6 +30,7 @@
 #include "src/server/workers.h"
 #include "src/smtp/session.h"
 #include "src/smtp/site.h"
+#include "src/tls/key_client.h"
 
 namespace signet::cli {
 namespace {
@@ -151,6 +152,7 @@ class Server {
   // --- starting ------------------------------------------------------------------------
 
   int Start() {
+    if (master_ != nullptr && master_->has_keys()) UseKeyProcess();
     if (registry_ == nullptr) return Complain(kUsage, "not started: a driver module is missing");
     smtp::LoadedSite loaded = Load();
     for (const Diagnostic& d : loaded.loaded.diagnostics) {
@@ -183,6 +185,15 @@ class Server {
     if (arguments_.background) Background::LeaveTerminal(server::LogsToStderr(log_setup));
     if (master_ != nullptr) master_->Serving();
     return kGood;
+  }
+
+  // From here on no private key of a server is in this process.
+  void UseKeyProcess() {
+    keys_.emplace([master = master_] { return master->KeyLine(); });
+    keys_->SetTrouble([this](const std::string& trouble) {
+      if (log_) log_->Panic("TLS: " + trouble);
+    });
+    tls::KeyClient::Use(&*keys_);
   }
 
   // As Exim has it: the directory, how many words, and the words.
@@ -406,6 +417,7 @@ class Server {
   const Arguments& arguments_;
   const server::MasterLink* master_;
   server::Signals signals_;
+  std::optional<tls::KeyClient> keys_;
   std::unique_ptr<drivers::Registry> registry_;
   std::optional<Log> log_;
   server::PidFile pid_file_;
@@ -431,8 +443,10 @@ int RunServe(const Arguments& given) {
     if (!failed) arguments.config_file = path.string();
     background = Background::Enter();
   }
-  const bool has_master =
-      config::PeekBoolean(arguments.config_file, arguments.macros, "master_process", true);
+  const auto peek = [&](const char* option) {
+    return config::PeekBoolean(arguments.config_file, arguments.macros, option, true);
+  };
+  const bool has_master = peek("master_process");
   // As ps and top show it; after execve of ourselves (rule C6) it would be the link in /proc.
   ::prctl(PR_SET_NAME, has_master ? "signet" : "signet-alone");
   int status = kGood;
@@ -441,6 +455,7 @@ int RunServe(const Arguments& given) {
                              background.Drop();
                              return Server(arguments, &link).Run([] {});
                            },
+                           peek("key_process"),
                            [&](const Log::Setup& log) {
                              if (!arguments.background) return;
                              Background::LeaveTerminal(server::LogsToStderr(log));

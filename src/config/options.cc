@@ -76,6 +76,7 @@ constexpr Row<Main> kMain[] = {
   {"hosts_xclient_login",       &Main::hosts_xclient_login,     "",         "those of them that may say who it is authenticated as", Phase::kConnect, ListKind::kHost},
   {"identity_header",           &Main::identity_header,         "",         "name of a header field for $authenticated_id, which clients cannot set; unset is none"},
   {"keep_environment",          &Main::keep_environment,        "",         "variables of the environment that ${env{}} may see; unset is none", Phase::kLoad, ListKind::kString},
+  {"key_process",               &Main::key_process,             "yes",      "hold private keys of certificates for clients in a process of their own"},
   {"limits_advertise_hosts",    &Main::limits_advertise_hosts,  "*",        "hosts to tell the limits of messages and recipients in EHLO", Phase::kHelo, ListKind::kHost},
   {"local_interfaces",          &Main::local_interfaces,        "<; ::0 ; 0.0.0.0", "addresses to listen on, each with a port if need be"},
   {"log_file_path",             &Main::log_file_path,           "",         "where logs go: files (%s becomes main, reject or panic), syslog, stderr; unset is standard error"},

@@ -34,6 +34,13 @@ constexpr std::chrono::seconds kPatience = limits::kShutdownGrace + std::chrono:
 
 constexpr std::string_view kStanding = "standing";
 constexpr std::string_view kServing = "serving";
+constexpr std::string_view kKeyLine = "key line";
+
+std::string Packed(std::string_view word) {
+  Packer out;
+  out.Put(word);
+  return out.text();
+}
 
 // --- messages ----------------------------------------------------------------------------
 
@@ -145,18 +152,25 @@ std::string MasterLink::Tell(const Standing& standing) const {
            " listening sockets, which a master process cannot keep (master_process = no)";
   std::vector<int> fds;
   for (const ListenerPtr& listener : standing.listeners) fds.push_back(listener->fd());
-  std::optional<Channel::Message> answer;
-  if (channel_.Send(Pack(standing), fds))
-    answer = channel_.Receive(Deadline::After(limits::kTakeOver), kMessageBytes);
+  const auto answer = Ask(Pack(standing), fds);
   if (!answer) return "the master process does not answer";
   return Unpacker(answer->text).Text();
 }
 
-void MasterLink::Serving() const {
-  Packer out;
-  out.Put(kServing);
-  (void)channel_.Send(out.text());
+std::optional<Channel::Message> MasterLink::Ask(std::string_view text,
+                                                std::span<const int> fds) const {
+  const std::lock_guard lock(mutex_);
+  if (!channel_.Send(text, fds)) return std::nullopt;
+  return channel_.Receive(Deadline::After(limits::kTakeOver), kMessageBytes);
 }
+
+Channel MasterLink::KeyLine() const {
+  auto answer = Ask(Packed(kKeyLine), {});
+  if (!answer || answer->fds.empty()) return {};
+  return Channel(std::move(answer->fds[0]));
+}
+
+void MasterLink::Serving() const { (void)channel_.Send(Packed(kServing)); }
 
 void MasterLink::DieWithMaster() const {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -187,10 +201,12 @@ int Master::Run() {
 }
 
 void Master::Start() {
+  if (options_.with_keys && keys_.pid() == 0) StartKeys();
+  keys_.NewClient();
   auto [ours, theirs] = Channel::MakePair();
   *sessions_ = 0;
   serving_ = false;
-  started_ = std::chrono::steady_clock::now();
+  pauses_.Started();
   std::fflush(nullptr);
   const pid_t master = ::getpid();
   const pid_t child = ::fork();
@@ -202,11 +218,32 @@ void Master::Start() {
   if (child < 0) {
     Say(std::string("no process to serve: ") + std::strerror(errno));
     if (!served_) status_ = EXIT_FAILURE;
-    due_ = started_ + NextPause();
+    due_ = pauses_.started() + pauses_.Next();
     return;
   }
   child_ = child;
   channel_ = std::move(ours);
+}
+
+void Master::StartKeys() {
+  key_pauses_.Started();
+  const bool started = keys_.Start([this] { LetGo(); });
+  std::string wrong = started ? "" : std::strerror(errno);
+  // One in the place of another is no more than we are by now.
+  if (started && ordinary_) wrong = keys_.Settle(std::nullopt);
+  if (wrong.empty()) return;
+  keys_due_ = key_pauses_.started() + key_pauses_.Next();
+  Say("no key process: " + wrong);
+}
+
+// What is this process's own, in a child of it.
+void Master::LetGo() {
+  log_.reset();
+  pid_file_.Forget();
+  signals_ = OwnedFd();
+  channel_.Close();
+  listeners_.clear();
+  keys_.Forget();
 }
 
 // What is the master's own is given up, so that the new process has what it would have had
@@ -217,14 +254,12 @@ void Master::BeServing(Channel channel) {
   link.master_ = ::getppid();
   link.DieWithMaster();
   ::prctl(PR_SET_NAME, "signet-serve");
+  link.has_keys_ = options_.with_keys;
   link.inherited_ = std::move(listeners_);
   link.log_ = log_setup_;
   link.sessions_ = sessions_;
   link.restarts_ = restarts_;
-  log_.reset();
-  pid_file_.Forget();
-  signals_ = OwnedFd();
-  channel_.Close();
+  LetGo();
   ::exit(options_.serve(link));
 }
 
@@ -232,13 +267,18 @@ void Master::BeServing(Channel channel) {
 
 void Master::Wait() {
   const bool waits_for_time = child_ == 0 || stopping_;
-  const Deadline next = waits_for_time ? Deadline::At(due_) : Deadline::Never();
+  const bool waits_for_keys = options_.with_keys && keys_.pid() == 0;
+  const Deadline serving = waits_for_time ? Deadline::At(due_) : Deadline::Never();
+  const Deadline keys = waits_for_keys ? Deadline::At(keys_due_) : Deadline::Never();
+  const Deadline next = serving.Sooner(keys);
   pollfd fds[] = {{signals_.get(), POLLIN, 0}, {channel_.fd(), POLLIN, 0}};
   const auto left = std::min<std::int64_t>(next.Remaining().count(), INT_MAX);
   if (::poll(fds, std::size(fds), next.never() ? -1 : static_cast<int>(left)) < 0) return;
   if (fds[1].revents != 0) HandleMessages();
   if (fds[0].revents != 0) HandleSignal();
-  if (status_ || !next.Passed()) return;
+  if (status_) return;
+  if (keys.Passed() && keys_.pid() == 0) StartKeys();
+  if (!serving.Passed()) return;
   if (child_ != 0)
     ::kill(child_, SIGKILL);  // it was to stop, and has had its time
   else
@@ -278,6 +318,11 @@ void Master::HandleMessages() {
       answer.Put(Adopt(Unpack(in, &message->fds)));
       (void)channel_.Send(answer.text());
     }
+    if (kind == kKeyLine) {
+      const Channel line = keys_.NewLine();
+      const int fds[] = {line.fd()};
+      (void)channel_.Send(Packed(kKeyLine), std::span(fds, line.valid() ? 1 : 0));
+    }
     if (kind != kServing) continue;
     serving_ = true;
     if (!std::exchange(served_, true) && options_.begun) options_.begun(*log_setup_);
@@ -296,6 +341,10 @@ std::string Master::Adopt(const Standing& standing) {
       pid_file_ = std::move(file).value();
     }
     ForbidDumpsAndGains();
+    if (options_.with_keys) {
+      const std::string wrong = keys_.Settle(standing.identity);
+      if (!wrong.empty()) return "the key process: " + wrong;
+    }
     if (standing.identity) {
       auto dropped = DropPrivileges(*standing.identity);
       if (!dropped) return "giving up root failed: " + dropped.error();
@@ -315,10 +364,20 @@ std::string Master::Adopt(const Standing& standing) {
 
 // --- when a child ends -------------------------------------------------------------------
 
+milliseconds Pauses::Next() {
+  const bool sound = std::chrono::steady_clock::now() - started_ >= limits::kRestartSound;
+  last_ = sound || last_.count() == 0 ? limits::kRestartFirst
+                                      : std::min<milliseconds>(last_ * 2, limits::kRestartMost);
+  return last_;
+}
+
 void Master::Reap() {
   int status = 0;
   for (pid_t pid; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;)
-    if (pid == child_) Ended(status);
+    if (pid == child_)
+      Ended(status);
+    else if (pid == keys_.pid())
+      KeysEnded(status);
 }
 
 void Master::Ended(int status) {
@@ -334,31 +393,30 @@ void Master::Ended(int status) {
     status_ = WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILURE;
     return;
   }
-  const milliseconds pause = NextPause();
+  const milliseconds pause = pauses_.Next();
   LogEnd(status, pause);
   due_ = std::chrono::steady_clock::now() + pause;
   ++restarts_;
 }
 
+// Handshakes fail until there is another one, which reads the key files again.
+void Master::KeysEnded(int status) {
+  keys_.Forget();
+  const milliseconds pause = key_pauses_.Next();
+  keys_due_ = std::chrono::steady_clock::now() + pause;
+  if (!stopping_)
+    Say("the key process " + HowItEnded(status) + "; another one starts in " + Span(pause));
+}
+
 void Master::LogEnd(int status, milliseconds pause) {
-  const auto lived =
-      std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - started_);
+  const auto lived = std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() -
+                                                              pauses_.started());
   const std::string who = "the serving process " + HowItEnded(status);
   if (!serving_) return Say(who + " before it served; tried again in " + Span(pause));
   const std::uint32_t sessions = *sessions_;
   Say(who + " after " + Span(lived) + ", and " + std::to_string(sessions) +
       (sessions == 1 ? " session" : " sessions") + " with it; another one starts in " +
       Span(pause));
-}
-
-// One that crashes again and again is started less and less often.
-milliseconds Master::NextPause() {
-  const bool sound = std::chrono::steady_clock::now() - started_ >= limits::kRestartSound;
-  if (sound || pause_.count() == 0)
-    pause_ = limits::kRestartFirst;
-  else
-    pause_ = std::min<milliseconds>(pause_ * 2, limits::kRestartMost);
-  return pause_;
 }
 
 void Master::Say(const std::string& text) {

@@ -6,12 +6,15 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "src/base/channel.h"
 #include "src/base/log.h"
+#include "src/server/key_process.h"
 #include "src/server/listener.h"
 #include "src/server/pid_file.h"
 #include "src/server/privileges.h"
@@ -44,6 +47,9 @@ class MasterLink {
 
   // The master writes the pid file, gives up root, and keeps the sockets. "" or what is wrong.
   std::string Tell(const Standing& standing) const;
+  // A line to the key process; an invalid one where there is none at present. Any thread.
+  Channel KeyLine() const;
+  bool has_keys() const { return has_keys_; }
   // Clients are served from now on.
   void Serving() const;
   // How many sessions there are, for the log line of a crash.
@@ -54,7 +60,10 @@ class MasterLink {
 
  private:
   friend class Master;
+  std::optional<Channel::Message> Ask(std::string_view text, std::span<const int> fds) const;
+  mutable std::mutex mutex_;  // held while an answer is awaited
   Channel channel_;
+  bool has_keys_ = false;
   std::vector<ListenerPtr> inherited_;
   std::optional<Log::Setup> log_;
   std::atomic<std::uint32_t>* sessions_ = nullptr;
@@ -62,10 +71,24 @@ class MasterLink {
   pid_t master_ = 0;
 };
 
+// How long to wait before something that has died is started again: longer and longer, where it
+// dies again and again.
+class Pauses {
+ public:
+  void Started() { started_ = std::chrono::steady_clock::now(); }
+  MonotonicTime started() const { return started_; }
+  std::chrono::milliseconds Next();
+
+ private:
+  MonotonicTime started_{};
+  std::chrono::milliseconds last_{0};
+};
+
 class Master {
  public:
   struct Options {
-    std::function<int(MasterLink& link)> serve;         // in the child; its exit status
+    std::function<int(MasterLink& link)> serve;  // in the child; its exit status
+    bool with_keys = true;                       // private keys are held by a process of their own
     std::function<void(const Log::Setup&)> begun = {};  // in the master, once the first one serves
   };
   explicit Master(Options options);
@@ -80,8 +103,9 @@ class Master {
   int Run();
 
  private:
-  using Moment = MonotonicTime;
   void Start();
+  void StartKeys();
+  void LetGo();
   [[noreturn]] void BeServing(Channel channel);
   void Wait();
   void HandleSignal();
@@ -91,12 +115,13 @@ class Master {
   std::string Adopt(const Standing& standing);
   void Reap();
   void Ended(int status);
+  void KeysEnded(int status);
   void LogEnd(int status, std::chrono::milliseconds pause);
-  std::chrono::milliseconds NextPause();
   void Say(const std::string& text);
 
   Options options_;
   OwnedFd signals_;
+  KeyProcess keys_;
   Channel channel_;                                 // to the serving process
   std::atomic<std::uint32_t>* sessions_ = nullptr;  // shared with it
   std::optional<Log> log_;
@@ -109,9 +134,9 @@ class Master {
   bool serving_ = false;  // the present one does
   bool stopping_ = false;
   std::optional<int> status_;  // of ours: it is over
-  Moment started_{};
-  Moment due_{};  // for the next start, or the end of patience with a child that is to stop
-  std::chrono::milliseconds pause_{0};
+  Pauses pauses_, key_pauses_;
+  MonotonicTime due_{};  // for the next start, or the end of patience with a child that is to stop
+  MonotonicTime keys_due_{};
   std::uint64_t restarts_ = 0;
 };
 

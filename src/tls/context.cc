@@ -9,6 +9,7 @@
 #include "src/tls/material.h"
 #include "src/tls/own.h"
 #include "src/tls/policy.h"
+#include "src/tls/remote_credentials.h"
 #include "src/tls/tls.h"
 
 namespace signet::tls {
@@ -70,6 +71,13 @@ std::string Credentials::Add(const std::string& chain_pem, const SecretText& key
   return "";
 }
 
+std::string Credentials::Add(const std::string& chain_pem, const RemoteKeyPtr& key) {
+  const int rc = AddPair(handle_, chain_pem, key);
+  if (rc < 0) return gnutls_strerror(rc);
+  last_ = static_cast<unsigned>(rc);
+  return "";
+}
+
 std::string Credentials::Staple(const std::string& response_der) {
   const gnutls_datum_t der = Datum(response_der);
   const int rc =
@@ -113,8 +121,9 @@ Result<ServerPolicyPtr, std::string> MakePolicy(const ServerPolicy::Sources& sou
   auto rep = std::make_unique<TlsInternals::Rep>();
   for (std::size_t i = 0; i < material.pairs->size(); ++i) {
     const Pair& pair = (*material.pairs)[i];
-    std::string wrong =
-        sources.without_keys ? "" : rep->credentials.Add(pair.chain_pem, pair.key_pem);
+    std::string wrong = sources.without_keys  ? ""
+                        : pair.key != nullptr ? rep->credentials.Add(pair.chain_pem, pair.key)
+                                              : rep->credentials.Add(pair.chain_pem, pair.key_pem);
     rep->stapled_until.push_back(0);
     for (const Staple& staple : material.staples) {
       if (!wrong.empty() || staple.pair != i || sources.without_keys) continue;

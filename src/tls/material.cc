@@ -11,6 +11,7 @@
 #include "src/crypto/crl.h"
 #include "src/crypto/digest.h"
 #include "src/tls/files.h"
+#include "src/tls/key_client.h"
 #include "src/tls/policy.h"
 
 namespace signet::tls {
@@ -53,7 +54,41 @@ Result<std::vector<PairFiles>, std::string> PairsOf(const Sources& sources) {
   return pairs;
 }
 
+std::string Unfit(const PairFiles& files, const std::string& why) {
+  return Quoted(files.certificate) + " with key " + Quoted(files.key) + ": " + why;
+}
+
+void FindIssuer(const std::vector<crypto::CertificatePtr>& chain, Pair* pair) {
+  for (const crypto::CertificatePtr& other : chain)
+    if (other->subject_der() == pair->leaf->issuer_der()) pair->issuer = other;
+}
+
+// No octet of the key comes into this process: not even where its file is the certificate's.
+Result<Pair, std::string> LoadPairOf(KeyClient& keys, const PairFiles& files) {
+  const bool one_file = files.certificate == files.key;
+  bool unfit = false;
+  auto key = Result<RemoteKeyPtr, std::string>(RemoteKeyPtr());
+  if (one_file) key = keys.Load(files.key, &unfit);
+  if (!key.ok()) return Err{unfit ? Unfit(files, key.error()) : key.error()};
+  auto pem = one_file ? Result<std::string, std::string>(key.value()->certificates())
+                      : ReadTlsFile(files.certificate);
+  if (!pem.ok()) return Err{pem.error()};
+  const auto chain = crypto::Certificate::ChainFromPem(pem.value());
+  if (!chain.ok()) return Err{Quoted(files.certificate) + ": " + chain.error()};
+  if (!one_file) key = keys.Load(files.key, &unfit);
+  if (!key.ok()) return Err{unfit ? Unfit(files, key.error()) : key.error()};
+  Credentials trial;
+  if (std::string wrong = trial.Add(pem.value(), key.value()); !wrong.empty())
+    return Err{Unfit(files, wrong)};
+  Pair pair{files.certificate, std::move(pem).value(), {}, chain.value().front(),
+            nullptr,           std::move(key).value()};
+  FindIssuer(chain.value(), &pair);
+  return pair;
+}
+
 Result<Pair, std::string> LoadPair(const PairFiles& files, bool without_key) {
+  if (KeyClient* const keys = KeyClient::InUse(); keys != nullptr && !without_key)
+    return LoadPairOf(*keys, files);
   auto pem = ReadTlsFile(files.certificate);
   if (!pem.ok()) return Err{pem.error()};
   const auto chain = crypto::Certificate::ChainFromPem(pem.value());
@@ -65,11 +100,10 @@ Result<Pair, std::string> LoadPair(const PairFiles& files, bool without_key) {
   // Whether they fit is asked here, so that a bad new pair leaves the old one (rule C2).
   Credentials trial;
   if (std::string wrong = trial.Add(pem.value(), key.value()); !wrong.empty())
-    return Err{Quoted(files.certificate) + " with key " + Quoted(files.key) + ": " + wrong};
+    return Err{Unfit(files, wrong)};
   Pair pair{files.certificate, std::move(pem).value(), std::move(key).value(),
             chain.value().front(), nullptr};
-  for (const crypto::CertificatePtr& other : chain.value())
-    if (other->subject_der() == pair.leaf->issuer_der()) pair.issuer = other;
+  FindIssuer(chain.value(), &pair);
   return pair;
 }
 
@@ -82,7 +116,10 @@ std::string LoadPairs(const Sources& sources, Material* material) {
     auto pair = LoadPair(file, sources.without_keys);
     if (!pair.ok()) return pair.error();
     Append(pair.value().chain_pem, &octets);
-    Append(crypto::Sha256(pair.value().key_pem.Reveal()), &octets);
+    const RemoteKeyPtr& elsewhere = pair.value().key;
+    Append(crypto::Sha256(elsewhere != nullptr ? elsewhere->public_part()
+                                               : pair.value().key_pem.Reveal()),
+           &octets);
     pairs->push_back(std::move(pair).value());
   }
   material->pairs = std::move(pairs);
@@ -391,8 +428,15 @@ std::vector<std::string> Complaints(const Sources& sources) {
     const auto files = PairsOf(sources);
     if (part != Part::kPairs || !files.ok()) continue;
     for (const PairFiles& file : files.value()) {  // a bad certificate hides its key
-      const auto key = ReadKeyFile(file.key);
-      if (!key.ok() && key.error() != wrong) complaints.push_back(key.error());
+      std::string flaw;
+      if (KeyClient* const keys = KeyClient::InUse()) {
+        bool unfit = false;
+        const auto key = keys->Load(file.key, &unfit);
+        if (!key.ok() && !unfit) flaw = key.error();
+      } else if (const auto key = ReadKeyFile(file.key); !key.ok()) {
+        flaw = key.error();
+      }
+      if (!flaw.empty() && flaw != wrong) complaints.push_back(flaw);
     }
   }
   return complaints;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "src/base/secret.h"
+#include "src/tls/key_client.h"
 #include "src/tls/tickets.h"
 #include "src/tls/tls.h"
 
@@ -22,8 +23,9 @@ inline constexpr std::array kParts = {Part::kPairs, Part::kTrust, Part::kNames, 
 struct Pair {
   std::string certificate_file;
   std::string chain_pem;
-  SecretText key_pem;
+  SecretText key_pem;                   // empty where `key` has it
   crypto::CertificatePtr leaf, issuer;  // issuer: as it stands in the chain, or nullptr
+  RemoteKeyPtr key = nullptr;           // in the key process; nullptr: here
 };
 
 // An OCSP response for one of the pairs.

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "src/base/secret.h"
+#include "src/tls/key_client.h"
 #include "src/tls/tickets.h"
 #include "src/tls/tls.h"
 
@@ -26,6 +27,8 @@ class Credentials {
   gnutls_certificate_credentials_st* get() const { return handle_; }
   // A PEM chain with its key, checked as a pair (C2). "" or what is wrong.
   std::string Add(const std::string& chain_pem, const SecretText& key_pem);
+  // The same with a key that lies elsewhere.
+  std::string Add(const std::string& chain_pem, const RemoteKeyPtr& key);
   // An OCSP response to send with the pair that was added last. "" or what is wrong.
   std::string Staple(const std::string& response_der);
   // Asks clients for certificates of these authorities. "" or what is wrong.

@@ -140,8 +140,8 @@ TEST_F(Crashes, TheMastersEndIsEverybodysEnd) {
   // The pid file of the dead one is no obstacle.
   EXPECT_NE(ReadFile(directory_ / "pid"), "");
   gateway.Restart();
-  EXPECT_EQ(ReadFile(directory_ / "pid"), std::to_string(gateway.pid()) + "\n");
   EXPECT_THAT(SubmitAsNobody(gateway), StartsWith("250"));
+  EXPECT_EQ(ReadFile(directory_ / "pid"), std::to_string(gateway.pid()) + "\n");
 }
 
 TEST_F(Crashes, AServiceManagersSignalToEverybodyIsOneStop) {
