@@ -1,6 +1,7 @@
 #include "src/crypto/certificate.h"
 
 #include <algorithm>
+#include <atomic>
 
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
@@ -15,6 +16,28 @@
 
 namespace signet::crypto {
 
+// A name, parsed when somebody first asks: most certificates are kept for long and few are
+// asked for all of their names.
+class LazyName {
+ public:
+  ~LazyName() { delete parsed_.load(); }
+  void Is(std::string_view der) { der_ = der; }
+  const std::vector<NameAttribute>& attributes() const {
+    if (const auto* parsed = parsed_.load(std::memory_order_acquire)) return *parsed;
+    auto name = ParseName(der_);
+    auto fresh = std::make_unique<const std::vector<NameAttribute>>(
+        name ? std::move(name->attributes) : std::vector<NameAttribute>());
+    const std::vector<NameAttribute>* none = nullptr;
+    if (parsed_.compare_exchange_strong(none, fresh.get(), std::memory_order_acq_rel))
+      return *fresh.release();
+    return *none;  // another thread was first
+  }
+
+ private:
+  std::string_view der_;
+  mutable std::atomic<const std::vector<NameAttribute>*> parsed_{nullptr};
+};
+
 struct Certificate::Rep {
   std::string der;
   int version = 1;
@@ -23,13 +46,14 @@ struct Certificate::Rep {
   std::string signature_algorithm, key_algorithm;
   unsigned key_bits = 0;
   std::string_view signature;
-  std::vector<NameAttribute> subject, issuer;
+  LazyName subject, issuer;
   std::string subject_text, issuer_text;
   std::string_view subject_der, issuer_der, public_key_der;
   std::vector<SanName> alternative_names;
   std::vector<std::string> ocsp_uris, crl_uris;
   std::vector<Extension> extensions;
   bool within_limits = true;
+  bool subject_has_invalid = false;  // an attribute that is left out
   bool is_ca = false;
 };
 
@@ -156,8 +180,11 @@ bool Reading<Rep>::ReadNames() {
   if (!subject->over_limit) rep_.subject_text = PrintName(shell_.subject);
   if (!issuer->over_limit) rep_.issuer_text = PrintName(shell_.issuer);
   if (subject->over_limit || issuer->over_limit) rep_.within_limits = false;
-  rep_.subject = std::move(subject->attributes);
-  rep_.issuer = std::move(issuer->attributes);
+  rep_.subject_has_invalid =
+      std::any_of(subject->attributes.begin(), subject->attributes.end(),
+                  [](const NameAttribute& attribute) { return !attribute.valid; });
+  rep_.subject.Is(shell_.subject);
+  rep_.issuer.Is(shell_.issuer);
   return true;
 }
 
@@ -171,6 +198,7 @@ bool Reading<Rep>::ReadExtensions() {
     if (extension->tag != der::kSequence || !ReadExtension(extension->content))
       return error_.empty() ? Fail("extension") : false;
   }
+  rep_.extensions.shrink_to_fit();
   return reader.done() ? ReadMeanings() : Fail("extensions");
 }
 
@@ -437,8 +465,10 @@ const std::string& Certificate::signature_algorithm() const { return rep_->signa
 const std::string& Certificate::key_algorithm() const { return rep_->key_algorithm; }
 unsigned Certificate::key_bits() const { return rep_->key_bits; }
 std::string_view Certificate::signature() const { return rep_->signature; }
-const std::vector<NameAttribute>& Certificate::subject() const { return rep_->subject; }
-const std::vector<NameAttribute>& Certificate::issuer() const { return rep_->issuer; }
+const std::vector<NameAttribute>& Certificate::subject() const {
+  return rep_->subject.attributes();
+}
+const std::vector<NameAttribute>& Certificate::issuer() const { return rep_->issuer.attributes(); }
 const std::string& Certificate::subject_text() const { return rep_->subject_text; }
 const std::string& Certificate::issuer_text() const { return rep_->issuer_text; }
 std::string_view Certificate::subject_der() const { return rep_->subject_der; }
@@ -462,8 +492,9 @@ std::string Certificate::SkippedNames() const {
     if (count > 1) text += ", ";
     text.append(kind).append(" \"").append(Printable(value.substr(0, kShownBytes))).append("\"");
   };
-  for (const NameAttribute& attribute : rep_->subject)
-    if (!attribute.valid) add(attribute.label, attribute.value);
+  if (rep_->subject_has_invalid)
+    for (const NameAttribute& attribute : subject())
+      if (!attribute.valid) add(attribute.label, attribute.value);
   for (const SanName& name : rep_->alternative_names)
     if (!name.valid) add(KindOf(name.type), name.value);
   if (count > kShown) text += " and " + std::to_string(count - kShown) + " more";

@@ -321,12 +321,13 @@ std::optional<Path> FindPath(const std::vector<CertificatePtr>& sent,
 
 bool NameConstraintWorkFits(const Path& path) {
   std::size_t names = 0, constraints = 0;
-  for (const CertificatePtr& certificate : path.below) names += CountConstrainedNames(*certificate);
   for (const Certificate* issuer : IssuersOf(path)) {
     const auto value = issuer->ExtensionView(kOidNameConstraints);
     const auto parsed = value ? NameConstraints::Parse(*value) : std::nullopt;
     if (parsed) constraints += parsed->size();
   }
+  if (constraints == 0) return true;
+  for (const CertificatePtr& certificate : path.below) names += CountConstrainedNames(*certificate);
   return names * constraints <= limits::kNameConstraintWork;
 }
 

@@ -14,34 +14,12 @@
 #include "src/crypto/crl.h"
 #include "src/crypto/der.h"
 #include "src/crypto/digest.h"
+#include "src/crypto/known_issuers.h"
 #include "src/crypto/path.h"
 #include "src/crypto/trust_parts.h"
 
 namespace signet::crypto {
 namespace {
-
-// A certificate as the library holds it.
-class LibraryCertificate {
- public:
-  explicit LibraryCertificate(std::string_view der) {
-    if (gnutls_x509_crt_init(&crt_) < 0) return;
-    const gnutls_datum_t in = {reinterpret_cast<unsigned char*>(const_cast<char*>(der.data())),
-                               static_cast<unsigned>(der.size())};
-    good_ = gnutls_x509_crt_import(crt_, &in, GNUTLS_X509_FMT_DER) >= 0;
-  }
-  LibraryCertificate(LibraryCertificate&& other) noexcept
-      : crt_(std::exchange(other.crt_, nullptr)), good_(other.good_) {}
-  LibraryCertificate& operator=(LibraryCertificate&&) = delete;
-  ~LibraryCertificate() {
-    if (crt_ != nullptr) gnutls_x509_crt_deinit(crt_);
-  }
-  bool good() const { return good_; }
-  gnutls_x509_crt_t get() const { return crt_; }
-
- private:
-  gnutls_x509_crt_t crt_ = nullptr;
-  bool good_ = false;
-};
 
 // The algorithm floor, rule T7.
 bool KeyIsStrong(gnutls_x509_crt_t crt) {
@@ -143,11 +121,13 @@ struct TrustStore::Rep {
   OnStale on_stale = OnStale::kDefer;
   std::uint64_t generation = next_generation.fetch_add(1);
   mutable ChainCache cache{limits::kChainCacheEntries, kBadChains};
+  mutable KnownIssuers known;  // of chains that verified
 
   gnutls_x509_crt_t LibraryAnchor(const CertificatePtr& anchor) const;
   void VerifyParsed(const std::vector<CertificatePtr>& sent, Purpose purpose, std::int64_t now,
                     ChainStatus* status) const;
   std::string FlawOfSignatures(const Path& path, Purpose purpose) const;
+  bool LeafIsSignedByKnown(const Path& path, Purpose purpose) const;
   std::string FlawOfRevocation(const Path& path, std::int64_t now, ChainStatus* status) const;
 };
 
@@ -166,21 +146,12 @@ std::string FlawOfEachSignature(const Path& path, const std::vector<gnutls_x509_
   return flaw;
 }
 
-// Signatures, by the library, against exactly the anchor whose constraints were checked.
-// Times are ours: the library would ask the wall clock.
-std::string TrustStore::Rep::FlawOfSignatures(const Path& path, Purpose purpose) const {
-  std::vector<LibraryCertificate> owned;
-  std::vector<gnutls_x509_crt_t> chain;
-  for (const CertificatePtr& certificate : path.below) {
-    owned.emplace_back(certificate->der());
-    if (!owned.back().good()) return "malformed certificate";
-    std::string flaw = FlawOfStrength(owned.back().get());
-    if (!flaw.empty()) return flaw;
-    chain.push_back(owned.back().get());
-  }
+// What the library says of a chain below `anchor`: its bits in *status; false for a trouble
+// of its own, with *status its code. Times are ours: it would ask the wall clock.
+bool VerifyByLibrary(std::vector<gnutls_x509_crt_t> chain, gnutls_x509_crt_t anchor,
+                     Purpose purpose, unsigned* status, int* error) {
   gnutls_x509_trust_list_t list = nullptr;
-  if (gnutls_x509_trust_list_init(&list, 1) < 0) return "out of memory";
-  const gnutls_x509_crt_t anchor = LibraryAnchor(path.anchor);
+  if (*error = gnutls_x509_trust_list_init(&list, 1); *error < 0) return false;
   // What the library has no word for was checked by us alone.
   const bool simple = purpose == Purpose::kTlsClient || purpose == Purpose::kTlsServer;
   const char* oid =
@@ -190,18 +161,56 @@ std::string TrustStore::Rep::FlawOfSignatures(const Path& path, Purpose purpose)
   constexpr unsigned kFlags = GNUTLS_VERIFY_DISABLE_TIME_CHECKS | GNUTLS_VERIFY_DISABLE_CRL_CHECKS |
                               GNUTLS_VERIFY_DO_NOT_ALLOW_X509_V1_CA_CRT |
                               GNUTLS_VERIFY_DO_NOT_ALLOW_UNSORTED_CHAIN;
-  unsigned status = GNUTLS_CERT_INVALID;
-  int rc = gnutls_x509_trust_list_add_cas(list, &anchor, 1, 0) == 1 ? 0 : GNUTLS_E_MEMORY_ERROR;
-  if (rc >= 0)
-    rc = gnutls_x509_trust_list_verify_crt2(list, chain.data(), static_cast<unsigned>(chain.size()),
-                                            &data, simple ? 1 : 0, kFlags, &status, nullptr);
+  *status = GNUTLS_CERT_INVALID;
+  *error = gnutls_x509_trust_list_add_cas(list, &anchor, 1, 0) == 1 ? 0 : GNUTLS_E_MEMORY_ERROR;
+  if (*error >= 0)
+    *error =
+        gnutls_x509_trust_list_verify_crt2(list, chain.data(), static_cast<unsigned>(chain.size()),
+                                           &data, simple ? 1 : 0, kFlags, status, nullptr);
   gnutls_x509_trust_list_deinit(list, 0);  // 0: the anchor stays ours
-  if (rc < 0) return gnutls_strerror(rc);
+  return *error >= 0;
+}
+
+// That one issuer has signed another does not change: where it was seen before, only the
+// leaf's signature is left, which is a third of the work. The library looks at the leaf and
+// at what its issuer demands of it; what the anchor demands was checked by us, and where that
+// is about names, the library is to look as well.
+bool TrustStore::Rep::LeafIsSignedByKnown(const Path& path, Purpose purpose) const {
+  constexpr std::string_view kNameConstraints = "2.5.29.30";
+  if (path.below.size() != 2 || path.anchor->ExtensionView(kNameConstraints)) return false;
+  const auto issuer = known.Find(path.below[1]->der());
+  if (issuer == nullptr || issuer->anchor != path.anchor) return false;
+  const LibraryCertificate leaf(path.below[0]->der());
+  unsigned status = GNUTLS_CERT_INVALID;
+  int error = 0;
+  return leaf.good() && FlawOfStrength(leaf.get()).empty() &&
+         VerifyByLibrary({leaf.get()}, issuer->library.get(), purpose, &status, &error) &&
+         status == 0;
+}
+
+// Signatures, by the library, against exactly the anchor whose constraints were checked.
+std::string TrustStore::Rep::FlawOfSignatures(const Path& path, Purpose purpose) const {
+  if (LeafIsSignedByKnown(path, purpose)) return "";
+  std::vector<LibraryCertificate> owned;
+  std::vector<gnutls_x509_crt_t> chain;
+  for (const CertificatePtr& certificate : path.below) {
+    owned.emplace_back(certificate->der());
+    if (!owned.back().good()) return "malformed certificate";
+    std::string flaw = FlawOfStrength(owned.back().get());
+    if (!flaw.empty()) return flaw;
+    chain.push_back(owned.back().get());
+  }
+  const gnutls_x509_crt_t anchor = LibraryAnchor(path.anchor);
+  unsigned status = 0;
+  int error = 0;
+  if (!VerifyByLibrary(chain, anchor, purpose, &status, &error)) return gnutls_strerror(error);
   constexpr unsigned kJudgedByUs = GNUTLS_CERT_INVALID | GNUTLS_CERT_SIGNER_CONSTRAINTS_FAILURE |
                                    GNUTLS_CERT_UNKNOWN_CRIT_EXTENSIONS;
   if (status != 0 && (status & ~kJudgedByUs) == 0 && IsBeyondTheLibrary(path))
     return FlawOfEachSignature(path, chain, anchor);
-  return status == 0 ? std::string() : Describe(status);
+  if (status != 0) return Describe(status);
+  if (path.below.size() == 2) known.Add(path.below[1], std::move(owned[1]), path.anchor);
+  return "";
 }
 
 std::string TrustStore::Rep::FlawOfRevocation(const Path& path, std::int64_t now,
@@ -318,6 +327,11 @@ ChainStatus TrustStore::Verify(std::span<const std::string_view> chain_der, Purp
   status.valid_until = now + static_cast<std::int64_t>(limits::kChainCacheBadMaxAgeSeconds);
   std::vector<CertificatePtr> sent;
   for (std::string_view der : chain_der) {
+    // An issuer is sent by all of its clients and kept once.
+    if (const auto known = sent.empty() ? nullptr : rep_->known.Find(der)) {
+      sent.push_back(known->certificate);
+      continue;
+    }
     auto certificate = Certificate::FromDer(der);
     if (!certificate.ok()) {
       status.reason = certificate.error();

@@ -61,7 +61,21 @@ struct Chain {
     return Issue(client_spec, client_key, &intermediate);
   }
   ChainStatus Verify(std::int64_t now = kNow) const {
-    return VerifyWith(*StoreOf(Root().Pem()), {Client().der, Intermediate().der}, now);
+    const std::string root = Root().Pem();
+    const Issued issuer = Intermediate();
+    const std::vector<std::string> chain = {Client().der, issuer.der};
+    ChainStatus status = VerifyWith(*StoreOf(root), chain, now);
+    // A store that knows the issuer from another client finds the same.
+    const TrustStorePtr knows = StoreOf(root);
+    const Issued sibling =
+        Issue(ClientSpec("b@example.org"), SharedKey(KeyType::kEcdsaP256, 4), &issuer);
+    (void)VerifyWith(*knows, {sibling.der, issuer.der}, now);
+    const ChainStatus again = VerifyWith(*knows, chain, now);
+    EXPECT_EQ(status.verified, again.verified);
+    EXPECT_EQ(status.reason, again.reason);
+    EXPECT_EQ(status.path.size(), again.path.size());
+    EXPECT_EQ(status.valid_until, again.valid_until);
+    return status;
   }
 };
 
@@ -81,6 +95,34 @@ TEST(TrustStore, AChainWithoutAFlawVerifies) {
 }
 
 // --- rule I3, clause by clause ---------------------------------------------------------
+
+TEST(TrustStore, AnIssuerThatWasSeenBeforeIsKeptOnce) {
+  const Chain chain;
+  const Issued issuer = chain.Intermediate();
+  const TrustStorePtr store = StoreOf(chain.Root().Pem());
+  std::vector<CertificatePtr> kept;
+  for (const char* mail : {"a@example.org", "b@example.org", "c@example.org"}) {
+    const Issued client = Issue(ClientSpec(mail), chain.client_key, &issuer);
+    const ChainStatus status = VerifyWith(*store, {client.der, issuer.der});
+    ASSERT_EQ(status.path.size(), 3u) << status.reason;
+    EXPECT_EQ(status.leaf->alternative_names().at(0).value, mail);
+    kept.push_back(status.path[1]);
+  }
+  EXPECT_EQ(kept[1], kept[2]);
+}
+
+// Whoever has the issuer's octets has not its key.
+TEST(TrustStore, RuleI3AnIssuerThatWasSeenBeforeLendsItsNameToNobody) {
+  const Chain chain;
+  const Issued issuer = chain.Intermediate();
+  const TrustStorePtr store = StoreOf(chain.Root().Pem());
+  EXPECT_TRUE(VerifyWith(*store, {chain.Client().der, issuer.der}).verified);
+  Chain thief;
+  thief.intermediate_type = KeyType::kEd25519;  // another key under the same name
+  const ChainStatus status = VerifyWith(*store, {thief.Client().der, issuer.der});
+  EXPECT_FALSE(status.verified);
+  EXPECT_NE(status.reason, "");
+}
 
 TEST(TrustStore, RuleI3AnUnknownRootIsRefused) {
   const Chain chain;
