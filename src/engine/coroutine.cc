@@ -2,8 +2,11 @@
 
 #include <cxxabi.h>
 
+#include <string.h>
+
+#include <algorithm>
+#include <bit>
 #include <boost/context/fiber.hpp>
-#include <cstring>
 #include <new>
 #include <utility>
 
@@ -26,6 +29,12 @@ namespace signet::engine {
 namespace {
 
 namespace context = boost::context;
+
+#if defined(SIGNET_ASAN) || defined(SIGNET_TSAN)
+constexpr bool kSanitized = true;
+#else
+constexpr bool kSanitized = false;
+#endif
 
 // The C++ runtime keeps the exceptions that a thread is handling in two words (three on
 // 32-bit Arm). Boost's fiber doesn't know them: without this, `throw;` in one coroutine
@@ -143,6 +152,7 @@ void Coroutine::RunBody() noexcept {
 
 void Coroutine::Resume() {
   SIGNET_CHECK(!ended_);
+  if (packed_ != nullptr) Unpack();
   Switch& state = this->state();
 #ifdef SIGNET_TSAN
   void* outside_fiber = __tsan_get_current_fiber();
@@ -167,15 +177,50 @@ void Coroutine::Suspend() {
   state.HasEntered();
 }
 
-void Coroutine::ReleaseUnused() {
+// Where the part of the stack begins that a suspended coroutine uses.
+std::byte* Coroutine::UsedFrom() const {
   // What Suspend itself and the switch below it keep; sanitizers make frames larger.
-#if defined(SIGNET_ASAN) || defined(SIGNET_TSAN)
-  constexpr std::size_t kBelowFrame = 16 * 1024;
-#else
-  constexpr std::size_t kBelowFrame = 512;
-#endif
-  if (parked_at_ == nullptr || ended_) return;
-  ReleasePages(stack_.bottom, parked_at_ - kBelowFrame);
+  const std::size_t below_frame = kSanitized ? 16 * 1024 : 512;
+  const auto address = reinterpret_cast<std::uintptr_t>(parked_at_ - below_frame);
+  return parked_at_ - below_frame - address % sizeof(std::uint64_t);
+}
+
+void Coroutine::ReleaseUnused() {
+  if (parked_at_ == nullptr || ended_ || packed_ != nullptr) return;
+  ReleasePages(stack_.bottom, UsedFrom());
+}
+
+void Coroutine::Pack() {
+  if (parked_at_ == nullptr || ended_ || packed_ != nullptr) return;
+  const auto* from = reinterpret_cast<const std::uint64_t*>(UsedFrom());
+  const auto* to = reinterpret_cast<const std::uint64_t*>(stack_.top());
+  const auto words = static_cast<std::size_t>(to - from);
+  const std::size_t bitmap = (words + 63) / 64;
+  const auto filled = words - static_cast<std::size_t>(std::count(from, to, 0));
+  // Sanitizers keep an account of each octet of a stack, which moves with none.
+  if (!kSanitized) packed_.reset(new (std::nothrow) std::uint64_t[bitmap + filled]);
+  if (packed_ == nullptr) return ReleaseUnused();
+  std::fill_n(packed_.get(), bitmap, 0);
+  std::uint64_t* out = packed_.get() + bitmap;
+  for (std::size_t i = 0; i < words; ++i) {
+    if (from[i] == 0) continue;
+    packed_[i / 64] |= std::uint64_t{1} << i % 64;
+    *out++ = from[i];
+  }
+  ReleasePages(stack_.bottom, stack_.top());
+}
+
+void Coroutine::Unpack() {
+  auto* to = reinterpret_cast<std::uint64_t*>(UsedFrom());
+  const auto words = static_cast<std::size_t>(reinterpret_cast<std::uint64_t*>(stack_.top()) - to);
+  const std::size_t bitmap = (words + 63) / 64;
+  const std::uint64_t* in = packed_.get() + bitmap;
+  for (std::size_t i = 0; i < bitmap; ++i)
+    for (std::uint64_t bits = packed_[i]; bits != 0; bits &= bits - 1)
+      to[i * 64 + static_cast<std::size_t>(std::countr_zero(bits))] = *in++;
+  const auto bytes = static_cast<std::size_t>(in - packed_.get()) * sizeof *in;
+  ::explicit_bzero(packed_.get(), bytes);  // rule A6
+  packed_.reset();
 }
 
 }  // namespace signet::engine

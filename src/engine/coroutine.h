@@ -1,6 +1,7 @@
 #ifndef SIGNET_SRC_ENGINE_COROUTINE_H_
 #define SIGNET_SRC_ENGINE_COROUTINE_H_
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 
@@ -33,11 +34,19 @@ class Coroutine {
   // Gives back the pages of the stack that a suspended coroutine doesn't use at the moment;
   // they are zero when it touches them again.
   void ReleaseUnused();
+  // Gives back all of the stack until the next Resume: what is in use is kept elsewhere,
+  // without its zeros, and wiped there when it is back in place. Where memory or a sanitizer
+  // is in the way, as ReleaseUnused.
+  //
+  //   Requires  nobody else reads or writes what is on the stack.
+  void Pack();
 
  private:
   Coroutine(StackPool& stacks, Stack stack, std::function<void()> body);
   void Start();
   void RunBody() noexcept;
+  std::byte* UsedFrom() const;
+  void Unpack();
   struct Switch;
   struct PooledStack;
 
@@ -46,6 +55,8 @@ class Coroutine {
   std::function<void()> body_;
   std::byte* parked_at_ = nullptr;  // about where the stack ended at the last Suspend
   bool ended_ = false;
+  // While packed: a bit for each word in use, then those that are not zero.
+  std::unique_ptr<std::uint64_t[]> packed_;
   // What the switch keeps; its types are Boost's and the sanitizers'. In place, because
   // ten thousand idle coroutines are common.
   alignas(void*) std::byte switch_[10 * sizeof(void*)];

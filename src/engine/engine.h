@@ -88,11 +88,16 @@ bool InCoroutine();
 // that the work that follows already counts as a handshake step.
 void SetPriority(Priority priority);
 
+// Whether anything outside a coroutine refers to what is on its stack.
+enum class StackIs : std::uint8_t { kSeen, kPrivate };
+
 // While one lives, the calling coroutine is idle: nothing is lost where its wait ends with
-// kCancelled, because the program is about to end (Loop::CancelIdle).
+// kCancelled, because the program is about to end (Loop::CancelIdle). A stack that is
+// kPrivate is packed into little memory when its coroutine has waited for its socket for a
+// while, and unpacked, at the same place, before it goes on.
 class IdleScope {
  public:
-  IdleScope();
+  explicit IdleScope(StackIs stack = StackIs::kSeen);
   ~IdleScope();
   IdleScope(const IdleScope&) = delete;
   IdleScope& operator=(const IdleScope&) = delete;

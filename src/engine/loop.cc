@@ -19,8 +19,8 @@ constexpr std::size_t kEventsPerHarvest = 256;
 constexpr seconds kTrimDelay{30};
 constexpr seconds kCoolDelay{1};
 constexpr std::chrono::milliseconds kCoolPause{10};
-constexpr std::size_t kCoolAtOnce = 256;  // about a quarter of a millisecond
-constexpr std::size_t kBurst = 64;        // unused stacks that make trimming worth while
+constexpr std::size_t kCoolAtOnce = 64;  // about a quarter of a millisecond
+constexpr std::size_t kBurst = 64;       // unused stacks that make trimming worth while
 
 thread_local Loop* this_loop = nullptr;
 thread_local Loop::Rep* this_rep = nullptr;
@@ -219,7 +219,11 @@ void Loop::Rep::CoolIdle() {
     if (!task->idle || task->cooled || task->waiting == nullptr) continue;
     more = true;
     if (task->idle_since == tick_) continue;
-    task->coroutine->ReleaseUnused();
+    const bool packs = task->stack == StackIs::kPrivate && task->waiting == &task->io;
+    if (packs)
+      task->coroutine->Pack();
+    else
+      task->coroutine->ReleaseUnused();
     task->cooled = true;
     --left;
   }
@@ -359,8 +363,10 @@ void SetPriority(Priority priority) {
   if (lower) Yield();
 }
 
-IdleScope::IdleScope() {
-  if (this_task != nullptr) this_task->idle = true;
+IdleScope::IdleScope(StackIs stack) {
+  if (this_task == nullptr) return;
+  this_task->idle = true;
+  this_task->stack = stack;
 }
 IdleScope::~IdleScope() {
   if (this_task != nullptr) this_task->idle = false;

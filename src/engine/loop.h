@@ -15,23 +15,9 @@
 // What is behind engine.h; included by src/engine alone.
 namespace signet::engine {
 
-struct Waiter;
+struct Task;
 
-// A coroutine as its loop sees it.
-struct Task {
-  std::unique_ptr<Coroutine> coroutine;
-  Priority priority = Priority::kEstablished;
-  Waiter* waiting = nullptr;                        // what a cancellation ends
-  const std::function<void()>* for_loop = nullptr;  // to be run on the loop's stack
-  bool idle = false;
-  bool cooled = false;       // gave its unused stack back in this wait
-  unsigned idle_since = 0;   // tick of Loop::Rep at which this wait began
-  unsigned unpaused = 0;     // I/O calls since it last waited
-  Task* previous = nullptr;  // all tasks of the loop
-  Task* next = nullptr;
-};
-
-// One wait of one coroutine, on its stack. Whoever ends the wait calls Loop::Rep::Wake.
+// One wait of one coroutine. Whoever ends the wait calls Loop::Rep::Wake.
 struct Waiter : Timer {
   Task* task = nullptr;
   IoStatus status = IoStatus::kOk;
@@ -39,6 +25,22 @@ struct Waiter : Timer {
   bool listed = false;         // by an Event
   Waiter* previous = nullptr;  // of the same Event
   Waiter* next = nullptr;
+};
+
+// A coroutine as its loop sees it.
+struct Task {
+  std::unique_ptr<Coroutine> coroutine;
+  Priority priority = Priority::kEstablished;
+  Waiter* waiting = nullptr;                        // what a cancellation ends
+  const std::function<void()>* for_loop = nullptr;  // to be run on the loop's stack
+  Waiter io;  // its wait for a descriptor: here, because its stack may be packed meanwhile
+  bool idle = false;
+  StackIs stack = StackIs::kSeen;  // while idle
+  bool cooled = false;             // gave its unused stack back in this wait
+  unsigned idle_since = 0;         // tick of Loop::Rep at which this wait began
+  unsigned unpaused = 0;           // I/O calls since it last waited
+  Task* previous = nullptr;        // all tasks of the loop
+  Task* next = nullptr;
 };
 
 // A descriptor known to a loop's epoll, from its first wait to its closing.

@@ -27,7 +27,7 @@ ssize_t Send(int fd, const char* data, std::size_t size) {
 IoResult WaitFor(bool& flag, Waiter*& slot, Loop::Rep& loop, Deadline deadline) {
   if (std::exchange(flag, false) && !loop.Cancels(*Loop::Rep::CurrentTask())) return {};
   SIGNET_CHECK(slot == nullptr);
-  Waiter waiter;
+  Waiter& waiter = Loop::Rep::CurrentTask()->io = Waiter{};
   slot = &waiter;
   const IoStatus status = loop.Wait(waiter, deadline);
   slot = nullptr;

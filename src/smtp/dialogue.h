@@ -69,7 +69,7 @@ class Dialogue final : public acl::Effects {
   bool InputWaiting();
   // A line of the client, and what to do where none came: says so where somebody may still
   // listen; always false.
-  Input::Line ReadLine(std::size_t max_bytes);
+  Input::Line ReadLine(std::size_t max_bytes, std::optional<Deadline> until = std::nullopt);
   bool InputTrouble(const Input::Line& line);
 
   // --- state ------------------------------------------------------------------------
@@ -213,6 +213,7 @@ class Dialogue final : public acl::Effects {
   bool ConnectTls();
   bool RefuseCertificate();
   bool Refuse(const facts::Verdict& verdict);
+  bool AwaitCommand();
   bool Step();
   Answer BadLine(const Input::Line& line);
   bool IsStrayPassword(const Command& command) const;
@@ -239,6 +240,7 @@ class Dialogue final : public acl::Effects {
   facts::Session session_;
   std::string output_;
   bool output_failed_ = false;
+  Deadline command_due_ = Deadline::Never();
   Reply last_reply_;  // where decisions are written down
   // For the log: names of the last commands, whether MAIL was one of all, and whether more
   // input stood behind a command.

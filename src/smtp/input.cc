@@ -110,6 +110,19 @@ Input::Line Input::ReadLine(tls::Stream& stream, std::size_t max_bytes, Deadline
   }
 }
 
+Input::Status Input::Await(tls::Stream& stream, Deadline deadline) {
+  constexpr auto kNow = std::chrono::milliseconds(0);
+  for (;;) {
+    // What has come may be hardly anything, or nothing for us: only a read can tell.
+    engine::IoResult result = Fill(stream, kCommandReadBytes, Deadline::After(kNow));
+    if (result.status == engine::IoStatus::kTimeout && stream.socket() != nullptr)
+      result = stream.socket()->WaitReadable(deadline);
+    else
+      return result.ok() ? Status::kLine : StatusOf(result.status);
+    if (!result.ok()) return StatusOf(result.status);
+  }
+}
+
 void Input::Consume(std::size_t octets) {
   used_ += octets;
   if (used_ < buffer_.size()) return;

@@ -35,6 +35,10 @@ class Input {
   // then waits is told so after kPatience, because it will not send more.
   Line ReadLine(tls::Stream& stream, std::size_t max_bytes, Deadline deadline);
 
+  // Waits until there is something to read, with little on the stack meanwhile. kLine: there
+  // is; otherwise why there will be nothing. Only called while empty().
+  Status Await(tls::Stream& stream, Deadline deadline);
+
   // Whether a whole line is there without reading.
   bool HasLine() const { return buffer_.find("\r\n", used_) != std::string::npos; }
   bool empty() const { return used_ == buffer_.size(); }

@@ -29,7 +29,7 @@ using facts::VerdictKind;
 using TraceKind = facts::TraceStep::Kind;
 using TraceOutcome = facts::TraceStep::Outcome;
 
-constexpr std::size_t kPackedSlack = 512;          // octets of a session that waits
+constexpr std::size_t kPackedSlack = 128;          // octets of a session that waits
 constexpr std::size_t kOutputMaxBytes = 8 * 1024;  // replies that gather before they are sent
 constexpr std::chrono::minutes kWriteWait{2};      // for a client that does not read
 constexpr std::chrono::seconds kLingerWait{1};     // so that it gets to read the last reply
@@ -157,7 +157,7 @@ void Dialogue::Run() {
   if (selector.Has(Selector::kSmtpConnection) && !nolog_)
     context.log->Main(ConnectionLine(session_, selector, context.connections));
   if (known && Greeted())
-    while (Step()) {
+    while (AwaitCommand() && Step()) {
     }
   Close();
 }
@@ -341,13 +341,27 @@ bool Dialogue::ConnectTls() {
 
 // --- commands ----------------------------------------------------------------------------------
 
+// What a session keeps while it waits is multiplied by thousands: the wait is here, where
+// hardly anything is on the stack yet.
+bool Dialogue::AwaitCommand() {
+  command_due_ = CommandDeadline();
+  if (input.HasLine()) return true;
+  PackTrace();
+  if (!Flush()) return false;
+  if (!input.empty()) return true;
+  if (Shutting()) return InputTrouble({Input::Status::kCancelled, "", true});
+  // A transaction reads this session's facts, also while it waits.
+  const bool alone = transaction == nullptr && receiver == nullptr;
+  engine::IdleScope idle(alone ? engine::StackIs::kPrivate : engine::StackIs::kSeen);
+  const Input::Status status = input.Await(*stream, command_due_);
+  return status == Input::Status::kLine || InputTrouble({status, "", true});
+}
+
 bool Dialogue::Step() {
-  if (!input.HasLine()) PackTrace();
-  if (!input.HasLine() && !Flush()) return false;
-  if (Shutting() && input.empty()) return InputTrouble({Input::Status::kCancelled, "", true});
   // Where AUTH is offered, a command may hold a password: it is longer, and wiped (A6).
   const bool auth_offered = !session_.auth_offered.empty();
-  Input::Line line = ReadLine(auth_offered ? limits::kAuthLineMaxBytes : LineMaxBytes());
+  Input::Line line =
+      ReadLine(auth_offered ? limits::kAuthLineMaxBytes : LineMaxBytes(), command_due_);
   const bool trouble = line.status >= Input::Status::kTimeout;
   if (trouble) return InputTrouble(line);
   Command command = ParseCommand(line.text);
@@ -388,6 +402,7 @@ void Dialogue::NoteRefusal(ToldRefusal refusal) {
 
 // While it waits for its client a session is to be small.
 void Dialogue::PackTrace() {
+  last_reply_ = {};
   if (!own_trace || own_trace->steps().empty()) return;
   packed_dropped += own_trace->dropped();
   // Commands are written down whatever there is; a client may have no end of them.
@@ -446,9 +461,9 @@ std::size_t Dialogue::LineMaxBytes() const {
   return smtputf8_offered ? limits::kUtf8CommandLineMaxBytes : limits::kCommandLineMaxBytes;
 }
 
-Input::Line Dialogue::ReadLine(std::size_t max_bytes) {
+Input::Line Dialogue::ReadLine(std::size_t max_bytes, std::optional<Deadline> until) {
   engine::IdleScope idle;
-  return input.ReadLine(*stream, max_bytes, CommandDeadline());
+  return input.ReadLine(*stream, max_bytes, until.value_or(CommandDeadline()));
 }
 
 Deadline Dialogue::CommandDeadline() const {
@@ -932,9 +947,16 @@ void Dialogue::Delay(std::chrono::milliseconds time) {
       Deadline::After(std::min<std::chrono::milliseconds>(time, kDelayMax)).Sooner(without_mail));
 }
 
+// The dialogue is on the stack, with which it is packed while its client is idle. Most of it
+// is zero then; so that the rest is too, what was there before is wiped.
+#pragma GCC diagnostic ignored "-Wframe-larger-than="
 void RunSession(engine::Socket socket, facts::Connection connection, SessionContext context) {
-  // On the heap, so that an idle session's stack is one page.
-  std::make_unique<Dialogue>(std::move(socket), std::move(connection), std::move(context))->Run();
+  alignas(Dialogue) std::byte room[sizeof(Dialogue)];
+  ::explicit_bzero(room, sizeof room);
+  const std::unique_ptr<Dialogue, void (*)(Dialogue*)> dialogue(
+      new (room) Dialogue(std::move(socket), std::move(connection), std::move(context)),
+      [](Dialogue* d) { d->~Dialogue(); });
+  dialogue->Run();
 }
 
 }  // namespace signet::smtp

@@ -21,6 +21,8 @@ void Compute(F&& f) {
   engine::OnThreadStack([body] { (*body)(); });
 }
 
+constexpr int kRecordsAtOnce = 16;  // read without a pause in search of data
+
 bool WantsToWait(int code) { return code == GNUTLS_E_AGAIN || code == GNUTLS_E_INTERRUPTED; }
 
 std::string TextOf(const engine::IoResult& result) {
@@ -141,7 +143,7 @@ engine::IoResult Layer::Read(void* data, std::size_t size, Deadline deadline) {
     has_peeked_ = false;
     return {engine::IoStatus::kOk, 1};
   }
-  int warnings = 0;
+  int warnings = 0, looks = 0;
   for (;;) {
     ssize_t got = 0;
     Compute([&] { got = gnutls_record_recv(session_, data, size); });
@@ -149,6 +151,9 @@ engine::IoResult Layer::Read(void* data, std::size_t size, Deadline deadline) {
     if (got == 0) return Fail(GNUTLS_E_SESSION_EOF);
     const int code = static_cast<int>(got);
     if (WantsToWait(code)) {
+      // A record that was nothing for us is no reason to stop before what is behind it: who
+      // only looks, without waiting, is told of that by no edge later.
+      if (!socket_would_block_ && ++looks <= kRecordsAtOnce) continue;
       if (engine::IoResult waited = WaitForPeer(deadline); !waited.ok()) return waited;
     } else if (code == GNUTLS_E_REHANDSHAKE) {
       Refuse(code);  // one identity per session, fixed at its first handshake (rule T6)

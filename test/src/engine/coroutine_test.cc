@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <stdexcept>
 #include <string>
@@ -228,6 +229,42 @@ TEST(Coroutine, GivesBackWhatItTouchedLongAgoAndKeepsWhatItUses) {
   EXPECT_LE(ResidentPages(top, kLooked), 6u);
   self->Resume();
   EXPECT_EQ(sum, kDeep * (kDeep + 1) / 2 + 7);
+}
+
+TEST(Coroutine, IsPackedAndGoesOnWithAllThatWasOnItsStack) {
+  constexpr std::size_t kLooked = 128 * 1024;
+  StackPool stacks;
+  Coroutine* self = nullptr;
+  std::byte* top = nullptr;
+  std::uint64_t wrong = 1;
+  auto coroutine = Coroutine::Make(stacks, [&] {
+    std::array<std::uint64_t, 1000> some;  // two thirds zeros, and an address of its own
+    for (std::size_t i = 0; i < some.size(); ++i) some[i] = i % 3 == 0 ? i : 0;
+    some[1] = reinterpret_cast<std::uintptr_t>(some.data());
+    const std::string text = "short";  // points at itself
+    top = reinterpret_cast<std::byte*>(some.data() + some.size());
+    for (int round = 0; round < 3; ++round) self->Suspend();
+    wrong = text == "short" ? 0 : 1;
+    for (std::size_t i = 2; i < some.size(); ++i) wrong += some[i] != (i % 3 == 0 ? i : 0);
+    wrong += some[1] != reinterpret_cast<std::uintptr_t>(some.data());
+    wrong += static_cast<std::uint64_t>(Overflow(5) != 15);
+  });
+  self = coroutine.get();
+  self->Resume();
+  self->Pack();
+  self->Pack();  // once is enough
+  self->ReleaseUnused();
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  EXPECT_EQ(ResidentPages(top, kLooked), 0u);
+#else
+  (void)top, (void)kLooked;
+#endif
+  self->Resume();
+  self->Resume();  // not packed this time
+  self->Pack();
+  self->Resume();
+  EXPECT_EQ(wrong, 0u);
+  EXPECT_TRUE(coroutine->ended());
 }
 
 TEST(Coroutine, ManyTakeTurns) {
