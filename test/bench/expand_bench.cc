@@ -51,7 +51,7 @@ double NowNs() {
 // The median of rounds that take about as long as `times` says.
 template <typename F>
 double MedianNs(int times, F work) {
-  constexpr int kRounds = 9;
+  const int kRounds = bench::Times(9, 3);
   std::vector<double> rounds;
   for (int round = 0; round < kRounds; ++round) {
     double begin = NowNs();
@@ -162,7 +162,8 @@ double SecondsOf(const std::vector<std::string>& command,
 double NsPerLine(const std::vector<std::string>& command,
                  const std::vector<std::string>& environment, const std::string& directory,
                  const std::string& line) {
-  constexpr int kLines = 20'000, kRounds = 5;
+  constexpr int kLines = 20'000;
+  const int kRounds = bench::Times(5, 2);
   std::string all;
   for (int i = 0; i < kLines; ++i) all += line + "\n";
   test::WriteFile(directory + "/many", all);

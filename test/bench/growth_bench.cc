@@ -70,7 +70,7 @@ void MeasureIdle(const World& world) {
   held.push_back(hold(few, 10));
   int there = 0;
   double last = 0;
-  for (const int count : {10, 1'000, Times(10'000, 2'000)}) {
+  for (const int count : {10, 1'000, Times(Holdable(10'000), 2'000)}) {
     held.push_back(hold(many, count - there));
     there = count;
     last = growth.Compare(

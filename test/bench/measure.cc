@@ -94,6 +94,13 @@ void RaiseLimits() {
   setrlimit(RLIMIT_NOFILE, &files);
 }
 
+int Holdable(int wanted) {
+  constexpr int kOthers = 250;  // sessions beside these, files, libraries
+  rlimit files{};
+  getrlimit(RLIMIT_NOFILE, &files);
+  return std::min(wanted, static_cast<int>(files.rlim_max) / 2 - kOthers);
+}
+
 std::string Number(double value, int digits) {
   char text[64];
   std::snprintf(text, sizeof text, "%.*f", digits, value);
@@ -102,7 +109,7 @@ std::string Number(double value, int digits) {
   std::size_t end = number.find('.');
   if (end == std::string::npos) end = number.size();
   const std::size_t begin = number[0] == '-' ? 1 : 0;
-  for (std::size_t at = end; at > begin + 3;) number.insert(at -= 3, ",");
+  for (std::size_t at = end; at > begin + 3;) number.insert(at -= 3, 1, ',');
   return number;
 }
 

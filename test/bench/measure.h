@@ -36,6 +36,8 @@ bool Quick();
 inline int Times(int normal, int quick) { return Quick() ? quick : normal; }
 // As many descriptors as we are allowed.
 void RaiseLimits();
+// How many of `wanted` idle sessions can be held with them: a server keeps two for each session.
+int Holdable(int wanted);
 
 // --- tables ---------------------------------------------------------------------------------
 

@@ -1,14 +1,18 @@
 // What an authenticated session costs Signet, and what it costs other servers, in one run, by
 // turns, with the same clients. See doc/performance.md.
+#include <signal.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
 #include <map>
+#include <sstream>
 
 #include "test/bench/bare_server.h"
 #include "test/bench/measure.h"
 #include "test/bench/peers.h"
+#include "test/support/footprint.h"
 #include "test/support/slapd.h"
 #include "test/support/smtp_client.h"
 
@@ -252,13 +256,122 @@ void MeasureRates(Field* field, const World& world) {
   table.Print();
 }
 
-int Main() {
+// --- what the time is spent on ---------------------------------------------------------------
+
+// Parts of a program by the file that holds the code, as perf names it.
+const char* PartOf(const std::string& file) {
+  for (const auto& [name, part] : {std::pair{"libgnutls", "GnuTLS"},
+                                   {"libhogweed", "nettle (signatures, keys)"},
+                                   {"libnettle", "nettle (ciphers, digests)"},
+                                   {"libgmp", "gmp (long numbers)"},
+                                   {"libtasn1", "libtasn1 (DER)"},
+                                   {"libp11", "p11-kit"},
+                                   {"libl", "LDAP codec"},
+                                   {"signet", "Signet"},
+                                   {"[", "kernel"},
+                                   {"libc.", "C library"},
+                                   {"libstdc++", "C++ library"}})
+    if (file.rfind(name, 0) == 0) return part;
+  return "other";
+}
+
+// Lines "12.34%  file  [.] symbol" of perf's report; those of one part, or of all.
+void PrintFunctions(const std::string& title, const std::string& report, int most,
+                    const std::string& part) {
+  Table functions(title, {"", "in", "%"});
+  std::istringstream symbols(report);
+  int count = 0;
+  for (std::string line; std::getline(symbols, line) && count < most;) {
+    std::istringstream words(line);
+    double share = 0;
+    char percent = 0;
+    std::string file, kind, name;
+    if (!(words >> share >> percent >> file >> kind) || percent != '%') continue;
+    if (!part.empty() && PartOf(file) != part) continue;
+    std::getline(words >> std::ws, name);
+    name.erase(std::min(name.find("  "), name.size()));
+    if (name.size() > 70) name = name.substr(0, 67) + "...";
+    functions.Row({'`' + name + '`', PartOf(file), Number(share, 1)});
+    ++count;
+  }
+  functions.Print();
+}
+
+void PrintProfile(const std::string& title, const std::string& data) {
+  const auto report = [&](const char* sort) {
+    return test::Run({"perf", "report", "-i", data, "--stdio", "--no-children", "-g", "none",
+                      "--percent-limit", "0.1", "--sort", sort})
+        .output;
+  };
+  Table parts(title + ": parts", {"", "%"});
+  std::map<std::string, double> shares;
+  std::istringstream lines(report("dso"));
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    double share = 0;
+    char percent = 0;
+    std::string file;
+    if (words >> share >> percent >> file && percent == '%') shares[PartOf(file)] += share;
+  }
+  std::vector<std::pair<double, std::string>> sorted;
+  for (const auto& [part, share] : shares) sorted.emplace_back(share, part);
+  std::sort(sorted.rbegin(), sorted.rend());
+  for (const auto& [share, part] : sorted) parts.Row({part, Number(share, 1)});
+  parts.Print();
+
+  PrintFunctions(title + ": functions", report("dso,symbol"), 15, "");
+  PrintFunctions(title + ": functions of ours", report("dso,symbol"), 15, "Signet");
+}
+
+// Where Signet's time goes, by perf, for each kind of session.
+void Profile(const World& world) {
+  struct Profiled {
+    const char* title;
+    bool fresh;
+    int messages;
+    bool resumption;
+  };
+  for (const Profiled& one : {Profiled{"Chain not seen before", true, 0, false},
+                              {"Chain seen before", false, 0, false},
+                              {"Resumed", false, 0, true},
+                              {"Ten messages", false, 10, false}}) {
+    const Server server = MakeSignet(world, {.resumption = one.resumption});
+    LoadOptions options = server.load;
+    options.sessions = one.messages > 0 ? 500 : 3'000;
+    options.at_once = kAtOnce;
+    options.messages = one.messages;
+    options.resume = one.resumption;
+    options.credentials = one.fresh ? world.authority.Fresh("alice@example.org", options.sessions)
+                                    : world.authority.known();
+    test::TempDir directory;
+    std::string pids;
+    for (const auto& [pid, status] : test::ProcessTree(server.pid))
+      pids += (pids.empty() ? "" : ",") + std::to_string(pid);
+    test::Process perf({"perf", "record", "-q", "-e", "cpu-clock", "-F", "4000", "-o",
+                        directory / "data", "-p", pids});
+    test::WaitUntil([&] { return !test::ReadFile(directory / "data").empty(); });
+    Demand(Load(options).Run(), one.title);
+    perf.Signal(SIGINT);
+    if (perf.Wait() == 127) {
+      std::fprintf(stderr, "%s", perf.Output().c_str());
+      std::exit(1);
+    }
+    PrintProfile(one.title, directory / "data");
+  }
+}
+
+// sessions_bench [profile]
+int Main(int argc, char** argv) {
   RaiseLimits();
   AdoptOrphans();
   const Authority authority;
   const Sink sink;
   test::Slapd slapd;
   const World world{authority, sink, slapd.host_and_port()};
+  if (argc > 1 && std::string(argv[1]) == "profile") {
+    Profile(world);
+    return 0;
+  }
   Field field = MakeField(world);
   MeasureCpu(&field, world);
   MeasureRates(&field, world);
@@ -268,4 +381,4 @@ int Main() {
 }  // namespace
 }  // namespace signet::bench
 
-int main() { return signet::bench::Main(); }
+int main(int argc, char** argv) { return signet::bench::Main(argc, argv); }

@@ -27,7 +27,7 @@ namespace {
 using namespace signet;           // NOLINT
 using namespace signet::testing;  // NOLINT
 
-constexpr int kSessions = 200, kRounds = 5;
+constexpr int kSessions = 200;
 
 double ThreadMicroseconds() {
   timespec now{};
@@ -222,7 +222,8 @@ int main() {
   const Place place;
   const double memory = MeasureMemory(place, 400);  // first: there are no threads yet
   double bare = 1e9, verified = 1e9, first = 1e9, again = 1e9;
-  for (int round = 0; round < kRounds; ++round) {  // interleaved: the machine has its moods
+  for (int round = 0; round < bench::Times(5, 2);
+       ++round) {  // interleaved: the machine has its moods
     bare = std::min(bare,
                     Measure(place, [&](const auto& fds) { ServeBare(place, fds, Verify::kNo); }));
     verified = std::min(
