@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <deque>
 #include <iterator>
+#include <mutex>
+#include <set>
 
 #include "drivers/lookup/escape.h"
 
@@ -119,6 +121,18 @@ SearchEnd Stopping() {
   return end;
 }
 
+// Workers find out one by one; the log is told by the first. Bounded, because directories may
+// refer to any number of servers (rule R7).
+enum class Standing : std::uint8_t { kGone, kBack };
+bool IsNews(const std::string& server, Standing standing) {
+  constexpr std::size_t kTold = 100;
+  static std::mutex mutex;
+  static std::set<std::string> gone;
+  const std::lock_guard lock(mutex);
+  if (standing == Standing::kBack) return gone.erase(server) != 0;
+  return gone.size() < kTold && gone.insert(server).second;
+}
+
 std::int64_t AnswerMs(const Query& query) {
   if (query.network_timeout_s == 0) return kAnswerMs;
   return std::min<std::int64_t>(kAnswerMs, query.network_timeout_s * 1000);
@@ -161,46 +175,77 @@ Security Directory::SecurityOf(const Query& query, const Server& server) const {
   return settings_.start_tls ? Security::kStartTls : Security::kClear;
 }
 
-const Directory::Status* Directory::FindStatus(const Server& server, Security security) const {
+Directory::Status* Directory::FindStatus(const Server& server, Security security) {
   const auto found = std::find_if(failed_.begin(), failed_.end(), [&](const Status& status) {
     return status.server == server && status.security == security;
   });
   return found == failed_.end() ? nullptr : &*found;
 }
 
-void Directory::NoteSuccess(const Connection& connection) {
-  std::erase_if(failed_, [&](const Status& status) {
-    return status.server == connection.target().server &&
-           status.security == connection.target().security;
-  });
+bool Directory::Forget(const Target& target) {
+  return std::erase_if(failed_, [&](const Status& status) {
+           return status.server == target.server && status.security == target.security;
+         }) != 0;
+}
+
+void Directory::NoteSuccess(const Target& target) {
+  const std::string name = target.server.Name();
+  if (Forget(target) && IsNews(name, Standing::kBack)) Say("LDAP server " + name + " is back");
 }
 
 void Directory::NoteFailure(const Connection& connection) {
   if (!connection.server_failed()) return;
-  NoteSuccess(connection);
+  const Target& target = connection.target();
+  const std::int64_t now_ms = host_->now_ms();
+  const std::string name = target.server.Name();
+  if (!Forget(target) && IsNews(name, Standing::kGone))
+    Say("LDAP server " + name + " is gone: " + connection.why());
   // Servers that a directory refers to come and go (rule R7).
-  std::erase_if(failed_, [&](const Status& status) { return status.retry_ms <= host_->now_ms(); });
-  failed_.push_back({connection.target().server, connection.target().security,
-                     host_->now_ms() + kRetryMs, connection.was_silent(), connection.why()});
+  std::erase_if(failed_, [&](const Status& s) { return s.retry_ms + kForgetMs <= now_ms; });
+  failed_.push_back({target.server, target.security, now_ms + kRetryMs, connection.was_silent(),
+                     connection.why()});
 }
 
-// The servers to try: those that did not fail lately; if all did, those whose failure
-// shows at once. A server that fails by silence is not waited for again so soon, or each
-// session would wait for it in turn.
+void Directory::Say(const std::string& line) const {
+  host_->worker_log(worker_, driver::Text(line));
+}
+
+bool Directory::IsReady(const Target& target) const {
+  return std::any_of(connections_.begin(), connections_.end(), [&](const auto& connection) {
+    return connection->state() == Connection::State::kReady && connection->target() == target;
+  });
+}
+
+// The servers to try, in the order in which they were named: those that have not failed.
+// One that has is connected to again when its time has come, beside the sessions, and is one
+// of them again when that has worked. Where all have failed, those whose time has come, or
+// else those whose failure shows at once: a server that fails by silence is not waited for
+// again so soon, or each session would wait for it in turn.
 std::vector<Server> Directory::Order(const Query& query, const std::vector<Server>& servers,
-                                     std::string* why) const {
-  std::vector<Server> good, quick;
+                                     Again again, std::string* why) {
+  std::vector<Server> good, due, quick;
   const std::int64_t now_ms = host_->now_ms();
   for (const Server& server : servers) {
-    const Status* status = FindStatus(server, SecurityOf(query, server));
-    if (status == nullptr || status->retry_ms <= now_ms)
+    const Target target = MakeTarget(query, server);
+    if (again == Again::kBeside && IsReady(target)) NoteSuccess(target);
+    Status* status = FindStatus(server, target.security);
+    if (status == nullptr) {
       good.push_back(server);
-    else if (!status->silent)
+    } else if (status->retry_ms <= now_ms) {
+      due.push_back(server);
+      status->retry_ms = now_ms + kRetryMs;  // the others need not try, too
+      if (again == Again::kByThisOne) good.push_back(server);
+    } else if (!status->silent) {
       quick.push_back(server);
-    else
+    } else {
       *why = status->why + " (not tried again yet)";
+    }
   }
-  return good.empty() ? quick : good;
+  if (good.empty()) return due.empty() ? quick : due;
+  std::string unused;
+  if (again == Again::kBeside)
+    for (const Server& server : due) (void)Get(MakeTarget(query, server), &unused);
+  return good;
 }
 
 // --- connections ----------------------------------------------------------------------------
@@ -257,7 +302,7 @@ SearchEnd Directory::SearchAt(const Query& query, const SearchRequest& request,
     // Its task has a deadline of its own, so this ends in time.
     if (connection->WaitOpen(deadline_ms) == SIGNET_IO_CANCELLED) return Stopping();
     end = connection->Search(request, std::min(deadline_ms, host_->now_ms() + AnswerMs(query)));
-    if (end.kind == SearchEnd::kAnswered) NoteSuccess(*connection);
+    if (end.kind == SearchEnd::kAnswered) NoteSuccess(target);
     if (end.kind != SearchEnd::kDead) return end;
     NoteFailure(*connection);
     if (fresh || host_->now_ms() >= deadline_ms) return end;
@@ -336,7 +381,7 @@ Answer Directory::Find(std::string_view text, Form form, std::int64_t deadline_m
   std::vector<Server> servers;
   if (std::string why = ServersOf(query, &servers); !why.empty()) return Defer(std::move(why));
   std::string why = "no LDAP server answered";
-  for (const Server& server : Order(query, servers, &why)) {
+  for (const Server& server : Order(query, servers, Again::kBeside, &why)) {
     const std::int64_t left_ms = deadline_ms - host_->now_ms();
     if (left_ms <= 0) break;
     const SearchRequest request = MakeRequest(query, form, left_ms);
@@ -370,7 +415,7 @@ signet_verdict Directory::Authenticate(std::string_view text, std::int64_t deadl
   std::vector<Server> servers;
   if (*why = ServersOf(query, &servers); !why->empty()) return SIGNET_DEFER;
   *why = "no LDAP server answered";
-  for (const Server& server : Order(query, servers, why)) {
+  for (const Server& server : Order(query, servers, Again::kByThisOne, why)) {
     // A connection of its own: binding again would change who asks on a shared one.
     const auto connection = std::make_shared<Connection>(host_, worker_, MakeTarget(query, server));
     connection->Start();
@@ -378,6 +423,7 @@ signet_verdict Directory::Authenticate(std::string_view text, std::int64_t deadl
     const bool bound = opened == SIGNET_IO_OK && connection->state() == Connection::State::kReady;
     *why = bound ? "" : opened == SIGNET_IO_OK ? connection->why() : "timed out";
     if (opened == SIGNET_IO_OK && !bound) NoteFailure(*connection);
+    if (bound || connection->bind_code() != 0) NoteSuccess(connection->target());
     connection->Kill("the test is over");
     if (bound) return SIGNET_ACCEPT;
     if (connection->bind_code() == kInvalidCredentials) return SIGNET_REJECT;

@@ -13,6 +13,8 @@
 namespace signet::ldap {
 
 inline constexpr std::int64_t kRetryMs = 5'000;  // limits::kDirectoryRetry
+// A server that nobody has asked for since, where others fail, is not remembered.
+inline constexpr std::int64_t kForgetMs = 60'000;
 inline constexpr std::size_t kConnectionsMax = 64;
 
 // An answer as the language sees it.
@@ -55,12 +57,18 @@ class Directory {
   };
 
   std::string ServersOf(const Query& query, std::vector<Server>* servers) const;
-  std::vector<Server> Order(const Query& query, const std::vector<Server>& servers,
-                            std::string* why) const;
+  // Who finds out whether a server that has failed is back: a connection beside the sessions, or
+  // the session itself, where its connection is of use to nobody else.
+  enum class Again : std::uint8_t { kBeside, kByThisOne };
+  std::vector<Server> Order(const Query& query, const std::vector<Server>& servers, Again again,
+                            std::string* why);
   Security SecurityOf(const Query& query, const Server& server) const;
-  const Status* FindStatus(const Server& server, Security security) const;
+  Status* FindStatus(const Server& server, Security security);
+  bool Forget(const Target& target);
   void NoteFailure(const Connection& connection);
-  void NoteSuccess(const Connection& connection);
+  void NoteSuccess(const Target& target);
+  void Say(const std::string& line) const;
+  bool IsReady(const Target& target) const;
   Target MakeTarget(const Query& query, const Server& server) const;
   std::shared_ptr<Connection> Get(const Target& target, std::string* why);
   void DropDead();
