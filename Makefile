@@ -101,6 +101,9 @@ link := $(CXX) $(our_ldflags) $(vldflags) $(LDFLAGS)
 flags_text := $(compile) | $(compile_c) | $(link) $(libs)
 $(shell mkdir -p $(B); printf '%s' '$(subst ','\'',$(flags_text))' | cmp -s - $(B)/flags || printf '%s' '$(subst ','\'',$(flags_text))' > $(B)/flags)
 
+# Behind the flags, which compiling depends on.
+libs += -lseccomp
+
 # --- Debian packages --------------------------------------------------------------------------
 # What is missing is named by any build and installed by `make deps`, `make test` and `make run`.
 # NO_DEPS=1 leaves packages to whoever builds.
@@ -239,6 +242,7 @@ third_party.curl/ := drivers/lookup/http.cc
 third_party.idn2.h := expand/alabel.cc
 third_party.crypt.h := src/crypto/password.cc
 third_party.histedit.h := src/cli/line_reader.cc
+third_party.seccomp.h := src/server/sandbox.cc
 third_party.microhttpd.h := src/server/metrics_listener.cc
 
 check:

@@ -26,6 +26,7 @@
 #include "src/server/monitoring.h"
 #include "src/server/pid_file.h"
 #include "src/server/privileges.h"
+#include "src/server/sandbox.h"
 #include "src/server/signals.h"
 #include "src/server/workers.h"
 #include "src/smtp/session.h"
@@ -168,7 +169,8 @@ class Server {
     log_.emplace(log_setup);
     auto opened = OpenFor(*loaded.site);
     if (!opened) return Complain(kNo, "not started: " + opened.error());
-    if (auto status = BecomeOrdinary(main, opened.value()); status != kGood) return status;
+    if (auto status = BecomeOrdinary(*loaded.site->config, opened.value()); status != kGood)
+      return status;
     log_->StartWriting();
     LogArguments(main);
     administration_.emplace(std::string(kVersion), *log_);
@@ -230,12 +232,18 @@ class Server {
   }
 
   // The pid file, then no more root; with a master, for both.
-  int BecomeOrdinary(const config::Main& main, const server::Opened& opened) {
+  int BecomeOrdinary(const config::Config& config, const server::Opened& opened) {
+    const config::Main& main = config.main;
     server::Standing standing = StandingOf(main, opened);
     if (server::IsPrivileged() && !main.signet_user.text.empty()) {
       auto identity = server::FindIdentity(main.signet_user.text, main.signet_group.text);
       if (!identity) return Complain(kUsage, "not started: " + identity.error());
       standing.identity = identity.value();
+      standing.identity->root_directory = main.chroot_directory.text;
+    }
+    if (!main.chroot_directory.text.empty() && !standing.identity && !IsReplacement()) {
+      return Complain(kUsage,
+                      "not started: chroot_directory needs root to start it, and signet_user");
     }
     if (master_ != nullptr) {
       const std::string wrong = master_->Tell(standing);
@@ -253,15 +261,32 @@ class Server {
       log_->Main("Warning: running as root, because signet_user is not set");
     }
     if (master_ != nullptr) master_->DieWithMaster();
-    // From here on this process is what serves clients: nothing that is to be limited further
-    // (system calls, files) is needed below that is not needed while serving. One thread.
+    if (main.sandbox) EnterSandbox(config);
     return kGood;
+  }
+
+  // From here on nothing is needed that is not needed while serving. One thread. What the kernel
+  // lacks is said, and is no reason not to serve.
+  void EnterSandbox(const config::Config& config) {
+    const std::vector<server::WrittenPlace> places = server::WrittenBy(config);
+    const auto files = files_.Enter(places);
+    if (!files.trouble.empty())
+      log_->Main("Warning: sandbox: files are limited by their modes only, without Landlock: " +
+                 files.trouble);
+    for (const server::WrittenPlace& place : places) {
+      if (place.path == "/")
+        log_->Main("Warning: sandbox: files may be written everywhere, because the " +
+                   place.option + " begins with an expansion");
+    }
+    const std::string calls = server::FilterCalls(server::Role::kServing);
+    if (!calls.empty()) log_->Main("Warning: sandbox: system calls are not limited: " + calls);
   }
 
   server::Standing StandingOf(const config::Main& main, const server::Opened& opened) const {
     server::Standing standing;
     standing.pid_file = arguments_.pid_file.empty() ? main.pid_file_path.text : arguments_.pid_file;
     standing.log = server::LogSetupOf(main);
+    standing.sandbox = main.sandbox;
     standing.timezone = TimezoneOf(main);
     for (const auto& entry : opened.entries) standing.listeners.push_back(entry.listener);
     return standing;
@@ -380,6 +405,9 @@ class Server {
     if (loaded.site == nullptr) return Mistakes(loaded.loaded.diagnostics);
     auto opened = OpenFor(*loaded.site);
     if (!opened) return opened.error();
+    if (const std::string missing = files_.Missing(server::WrittenBy(*loaded.site->config));
+        !missing.empty())
+      return missing;
     auto prepared = administration_->Prepare(loaded.site->config->main);
     if (!prepared) return prepared.error();
     auto monitored = monitoring_.Prepare(loaded.site->config->main);
@@ -421,6 +449,7 @@ class Server {
   std::unique_ptr<drivers::Registry> registry_;
   std::optional<Log> log_;
   server::PidFile pid_file_;
+  server::FileRules files_;
   std::vector<server::ListenerPtr> listeners_;
   report::TlsReports reports_;
   std::string reports_file_;  // "": nothing is counted

@@ -20,6 +20,7 @@
 
 #include "src/base/limits.h"
 #include "src/server/log_setup.h"
+#include "src/server/sandbox.h"
 #include "src/server/signals.h"
 
 namespace signet::server {
@@ -85,6 +86,8 @@ std::string Pack(const Standing& standing) {
   out.Put(identity.name);
   out.Put(identity.user);
   out.Put(identity.group);
+  out.Put(identity.root_directory);
+  out.Put(static_cast<std::uint64_t>(standing.sandbox));
   out.Put(standing.timezone);
   PutLog(standing.log, &out);
   out.Put(standing.listeners.size());
@@ -105,6 +108,8 @@ Standing Unpack(Unpacker in, std::vector<OwnedFd>* fds) {
   identity.name = in.Text();
   identity.user = static_cast<uid_t>(in.Number());
   identity.group = static_cast<gid_t>(in.Number());
+  identity.root_directory = in.Text();
+  standing.sandbox = in.Number() != 0;
   if (becomes) standing.identity = identity;
   standing.timezone = in.Text();
   standing.log = TakeLog(&in);
@@ -349,6 +354,8 @@ std::string Master::Adopt(const Standing& standing) {
       auto dropped = DropPrivileges(*standing.identity);
       if (!dropped) return "giving up root failed: " + dropped.error();
     }
+    // Where the kernel has no filter, the process that serves says so.
+    if (standing.sandbox) (void)FilterCalls(Role::kMaster);
     ordinary_ = true;
   }
   ::setenv("TZ", standing.timezone.c_str(), 1);

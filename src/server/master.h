@@ -29,6 +29,7 @@ namespace signet::server {
 struct Standing {
   std::string pid_file;              // "": none
   std::optional<Identity> identity;  // whom to become, where the process is root
+  bool sandbox = false;              // system calls are filtered
   Log::Setup log;
   std::string timezone;  // TZ, as in the environment
   std::vector<ListenerPtr> listeners;

@@ -44,7 +44,7 @@ bool IsWanted(std::string_view name) {
 }  // namespace
 
 Result<Identity, std::string> FindIdentity(std::string_view user, std::string_view group) {
-  Identity identity{std::string(user), 0, 0};
+  Identity identity{std::string(user), 0, 0, {}};
   const auto number = Number(user);
   const passwd* entry = number ? ::getpwuid(*number) : ::getpwnam(identity.name.c_str());
   if (entry == nullptr && !number) {
@@ -69,6 +69,9 @@ Result<Identity, std::string> FindIdentity(std::string_view user, std::string_vi
 bool IsPrivileged() { return ::geteuid() == 0; }
 
 Result<std::string, std::string> DropPrivileges(const Identity& identity) {
+  const std::string& root = identity.root_directory;
+  if (!root.empty() && (::chroot(root.c_str()) != 0 || ::chdir("/") != 0))
+    return Err{Failed(("chroot_directory " + root).c_str())};
   if (::setgroups(1, &identity.group) != 0) return Err{Failed("setgroups")};
   if (::setresgid(identity.group, identity.group, identity.group) != 0)
     return Err{Failed("setgid")};

@@ -16,6 +16,7 @@ struct Identity {
   std::string name;  // as configured
   uid_t user = 0;
   gid_t group = 0;
+  std::string root_directory;  // what is "/" from then on; "": what it was
 };
 
 // `user` and `group` by name or number; an empty group is the user's own.
@@ -26,8 +27,8 @@ Result<Identity, std::string> FindIdentity(std::string_view user, std::string_vi
 // Whether this process has root's rights.
 bool IsPrivileged();
 
-// Gives up root for good: groups, group, user, capabilities, and the right to gain any by
-// executing something; then tries to get root back.
+// Gives up root for good: the root directory, groups, group, user, capabilities, and the right to
+// gain any by executing something; then tries to get root back.
 //
 //   Returns  the user's name.
 //   Errors   the step that failed. The process must then end.

@@ -25,6 +25,7 @@ build libdb5.3-dev          Berkeley DB files for lookups
 build libjansson-dev        JSON for lookups
 build libsqlite3-dev        SQLite for lookups
 build libcurl4-gnutls-dev   HTTP for lookups
+build libseccomp-dev        filter of system calls
 build libedit-dev           editing of lines typed for `signet expand`
 build libmicrohttpd-dev     HTTP for those who fetch metrics
 build libboost-context-dev  switching between the stacks of coroutines

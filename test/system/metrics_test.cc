@@ -360,9 +360,8 @@ TEST_F(MetricsTest, AReloadMovesTheListener) {
   EXPECT_EQ(numbers.at("signet_config_generation"), 2);
   EXPECT_EQ(numbers.at("signet_config_last_reload_successful"), 1);
 
-  TempDir directory;
-  chmod(directory.path().c_str(), 0755);
-  const std::string path = directory / "metrics";
+  // In the directory of held bodies: elsewhere, the sandbox lets nothing be made after the start.
+  const std::string path = "/var/tmp/signet-metrics-" + std::to_string(getpid());
   reload(path);
   ASSERT_TRUE(WaitUntil([&] {
     return Curl({"--unix-socket", path, "http://signet/health"}).output == "ok\n";
