@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "src/base/limits.h"
+#include "src/server/sandbox.h"
 #include "src/tls/key_store.h"
 
 namespace signet::server {
@@ -130,11 +131,13 @@ bool Holder::Obey() {
 
 void Holder::Settle(Unpacker in) {
   std::string wrong;
+  const bool sandbox = in.Number() != 0;
   if (in.Number() != 0) {
     Identity identity;
     identity.name = in.Text();
     identity.user = static_cast<uid_t>(in.Number());
     identity.group = static_cast<gid_t>(in.Number());
+    identity.root_directory = in.Text();
     const auto dropped = DropPrivileges(identity);
     if (!dropped) wrong = dropped.error();
     // Both end with a change of ids.
@@ -142,7 +145,11 @@ void Holder::Settle(Unpacker in) {
     BeSecretive();
   }
   // From here on this process reads key files, signs, and starts threads: it needs nothing
-  // else. This is the place to limit it further (system calls, files); one thread.
+  // else. What the kernel lacks for that, the process that serves says.
+  if (sandbox) {
+    (void)FileRules().Enter({});
+    (void)FilterCalls(Role::kKeys);
+  }
   settled_ = true;
   Packer answer;
   answer.Put(wrong);
@@ -198,15 +205,17 @@ Channel KeyProcess::NewLine() const {
   return std::move(one);
 }
 
-std::string KeyProcess::Settle(const std::optional<Identity>& identity) const {
+std::string KeyProcess::Settle(const std::optional<Identity>& identity, bool sandbox) const {
   if (pid_ == 0) return "the key process has ended";
   Packer out;
   out.Put(kSettle);
+  out.Put(std::uint64_t{sandbox});
   out.Put(std::uint64_t{identity.has_value()});
   const Identity becomes = identity.value_or(Identity());
   out.Put(becomes.name);
   out.Put(becomes.user);
   out.Put(becomes.group);
+  out.Put(becomes.root_directory);
   std::optional<Channel::Message> answer;
   if (control_.Send(out.text()))
     answer = control_.Receive(Deadline::After(limits::kKeyAnswer), kOrderBytes);

@@ -32,9 +32,9 @@ class KeyProcess {
   void NewClient() const;
   // The other end of a new line for the process that serves; invalid where there is none.
   Channel NewLine() const;
-  // It gives up root, if there is somebody to become, and is from then on what it stays. "" or
-  // what is wrong.
-  std::string Settle(const std::optional<Identity>& identity) const;
+  // It gives up root, if there is somebody to become, limits itself with `sandbox`, and is from
+  // then on what it stays. "" or what is wrong.
+  std::string Settle(const std::optional<Identity>& identity, bool sandbox) const;
 
  private:
   Channel control_;

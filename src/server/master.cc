@@ -235,7 +235,7 @@ void Master::StartKeys() {
   const bool started = keys_.Start([this] { LetGo(); });
   std::string wrong = started ? "" : std::strerror(errno);
   // One in the place of another is no more than we are by now.
-  if (started && ordinary_) wrong = keys_.Settle(std::nullopt);
+  if (started && ordinary_) wrong = keys_.Settle(std::nullopt, sandbox_);
   if (wrong.empty()) return;
   keys_due_ = key_pauses_.started() + key_pauses_.Next();
   Say("no key process: " + wrong);
@@ -347,7 +347,7 @@ std::string Master::Adopt(const Standing& standing) {
     }
     ForbidDumpsAndGains();
     if (options_.with_keys) {
-      const std::string wrong = keys_.Settle(standing.identity);
+      const std::string wrong = keys_.Settle(standing.identity, standing.sandbox);
       if (!wrong.empty()) return "the key process: " + wrong;
     }
     if (standing.identity) {
@@ -355,7 +355,8 @@ std::string Master::Adopt(const Standing& standing) {
       if (!dropped) return "giving up root failed: " + dropped.error();
     }
     // Where the kernel has no filter, the process that serves says so.
-    if (standing.sandbox) (void)FilterCalls(Role::kMaster);
+    sandbox_ = standing.sandbox;
+    if (sandbox_) (void)FilterCalls(Role::kMaster);
     ordinary_ = true;
   }
   ::setenv("TZ", standing.timezone.c_str(), 1);

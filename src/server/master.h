@@ -129,6 +129,7 @@ class Master {
   std::optional<Log::Setup> log_setup_;
   PidFile pid_file_;
   bool ordinary_ = false;  // has given up what it had to give up
+  bool sandbox_ = false;   // system calls are filtered
   std::vector<ListenerPtr> listeners_;
   pid_t child_ = 0;       // 0: none
   bool served_ = false;   // one has, ever
