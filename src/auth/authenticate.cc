@@ -165,6 +165,15 @@ facts::Auth Authenticate(const config::Config& config, const config::Authenticat
 
 }  // namespace
 
+std::string WhyNotAnyMore(const config::Config& config, facts::Session& session, Log* log) {
+  const config::Authenticator* instance = FindAfterTls(config);
+  if (instance == nullptr) return "no authenticator runs after the TLS handshake any more";
+  if (session.tls.peer == nullptr) return "there is no certificate";
+  const auto refused = WhyNot(*instance, PurposeOfClients(config), &session, log);
+  if (!refused) return "";
+  return refused->reason.empty() ? session.tls.verify_reason : refused->reason;
+}
+
 facts::Auth AuthenticateAfterTls(const config::Config& config, facts::Session& session,
                                  expand::Services& services, expand::Budget& budget, Log* log) {
   const config::Authenticator* instance = FindAfterTls(config);

@@ -37,6 +37,11 @@ bool MayAuthenticateAfterTls(const config::Config& config, const facts::Session&
 // Why it is not, in words for people; "" where it is.
 std::string WhyNotTried(const config::Config& config, const facts::Session& session);
 
+// The same for a session under way, after a reload: whether that authenticator would still
+// look at its expressions, with what is known of the certificate now in `session.tls`. ""
+// where it would, otherwise why not, for the log. May wait.
+std::string WhyNotAnyMore(const config::Config& config, facts::Session& session, Log* log);
+
 // What can be known to be wrong with files of server_pins, while the configuration loads.
 void CheckPins(const config::Config& config, Diagnostics* diagnostics);
 

@@ -166,7 +166,7 @@ std::size_t UsableProcessors() {
 // A site as one worker serves it.
 struct Generation {
   smtp::SitePtr site;
-  std::unique_ptr<lookup::Worker> lookups;
+  std::shared_ptr<lookup::Worker> lookups;
 };
 using GenerationPtr = std::shared_ptr<Generation>;  // its sessions, and the worker while current
 
@@ -236,7 +236,8 @@ class Worker {
   Workers& workers_;
   Log& log_;
   engine::Loop loop_;
-  GenerationPtr current_;  // loop thread only, like all below
+  GenerationPtr current_;   // loop thread only, like all below
+  smtp::InForce in_force_;  // of current_, for sessions of earlier ones
   std::set<const Listener*> accepting_;
   std::unique_ptr<engine::Event> ended_;  // a session has; descriptors may be free
   bool paused_ = false;
@@ -258,6 +259,7 @@ void Worker::Run(std::size_t number) {
   if (workers_.options_.metrics != nullptr)
     (void)loop_.Spawn([this, number] { Watch(std::to_string(number)); });
   loop_.Run();
+  in_force_ = {};
   current_.reset();  // on the thread that its directory connections belong to
 }
 
@@ -301,8 +303,9 @@ void Worker::Publish(smtp::SitePtr site, std::vector<ListenerPtr> listeners) {
 void Worker::Adopt(const smtp::SitePtr& site, const std::vector<ListenerPtr>& listeners) {
   auto generation = std::make_shared<Generation>();
   generation->site = site;
-  generation->lookups = std::make_unique<lookup::Worker>(*site->registry, site->config, &log_);
+  generation->lookups = std::make_shared<lookup::Worker>(*site->registry, site->config, &log_);
   current_ = std::move(generation);
+  in_force_ = {current_->site, current_->lookups};
   ready_ = true;
   for (const ListenerPtr& listener : listeners) {
     if (!accepting_.insert(listener.get()).second) continue;
@@ -425,6 +428,7 @@ void Worker::Start(AcceptedPtr accepted) {
 void Worker::Serve(Accepted& accepted, const GenerationPtr& generation) {
   smtp::SessionContext context;
   context.site = generation->site;
+  context.in_force = &in_force_;
   context.lookups = generation->lookups.get();
   context.log = &log_;
   context.shutting_down = &workers_.shutting_down_;

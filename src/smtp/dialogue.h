@@ -195,6 +195,10 @@ class Dialogue final : public acl::Effects {
   std::vector<std::string> last_rcpt;  // and of its RCPTs, whatever the answers
   std::string last_auth;               // mechanism of the last AUTH
 
+  // What the client's certificate and authenticator were last found good under: the number of
+  // a configuration, and of changes to the files of TLS policies.
+  std::uint64_t good_under_site = 0, good_under_files = 0;
+
   // Set where tls_verify_hosts wants a certificate that the client does not have: the answer
   // to whatever it says next, which ends the session (rule T12).
   std::optional<Reply> certificate_refusal;
@@ -269,6 +273,12 @@ Result<TlsPlan, std::string> PlanTls(Dialogue& dialogue);
 // Runs acl_smtp_auth and the authenticator. False: the ACL dropped the connection.
 bool Authenticate(Dialogue& dialogue);
 Answer RunStarttls(Dialogue& dialogue, const Command& command);
+
+// --- recheck.cc -------------------------------------------------------------------------
+// After a reload, or where files of certificates have changed: the end of a session whose
+// client would not be known any more (nullopt: it goes on). Costs two comparisons where
+// nothing has changed. May wait.
+std::optional<Answer> EndWhereOutdated(Dialogue& dialogue, std::string_view what);
 
 // --- proxy.cc ---------------------------------------------------------------------------
 // The PROXY header, where hosts_proxy wants one (rule S15). False: the connection is over.

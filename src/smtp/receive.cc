@@ -444,6 +444,11 @@ Answer Conclude(Dialogue& dialogue, Receiver& receiver) {
     dialogue.transaction.reset();
     return *refusal;
   }
+  // Whoever has lost the right to send meanwhile has not sent this.
+  if (auto ended = EndWhereOutdated(dialogue, "after DATA")) {
+    dialogue.transaction.reset();
+    return *ended;
+  }
   if (session.envelope.recipients.empty() || dialogue.transaction == nullptr)
     return Discard(dialogue, verdict, receiver, dialogue.discard_all ? "MAIL" : "RCPT");
   if (receiver.holds()) {

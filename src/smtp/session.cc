@@ -19,6 +19,7 @@
 #include "src/smtp/packed_steps.h"
 #include "src/smtp/receive.h"
 #include "src/smtp/received.h"
+#include "src/tls/live.h"
 
 namespace signet::smtp {
 namespace {
@@ -146,6 +147,8 @@ Dialogue::Dialogue(engine::Socket socket, facts::Connection connection,
   session_.strict_acl_vars = config.main.strict_acl_vars;
   session_.active_hostname = config.main.primary_hostname;
   services.Serve({&config, context.site->acl.get(), this, context.metrics});
+  good_under_site = context.site->generation;
+  good_under_files = tls::LiveChanges();
 }
 
 // The transaction reads the session's envelope as long as it lives.
@@ -542,6 +545,8 @@ Answer Dialogue::Execute(const Command& command) {
   password_may_follow_ = command.verb == "AUTH";
   if (command.verb == "AUTH") session_.authentication_failed = true;
   if (auto answer = OutOfSync(command)) return *answer;
+  if (command.verb != "QUIT")
+    if (auto answer = EndWhereOutdated(*this, Shown(command))) return *answer;
   if (row->idle == Idle::kCounted)
     if (auto answer = TooIdle(command)) return *answer;
   if (row->argument == Argument::kNone && !command.argument.empty())

@@ -39,9 +39,17 @@ struct Pretence {
       handshake;
 };
 
+// The configuration that is in force at the moment, for sessions that began under an earlier
+// one: both of it, and together.
+struct InForce {
+  SitePtr site;
+  std::shared_ptr<lookup::Worker> lookups;
+};
+
 // What a session uses of its worker.
 struct SessionContext {
   SitePtr site;
+  const InForce* in_force = nullptr;  // of this worker, becomes another with a reload
   lookup::Worker* lookups = nullptr;  // of this worker and this site; nullptr: all deferred
   Log* log = nullptr;
   const std::atomic<bool>* shutting_down = nullptr;  // answered with 421 at the next command

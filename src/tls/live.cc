@@ -1,5 +1,6 @@
 #include "src/tls/live.h"
 
+#include <atomic>
 #include <chrono>
 #include <ctime>
 #include <utility>
@@ -12,6 +13,8 @@ namespace signet::tls {
 namespace {
 
 constexpr std::chrono::seconds kInterval{1};  // between two looks at the files
+
+std::atomic<std::uint64_t> live_changes{0};
 
 std::size_t Index(Part part) { return static_cast<std::size_t>(part); }
 
@@ -120,7 +123,10 @@ std::vector<Note> LivePolicy::Rep::Look() {
   }
   material = std::move(next);
   const std::lock_guard lock(mutex);
-  if (changed) std::swap(policies, built);
+  if (changed) {
+    std::swap(policies, built);
+    ++live_changes;
+  }
   return notes;
 }
 
@@ -158,6 +164,8 @@ Result<std::shared_ptr<LivePolicy>, std::string> LivePolicy::Make(ServerPolicy::
   rep->next_look = std::chrono::steady_clock::now() + kInterval;
   return std::shared_ptr<LivePolicy>(new LivePolicy(std::move(rep)));
 }
+
+std::uint64_t LiveChanges() { return live_changes; }
 
 ServerPolicyPtr LivePolicy::InUse() const {
   const std::lock_guard lock(rep_->mutex);

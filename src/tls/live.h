@@ -45,5 +45,9 @@ class LivePolicy {
   std::unique_ptr<Rep> rep_;
 };
 
+// How often a live policy of this process has become another, because a file has: for whoever
+// holds on to what an earlier one has decided.
+std::uint64_t LiveChanges();
+
 }  // namespace signet::tls
 #endif
