@@ -72,6 +72,7 @@ exim_of_first|>=|3|1| ×|CPU of Exim's session with LDAP, of Signet's, chain not
 exim_of_known|>=|7|1| ×|the same, chain seen before
 nginx_of_known|>=|2|1| ×|CPU of nginx's session, of Signet's with LDAP, chain seen before
 haproxy_of_known|>=|2|1| ×|CPU of HAProxy's session, of the same
+key_process_of_known|<=|1.05|2| ×|CPU of a session with the private key in a process of its own, of one without
 prompt_one_100|<=|30|1| ms|an established session's NOOP, p99, beside 100 that shake hands
 prompt_one_200|<=|30|1| ms|the same beside 200
 ldap_us|<=|12|1| µs|CPU of a directory search, 64 at once

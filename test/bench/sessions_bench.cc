@@ -33,11 +33,13 @@ struct Subject {
   std::string name;
   Server server;
   std::shared_ptr<Server> resuming;
-  bool fresh = false;                      // each session brings a certificate that nobody has seen
-  int sessions = 0;                        // a round of it
+  bool fresh = false;  // each session brings a certificate that nobody has seen
+  int sessions = 0;    // a round of it
+  bool only_session = false;
   std::map<Kind, std::vector<double>> ms;  // of server CPU per session
 
   bool Does(Kind kind) const {
+    if (only_session) return kind == kSession;
     if (kind == kOneMessage || kind == kTenMessages) return server.relays;
     if (kind == kResumed) return (resuming != nullptr || server.resumes) && !fresh;
     return kind != kTls12 || server.has_tls12;
@@ -77,8 +79,10 @@ struct Field {
   std::vector<Subject> subjects;
 
   Subject& operator[](const std::string& name) {
-    return *std::find_if(subjects.begin(), subjects.end(),
-                         [&](const Subject& subject) { return subject.name == name; });
+    static Subject none;  // where not all are measured
+    const auto at = std::find_if(subjects.begin(), subjects.end(),
+                                 [&](const Subject& subject) { return subject.name == name; });
+    return at == subjects.end() ? none : *at;
   }
   double Median(const std::string& name, Kind kind) {
     return bench::Median((*this)[name].ms[kind]);
@@ -112,6 +116,8 @@ constexpr const char* kFirst = "Signet, chain not seen before";
 constexpr const char* kKnown = "Signet, chain seen before";
 constexpr const char* kFirstLdap = "Signet + LDAP, chain not seen before";
 constexpr const char* kKnownLdap = "Signet + LDAP, chain seen before";
+constexpr const char* kOneProcess = "Signet + LDAP, seen, `key_process = no`";
+constexpr const char* kNoDecisions = "Signet + LDAP, seen, `decisions_kept = 0`";
 
 // That the server knows the client is shown by its refusal of another sender.
 void DemandIdentity(const Server& server, const Authority& authority) {
@@ -142,20 +148,24 @@ Field MakeField(const World& world) {
                             false,
                             many,
                             {}});
-  field.subjects.push_back({kFirst, plain, nullptr, true, many, {}});
+  field.subjects.push_back({kFirst, plain, nullptr, true, many});
   field.subjects.push_back({kKnown,
                             plain,
                             shared(MakeSignet(world, {.ldap = false, .resumption = true})),
                             false,
                             many,
                             {}});
-  field.subjects.push_back({kFirstLdap, ldap, nullptr, true, many, {}});
+  field.subjects.push_back({kFirstLdap, ldap, nullptr, true, many});
   field.subjects.push_back(
-      {kKnownLdap, ldap, shared(MakeSignet(world, {.resumption = true})), false, many, {}});
-  field.subjects.push_back({"nginx", MakeNginx(world), nullptr, false, many / 2, {}});
-  field.subjects.push_back({"HAProxy", MakeHaproxy(world), nullptr, false, many / 2, {}});
-  field.subjects.push_back({"Postfix", MakePostfix(world), nullptr, false, few, {}});
-  field.subjects.push_back({"Dovecot", MakeDovecot(world), nullptr, false, few, {}});
+      {kKnownLdap, ldap, shared(MakeSignet(world, {.resumption = true})), false, many});
+  for (const auto& [name, option] :
+       {std::pair{kOneProcess, "key_process = no"}, {kNoDecisions, "decisions_kept = 0"}})
+    field.subjects.push_back({name, MakeSignet(world, {.main_options = option}), nullptr, false,
+                              many, /*only_session=*/true});
+  field.subjects.push_back({"nginx", MakeNginx(world), nullptr, false, many / 2});
+  field.subjects.push_back({"HAProxy", MakeHaproxy(world), nullptr, false, many / 2});
+  field.subjects.push_back({"Postfix", MakePostfix(world), nullptr, false, few});
+  field.subjects.push_back({"Dovecot", MakeDovecot(world), nullptr, false, few});
   field.subjects.push_back({"Exim",
                             MakeExim(world, false, false),
                             shared(MakeExim(world, false, true)),
@@ -218,6 +228,7 @@ void MeasureCpu(Field* field, const World& world) {
   Figure("exim_of_known", field->Ratio("Exim + LDAP", kKnownLdap));
   Figure("nginx_of_known", field->Ratio("nginx", kKnownLdap));
   Figure("haproxy_of_known", field->Ratio("HAProxy", kKnownLdap));
+  Figure("key_process_of_known", field->Ratio(kKnownLdap, kOneProcess));
   Figure("ldap_us_of_session",
          1000 * (field->Median(kKnownLdap, kSession) - field->Median(kKnown, kSession)));
 }
@@ -230,7 +241,7 @@ void MeasureRates(Field* field, const World& world) {
   columns.push_back("one at a time, p50 ms");
   Table table("Sessions in a second, and how long one takes", columns);
   for (Subject& subject : field->subjects) {
-    if (subject.fresh) continue;
+    if (subject.fresh || subject.only_session) continue;
     std::vector<std::string> cells = {subject.name};
     LoadOptions options = subject.server.load;
     options.credentials = world.authority.known();
@@ -360,7 +371,7 @@ void Profile(const World& world) {
   }
 }
 
-// sessions_bench [profile]
+// sessions_bench [profile|TEXT]     TEXT: only what has it in its name
 int Main(int argc, char** argv) {
   RaiseLimits();
   AdoptOrphans();
@@ -373,6 +384,13 @@ int Main(int argc, char** argv) {
     return 0;
   }
   Field field = MakeField(world);
+  if (argc > 1) {
+    std::erase_if(field.subjects, [&](const Subject& subject) {
+      return subject.name.find(argv[1]) == std::string::npos;
+    });
+    MeasureCpu(&field, world);
+    return 0;
+  }
   MeasureCpu(&field, world);
   MeasureRates(&field, world);
   return 0;
