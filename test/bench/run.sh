@@ -111,6 +111,10 @@ for program in "$@"; do
   echo "$(basename "$program") …" >&2
   SIGNET_BENCH_FIGURES=$figures "$program"
 done | tee $out/tables.md
+# Which part of the program the time goes to, where the kernel's profiler is installed.
+if [ "${BENCH:-}" != quick ] && command -v perf >/dev/null; then
+  build/"${SIGNET_VARIANT:-release}"/test/bench/sessions_bench parts | tee -a $out/tables.md
+fi
 promised | tee $out/promised.md
 cat $out/{machine,promised,tables}.md > $out/table.md
 echo "$(($(date +%s) - begun)) s; the tables are in $out/table.md" >&2

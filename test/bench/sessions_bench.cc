@@ -277,7 +277,8 @@ const char* PartOf(const std::string& file) {
                                    {"libgmp", "gmp (long numbers)"},
                                    {"libtasn1", "libtasn1 (DER)"},
                                    {"libp11", "p11-kit"},
-                                   {"libl", "LDAP codec"},
+                                   {"libldap", "LDAP codec"},
+                                   {"liblber", "LDAP codec"},
                                    {"signet", "Signet"},
                                    {"[", "kernel"},
                                    {"libc.", "C library"},
@@ -308,15 +309,16 @@ void PrintFunctions(const std::string& title, const std::string& report, int mos
   functions.Print();
 }
 
-void PrintProfile(const std::string& title, const std::string& data) {
-  const auto report = [&](const char* sort) {
-    return test::Run({"perf", "report", "-i", data, "--stdio", "--no-children", "-g", "none",
-                      "--percent-limit", "0.1", "--sort", sort})
-        .output;
-  };
-  Table parts(title + ": parts", {"", "%"});
+std::string Report(const std::string& data, const char* sort) {
+  return test::Run({"perf", "report", "-i", data, "--stdio", "--no-children", "-g", "none",
+                    "--percent-limit", "0.1", "--sort", sort})
+      .output;
+}
+
+// Percent of each part.
+std::map<std::string, double> Shares(const std::string& data) {
   std::map<std::string, double> shares;
-  std::istringstream lines(report("dso"));
+  std::istringstream lines(Report(data, "dso"));
   for (std::string line; std::getline(lines, line);) {
     std::istringstream words(line);
     double share = 0;
@@ -324,28 +326,23 @@ void PrintProfile(const std::string& title, const std::string& data) {
     std::string file;
     if (words >> share >> percent >> file && percent == '%') shares[PartOf(file)] += share;
   }
-  std::vector<std::pair<double, std::string>> sorted;
-  for (const auto& [part, share] : shares) sorted.emplace_back(share, part);
-  std::sort(sorted.rbegin(), sorted.rend());
-  for (const auto& [share, part] : sorted) parts.Row({part, Number(share, 1)});
-  parts.Print();
-
-  PrintFunctions(title + ": functions", report("dso,symbol"), 15, "");
-  PrintFunctions(title + ": functions of ours", report("dso,symbol"), 15, "Signet");
+  return shares;
 }
 
-// Where Signet's time goes, by perf, for each kind of session.
-void Profile(const World& world) {
+// Where Signet's time goes, by perf, for each kind of session; with functions or without.
+void Profile(const World& world, bool functions) {
   struct Profiled {
     const char* title;
     bool fresh;
     int messages;
     bool resumption;
   };
-  for (const Profiled& one : {Profiled{"Chain not seen before", true, 0, false},
-                              {"Chain seen before", false, 0, false},
-                              {"Resumed", false, 0, true},
-                              {"Ten messages", false, 10, false}}) {
+  const std::vector<Profiled> all = {{"chain not seen before", true, 0, false},
+                                     {"chain seen before", false, 0, false},
+                                     {"resumed", false, 0, true},
+                                     {"with 10 messages", false, 10, false}};
+  std::map<std::string, std::map<std::string, double>> parts;
+  for (const Profiled& one : all) {
     const Server server = MakeSignet(world, {.resumption = one.resumption});
     LoadOptions options = server.load;
     options.sessions = one.messages > 0 ? 500 : 3'000;
@@ -367,11 +364,25 @@ void Profile(const World& world) {
       std::fprintf(stderr, "%s", perf.Output().c_str());
       std::exit(1);
     }
-    PrintProfile(one.title, directory / "data");
+    for (const auto& [part, share] : Shares(directory / "data")) parts[part][one.title] = share;
+    if (!functions) continue;
+    const std::string report = Report(directory / "data", "dso,symbol");
+    PrintFunctions(std::string("Functions: ") + one.title, report, 15, "");
+    PrintFunctions(std::string("Functions of ours: ") + one.title, report, 15, "Signet");
   }
+  std::vector<std::string> columns = {"% of Signet's CPU time"};
+  for (const Profiled& one : all) columns.push_back(one.title);
+  Table table("What Signet + LDAP spends its time on", columns);
+  for (auto& [part, shares] : parts) {
+    std::vector<std::string> cells = {part};
+    for (const Profiled& one : all) cells.push_back(Number(shares[one.title], 1));
+    table.Row(cells);
+  }
+  table.Print();
 }
 
-// sessions_bench [profile|TEXT]     TEXT: only what has it in its name
+// sessions_bench [TEXT]           only what has TEXT in its name
+// sessions_bench profile|parts    what Signet spends its time on, with functions or without
 int Main(int argc, char** argv) {
   RaiseLimits();
   AdoptOrphans();
@@ -379,14 +390,15 @@ int Main(int argc, char** argv) {
   const Sink sink;
   test::Slapd slapd;
   const World world{authority, sink, slapd.host_and_port()};
-  if (argc > 1 && std::string(argv[1]) == "profile") {
-    Profile(world);
+  const std::string wanted = argc > 1 ? argv[1] : "";
+  if (wanted == "profile" || wanted == "parts") {
+    Profile(world, wanted == "profile");
     return 0;
   }
   Field field = MakeField(world);
-  if (argc > 1) {
+  if (!wanted.empty()) {
     std::erase_if(field.subjects, [&](const Subject& subject) {
-      return subject.name.find(argv[1]) == std::string::npos;
+      return subject.name.find(wanted) == std::string::npos;
     });
     MeasureCpu(&field, world);
     return 0;
