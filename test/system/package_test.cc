@@ -222,6 +222,21 @@ TEST(Deployment, UnitsHaveNoSettingThatSystemdDoesNotKnow) {
   }
 }
 
+// MemoryDenyWriteExecute=: patterns are interpreted where they cannot become machine code.
+TEST(Deployment, PatternsMatchWhereNoMemoryIsWrittenAndExecuted) {
+  constexpr char kDeny[] =
+      "import ctypes, os, sys\n"
+      "sys.exit(77) if ctypes.CDLL(None).prctl(65, 1, 0, 0, 0) != 0 else None\n"  // PR_SET_MDWE
+      "os.execv(sys.argv[1], sys.argv[1:])\n";
+  const TempDir directory;
+  WriteFile(directory / "signet.conf", "");
+  const Finished matched =
+      test::Run({"python3", "-c", kDeny, SignetProgram(), "expand", "-C", directory / "signet.conf",
+                 "${if match{abc}{^a(.)c}{$1}{no}}"});
+  if (matched.status == 77) GTEST_SKIP() << "NOT TESTED: this kernel cannot deny it (PR_SET_MDWE)";
+  EXPECT_EQ(matched.output, "b\n");
+}
+
 TEST(Deployment, AppArmorProfileParses) {
   if (!Has("apparmor_parser")) GTEST_SKIP() << "apparmor_parser is not installed";
   const Finished parsed =
