@@ -4,12 +4,14 @@
 #include <unistd.h>
 
 #include <climits>
+#include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 
@@ -27,6 +29,7 @@
 #include "src/server/pid_file.h"
 #include "src/server/privileges.h"
 #include "src/server/sandbox.h"
+#include "src/server/service_manager.h"
 #include "src/server/signals.h"
 #include "src/server/workers.h"
 #include "src/smtp/session.h"
@@ -122,11 +125,14 @@ std::size_t ErrorCount(const Diagnostics& diagnostics) {
 class Server {
  public:
   // `master`: nullptr where there is none, and this process is all there is.
-  Server(const Arguments& arguments, const server::MasterLink* master)
+  Server(const Arguments& arguments, const server::MasterLink* master,
+         const server::ServiceManager& manager, std::vector<server::ListenerPtr> passed)
       : arguments_(arguments),
         master_(master),
+        manager_(manager),
         signals_(master != nullptr),
-        registry_(MakeRegistry(arguments)) {
+        registry_(MakeRegistry(arguments)),
+        listeners_(std::move(passed)) {
     if (master == nullptr) return;
     listeners_ = master->inherited();
     if (master->log()) log_.emplace(*master->log());
@@ -169,6 +175,7 @@ class Server {
     log_.emplace(log_setup);
     auto opened = OpenFor(*loaded.site);
     if (!opened) return Complain(kNo, "not started: " + opened.error());
+    WarnOfUnused(opened.value());
     if (auto status = BecomeOrdinary(*loaded.site->config, opened.value()); status != kGood)
       return status;
     log_->StartWriting();
@@ -185,7 +192,8 @@ class Server {
     Adopt(loaded.site, opened.value(), std::move(prepared).value(), std::move(monitored).value());
     log_->Main(StartLine());
     if (arguments_.background) Background::LeaveTerminal(server::LogsToStderr(log_setup));
-    if (master_ != nullptr) master_->Serving();
+    Announce(server::News::kServing, Listening());
+    StartWatchdog();
     return kGood;
   }
 
@@ -229,6 +237,13 @@ class Server {
     std::string all;
     for (const std::string& error : opened.error()) all += (all.empty() ? "" : "; ") + error;
     return Err{"cannot listen on " + all};
+  }
+
+  // Sockets that somebody has passed on, and that no option names.
+  void WarnOfUnused(const server::Opened& opened) {
+    for (const server::ListenerPtr& listener : opened.dropped)
+      log_->Main("Warning: a listening socket was passed on for " + listener->bound().Text() +
+                 ", where the configuration does not listen: not used");
   }
 
   // The pid file, then no more root; with a master, for both.
@@ -321,12 +336,40 @@ class Server {
     workers_->Publish(site, listeners_);
   }
 
-  std::string StartLine() const {
+  std::string Listening() const {
     std::vector<server::ListenAddress> bound;
     for (const server::ListenerPtr& listener : listeners_) bound.push_back(listener->bound());
+    return server::DescribeListening(bound);
+  }
+  std::string StartLine() const {
     return "signet " + std::string(kVersion) +
            (IsReplacement() ? " daemon serves again: pid=" : " daemon started: pid=") +
-           std::to_string(MainPid()) + ", " + server::DescribeListening(bound);
+           std::to_string(MainPid()) + ", " + Listening();
+  }
+
+  // To the service manager, by way of the master where there is one.
+  void Announce(server::News news, const std::string& text) const {
+    if (master_ != nullptr) return master_->Announce(news, text);
+    if (news == server::News::kReloading) return manager_.Reloading();
+    if (news == server::News::kAlive) return manager_.Alive();
+    manager_.Ready(text);
+  }
+
+  // Says that we are alive while every worker's loop goes round, and only then.
+  void StartWatchdog() {
+    const auto within = master_ != nullptr ? master_->watchdog() : manager_.watchdog();
+    if (!within) return;
+    watchdog_ = std::jthread([this, pause = *within / 4](const std::stop_token& stop) {
+      ::pthread_setname_np(::pthread_self(), "watchdog");
+      std::mutex mutex;
+      std::condition_variable_any wake;
+      std::unique_lock lock(mutex);
+      while (!stop.stop_requested()) {
+        workers_->AskTurns();
+        wake.wait_for(lock, stop, pause, [] { return false; });
+        if (workers_->turned()) Announce(server::News::kAlive, "");
+      }
+    });
   }
 
   // --- running -------------------------------------------------------------------------
@@ -376,6 +419,7 @@ class Server {
   std::string Pid() const { return "pid " + std::to_string(MainPid()) + ": "; }
 
   void Reload() {
+    Announce(server::News::kReloading, "");
     const auto asked = administration_->TakeReloads();
     log_->Reopen();
     server::LoadOutcome outcome;
@@ -392,6 +436,7 @@ class Server {
     else
       log_->Panic(line);
     administration_->Reloaded(outcome, asked);
+    Announce(server::News::kReloaded, outcome.lines.back());
   }
 
   // All or nothing (rule C1): what is wrong is logged, and then nothing has happened. "" or
@@ -425,6 +470,7 @@ class Server {
 
   // Sessions end at their next command; after a while, or a second signal, wherever they are.
   void Shutdown() {
+    if (master_ == nullptr) manager_.Stopping();
     log_->Main(Pid() + "shutting down");
     for (const server::ListenerPtr& listener : listeners_) listener->Close();
     workers_->BeginShutdown();
@@ -436,6 +482,7 @@ class Server {
     const std::string counted = report::Summary(workers_->tls_counters());
     administration_->CloseSocket();
     monitoring_.Close();
+    watchdog_ = {};
     workers_->Stop();
     SaveReports();
     log_->Main(counted);
@@ -444,6 +491,7 @@ class Server {
 
   const Arguments& arguments_;
   const server::MasterLink* master_;
+  const server::ServiceManager& manager_;
   server::Signals signals_;
   std::optional<tls::KeyClient> keys_;
   std::unique_ptr<drivers::Registry> registry_;
@@ -456,12 +504,20 @@ class Server {
   std::optional<server::Administration> administration_;
   server::Monitoring monitoring_{kVersion};
   std::optional<server::Workers> workers_;
+  std::jthread watchdog_;
 };
 
 }  // namespace
 
 int RunServe(const Arguments& given) {
-  server::CloseInherited();
+  // Both are for this process, and not for what it may turn into.
+  const auto manager = server::ServiceManager::FromEnvironment();
+  std::vector<std::string> unfit;
+  const std::vector<server::ListenerPtr> passed = server::PassedListeners(&unfit);
+  for (const std::string& text : unfit) std::fprintf(stderr, "signet: %s\n", text.c_str());
+  std::vector<int> open;
+  for (const server::ListenerPtr& listener : passed) open.push_back(listener->fd());
+  server::CloseInherited(open);
   Arguments arguments = given;
   arguments.background = given.background && !given.debug;
   Background background;
@@ -482,9 +538,9 @@ int RunServe(const Arguments& given) {
   if (has_master) {
     server::Master master({[&](server::MasterLink& link) {
                              background.Drop();
-                             return Server(arguments, &link).Run([] {});
+                             return Server(arguments, &link, manager, {}).Run([] {});
                            },
-                           peek("key_process"),
+                           &manager, passed, peek("key_process"),
                            [&](const Log::Setup& log) {
                              if (!arguments.background) return;
                              Background::LeaveTerminal(server::LogsToStderr(log));
@@ -492,7 +548,7 @@ int RunServe(const Arguments& given) {
                            }});
     status = master.Run();
   } else {
-    status = Server(arguments, nullptr).Run([&] { background.Tell(kGood); });
+    status = Server(arguments, nullptr, manager, passed).Run([&] { background.Tell(kGood); });
   }
   background.Tell(static_cast<ExitStatus>(status));
   return status;

@@ -261,6 +261,33 @@ ListenerPtr Listener::Inherit(OwnedFd fd, const ListenAddress& asked) {
   return ListenerPtr(new Listener(fd.Release(), asked));
 }
 
+ListenerPtr Listener::Inherit(OwnedFd fd) {
+  SocketAddress name;
+  name.size = sizeof name.storage;
+  if (::getsockname(fd.get(), name.generic(), &name.size) != 0) return nullptr;
+  char ip[INET6_ADDRSTRLEN];
+  ListenAddress asked;
+  if (name.storage.ss_family == AF_INET6) {
+    const auto* in6 = reinterpret_cast<const sockaddr_in6*>(&name.storage);
+    asked = {::inet_ntop(AF_INET6, &in6->sin6_addr, ip, sizeof ip), ntohs(in6->sin6_port)};
+  } else if (name.storage.ss_family == AF_INET) {
+    const auto* in = reinterpret_cast<const sockaddr_in*>(&name.storage);
+    asked = {::inet_ntop(AF_INET, &in->sin_addr, ip, sizeof ip), ntohs(in->sin_port)};
+  } else {
+    return nullptr;
+  }
+  auto listener = Inherit(std::move(fd), asked);
+  if (listener != nullptr) listener->Share();
+  return listener;
+}
+
+bool Listener::takes_both() const {
+  int only = 1;
+  socklen_t size = sizeof only;
+  return IsIpv6(asked_.ip) && ::getsockopt(fd_, IPPROTO_IPV6, IPV6_V6ONLY, &only, &size) == 0 &&
+         only == 0;
+}
+
 Listener::~Listener() { ::close(fd_); }
 
 ListenAddress Listener::bound() const {
@@ -276,7 +303,7 @@ ListenAddress Listener::bound() const {
 
 // Closing our descriptor alone would leave the workers' duplicates listening.
 void Listener::Close() {
-  if (closed_.exchange(true)) return;
+  if (closed_.exchange(true) || shared_) return;
   ::shutdown(fd_, SHUT_RDWR);
 }
 
@@ -295,6 +322,13 @@ Result<Opened, std::vector<std::string>> OpenListeners(const std::vector<ListenA
       continue;
     }
     if (address.ip == "::" && !KernelHasIpv6()) continue;
+    const auto is_in_both = [&](const Opened::Entry& entry) {
+      return entry.listener->asked().ip == "::" && entry.listener->asked().port == address.port &&
+             entry.listener->takes_both();
+    };
+    if (address.ip == "0.0.0.0" &&
+        std::any_of(opened.entries.begin(), opened.entries.end(), is_in_both))
+      continue;
     auto listener = Listener::Open(address);
     if (listener)
       opened.entries.push_back({std::move(listener).value(), address.tls_on_connect});

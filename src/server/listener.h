@@ -2,6 +2,7 @@
 #define SIGNET_SRC_SERVER_LISTENER_H_
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -31,6 +32,9 @@ struct ListenOverrides {
   bool tls_on_connect = false;
 };
 
+// How often whoever waits to accept looks whether it is over.
+inline constexpr std::chrono::milliseconds kAcceptLook{500};
+
 // The listening set: each address of local_interfaces with each port of
 // daemon_smtp_ports, unless the address brings a port of its own.
 //
@@ -52,6 +56,9 @@ class Listener {
   static Result<std::shared_ptr<Listener>, std::string> Open(const ListenAddress& address);
   // A socket that another process has opened so. nullptr where it does not listen any more.
   static std::shared_ptr<Listener> Inherit(OwnedFd fd, const ListenAddress& asked);
+  // The same of one that others have too, such as the service manager: closing it leaves theirs
+  // alone. Its address is what it is bound to; nullptr also where that is none of TCP.
+  static std::shared_ptr<Listener> Inherit(OwnedFd fd);
   ~Listener();
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
@@ -61,8 +68,14 @@ class Listener {
   ListenAddress bound() const;  // with its real port, and as it is served now
   bool tls_on_connect() const { return tls_on_connect_; }
   void SetTlsOnConnect(bool on) { tls_on_connect_ = on; }
-  // Ends accepting on all duplicates: whoever waits in accept wakes with an error.
+  // Ends accepting on all duplicates: whoever waits in accept wakes with an error. On one that
+  // others have too, it ends here and within kAcceptLook.
   void Close();
+  // Others have it too, from now on.
+  void Share() { shared_ = true; }
+  bool shared() const { return shared_; }
+  // Whether it is one of IPv6 that takes connections of IPv4 too.
+  bool takes_both() const;
   bool closed() const { return closed_; }
 
  private:
@@ -71,7 +84,7 @@ class Listener {
   int fd_;
   ListenAddress asked_;
   std::atomic<bool> tls_on_connect_;
-  std::atomic<bool> closed_{false};
+  std::atomic<bool> closed_{false}, shared_{false};
 };
 using ListenerPtr = std::shared_ptr<Listener>;
 

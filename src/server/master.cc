@@ -34,7 +34,7 @@ constexpr std::size_t kMessageBytes = 64 * 1024;  // of Standing, with all its p
 constexpr std::chrono::seconds kPatience = limits::kShutdownGrace + std::chrono::seconds(10);
 
 constexpr std::string_view kStanding = "standing";
-constexpr std::string_view kServing = "serving";
+constexpr std::string_view kNews = "news";
 constexpr std::string_view kKeyLine = "key line";
 
 std::string Packed(std::string_view word) {
@@ -96,6 +96,7 @@ std::string Pack(const Standing& standing) {
     out.Put(asked.ip);
     out.Put(static_cast<std::uint64_t>(asked.port));
     out.Put(static_cast<std::uint64_t>(asked.tls_on_connect));
+    out.Put(static_cast<std::uint64_t>(listener->shared()));
   }
   return out.text();
 }
@@ -119,7 +120,9 @@ Standing Unpack(Unpacker in, std::vector<OwnedFd>* fds) {
     asked.ip = in.Text();
     asked.port = static_cast<int>(in.Number());
     asked.tls_on_connect = in.Number() != 0;
+    const bool shared = in.Number() != 0;
     auto listener = Listener::Inherit(std::move((*fds)[i]), asked);
+    if (listener != nullptr && shared) listener->Share();
     if (listener != nullptr) standing.listeners.push_back(std::move(listener));
   }
   SIGNET_CHECK(in.good());
@@ -175,7 +178,14 @@ Channel MasterLink::KeyLine() const {
   return Channel(std::move(answer->fds[0]));
 }
 
-void MasterLink::Serving() const { (void)channel_.Send(Packed(kServing)); }
+void MasterLink::Announce(News news, std::string_view text) const {
+  Packer out;
+  out.Put(kNews);
+  out.Put(static_cast<std::uint64_t>(news));
+  out.Put(text);
+  const std::lock_guard lock(mutex_);
+  (void)channel_.Send(out.text());
+}
 
 void MasterLink::DieWithMaster() const {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -195,6 +205,7 @@ Master::Master(Options options) : options_(std::move(options)) {
       ::mmap(nullptr, sizeof *sessions_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   SIGNET_CHECK(signals_.valid() && shared != MAP_FAILED);
   sessions_ = new (shared) std::atomic<std::uint32_t>(0);
+  listeners_ = options_.passed;
 }
 
 Master::~Master() { ::munmap(sessions_, sizeof *sessions_); }
@@ -260,6 +271,7 @@ void Master::BeServing(Channel channel) {
   link.DieWithMaster();
   ::prctl(PR_SET_NAME, "signet-serve");
   link.has_keys_ = options_.with_keys;
+  link.watchdog_ = options_.manager->watchdog();
   link.inherited_ = std::move(listeners_);
   link.log_ = log_setup_;
   link.sessions_ = sessions_;
@@ -275,13 +287,21 @@ void Master::Wait() {
   const bool waits_for_keys = options_.with_keys && keys_.pid() == 0;
   const Deadline serving = waits_for_time ? Deadline::At(due_) : Deadline::Never();
   const Deadline keys = waits_for_keys ? Deadline::At(keys_due_) : Deadline::Never();
-  const Deadline next = serving.Sooner(keys);
+  // While nobody serves, the master itself is what has to be alive.
+  const auto watchdog = options_.manager->watchdog();
+  const bool speaks = watchdog && !serving_;
+  const Deadline next =
+      serving.Sooner(keys).Sooner(speaks ? Deadline::At(alive_due_) : Deadline::Never());
   pollfd fds[] = {{signals_.get(), POLLIN, 0}, {channel_.fd(), POLLIN, 0}};
   const auto left = std::min<std::int64_t>(next.Remaining().count(), INT_MAX);
   if (::poll(fds, std::size(fds), next.never() ? -1 : static_cast<int>(left)) < 0) return;
   if (fds[1].revents != 0) HandleMessages();
   if (fds[0].revents != 0) HandleSignal();
   if (status_) return;
+  if (speaks && std::chrono::steady_clock::now() >= alive_due_) {
+    options_.manager->Alive();
+    alive_due_ = std::chrono::steady_clock::now() + *watchdog / 3;
+  }
   if (keys.Passed() && keys_.pid() == 0) StartKeys();
   if (!serving.Passed()) return;
   if (child_ != 0)
@@ -309,6 +329,7 @@ void Master::Stop() {
     status_ = EXIT_SUCCESS;
     return;
   }
+  options_.manager->Stopping();
   if (!std::exchange(stopping_, true)) due_ = std::chrono::steady_clock::now() + kPatience;
   ::kill(child_, MasterStop());
 }
@@ -328,13 +349,30 @@ void Master::HandleMessages() {
       const int fds[] = {line.fd()};
       (void)channel_.Send(Packed(kKeyLine), std::span(fds, line.valid() ? 1 : 0));
     }
-    if (kind != kServing) continue;
-    serving_ = true;
-    if (!std::exchange(served_, true) && options_.begun) options_.begun(*log_setup_);
+    if (kind != kNews) continue;
+    const auto news = static_cast<News>(in.Number());
+    HandleNews(news, in.Text());
   }
   // At its end it would be readable for ever.
   char octet;
   if (::recv(channel_.fd(), &octet, 1, MSG_PEEK | MSG_DONTWAIT) == 0) channel_.Close();
+}
+
+void Master::HandleNews(News news, const std::string& text) {
+  const ServiceManager& manager = *options_.manager;
+  switch (news) {
+    case News::kServing:
+      serving_ = true;
+      manager.Ready(text);
+      if (!std::exchange(served_, true) && options_.begun) options_.begun(*log_setup_);
+      return;
+    case News::kReloading:
+      return manager.Reloading();
+    case News::kReloaded:
+      return manager.Ready(text);
+    case News::kAlive:
+      return manager.Alive();
+  }
 }
 
 // The pid file, then no more root: as it is for a process without a master.
@@ -403,6 +441,8 @@ void Master::Ended(int status) {
   }
   const milliseconds pause = pauses_.Next();
   LogEnd(status, pause);
+  serving_ = false;
+  options_.manager->Status("the serving process " + HowItEnded(status) + "; another one starts");
   due_ = std::chrono::steady_clock::now() + pause;
   ++restarts_;
 }

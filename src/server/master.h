@@ -18,6 +18,7 @@
 #include "src/server/listener.h"
 #include "src/server/pid_file.h"
 #include "src/server/privileges.h"
+#include "src/server/service_manager.h"
 
 // The master process: it starts the process that serves, keeps the listening sockets for it,
 // and starts another one when that one dies (rule P3). It has one thread, and reads nothing
@@ -33,6 +34,14 @@ struct Standing {
   Log::Setup log;
   std::string timezone;  // TZ, as in the environment
   std::vector<ListenerPtr> listeners;
+};
+
+// What the serving process has to say besides.
+enum class News : std::uint8_t {
+  kServing,    // clients are served from now on; the text says where
+  kReloading,  // the configuration is loaded again
+  kReloaded,   // that is over; the text says how
+  kAlive,      // every worker's loop goes round
 };
 
 // What the serving process has of its master.
@@ -51,8 +60,9 @@ class MasterLink {
   // A line to the key process; an invalid one where there is none at present. Any thread.
   Channel KeyLine() const;
   bool has_keys() const { return has_keys_; }
-  // Clients are served from now on.
-  void Serving() const;
+  void Announce(News news, std::string_view text) const;
+  // How often a service manager wants to hear kAlive.
+  std::optional<std::chrono::milliseconds> watchdog() const { return watchdog_; }
   // How many sessions there are, for the log line of a crash.
   std::atomic<std::uint32_t>* sessions() const { return sessions_; }
   // Has this process killed when its master dies. To be called again whenever ids have
@@ -65,6 +75,7 @@ class MasterLink {
   mutable std::mutex mutex_;  // held while an answer is awaited
   Channel channel_;
   bool has_keys_ = false;
+  std::optional<std::chrono::milliseconds> watchdog_;
   std::vector<ListenerPtr> inherited_;
   std::optional<Log::Setup> log_;
   std::atomic<std::uint32_t>* sessions_ = nullptr;
@@ -89,6 +100,8 @@ class Master {
  public:
   struct Options {
     std::function<int(MasterLink& link)> serve;  // in the child; its exit status
+    const ServiceManager* manager = nullptr;     // never nullptr
+    std::vector<ListenerPtr> passed = {};        // sockets that are there already
     bool with_keys = true;                       // private keys are held by a process of their own
     std::function<void(const Log::Setup&)> begun = {};  // in the master, once the first one serves
   };
@@ -112,6 +125,7 @@ class Master {
   void HandleSignal();
   void Stop();
   void HandleMessages();
+  void HandleNews(News news, const std::string& text);
   void HandleStanding(std::string_view packed, Channel::Message* message);
   std::string Adopt(const Standing& standing);
   void Reap();
@@ -138,7 +152,7 @@ class Master {
   std::optional<int> status_;  // of ours: it is over
   Pauses pauses_, key_pauses_;
   MonotonicTime due_{};  // for the next start, or the end of patience with a child that is to stop
-  MonotonicTime keys_due_{};
+  MonotonicTime keys_due_{}, alive_due_{};
   std::uint64_t restarts_ = 0;
 };
 

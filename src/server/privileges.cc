@@ -36,7 +36,9 @@ bool IsWanted(std::string_view name) {
                                           "TERM",           "TZ",           "NOTIFY_SOCKET",
                                           "ASAN_OPTIONS",   "LSAN_OPTIONS", "TSAN_OPTIONS",
                                           "UBSAN_OPTIONS",  "SHLVL",        "_",
-                                          "JOURNAL_STREAM", "NO_COLOR"};
+                                          "JOURNAL_STREAM", "NO_COLOR",     "WATCHDOG_USEC",
+                                          "WATCHDOG_PID",   "LISTEN_PID",   "LISTEN_FDS",
+                                          "LISTEN_FDNAMES"};
   return name.starts_with(config::kSetAside) ||
          std::find(std::begin(kWanted), std::end(kWanted), name) != std::end(kWanted);
 }
@@ -89,7 +91,15 @@ void ForbidDumpsAndGains() {
   ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
 
-void CloseInherited() { ::close_range(3, ~0U, 0); }
+void CloseInherited(std::vector<int> but) {
+  std::sort(but.begin(), but.end());
+  unsigned from = 3;
+  for (const int fd : but) {
+    if (static_cast<unsigned>(fd) > from) ::close_range(from, static_cast<unsigned>(fd) - 1, 0);
+    from = static_cast<unsigned>(fd) + 1;
+  }
+  ::close_range(from, ~0U, 0);
+}
 
 std::vector<std::string> UnwantedEnvironment() {
   std::vector<std::string> names;

@@ -38,10 +38,11 @@ Result<std::string, std::string> DropPrivileges(const Identity& identity);
 // No core files, which would hold keys, and nothing to be gained by executing something.
 void ForbidDumpsAndGains();
 
-// Closes what whoever started us has left open, but for the standard three (rule P2).
+// Closes what whoever started us has left open, but for the standard three (rule P2) and these
+// descriptors.
 //
 //   Requires  nothing has been opened yet.
-void CloseInherited();
+void CloseInherited(std::vector<int> but = {});
 
 // Environment variables steer the libraries that we use, and are not ours to trust
 // (rule C6). Names those that are set and have nothing to do here, sorted.

@@ -216,6 +216,9 @@ class Worker {
   std::chrono::microseconds lag() const {
     return std::chrono::microseconds(std::max(lag_us_.load(), lag_before_us_.load()));
   }
+  // Whether the loop has gone round since it was asked to; one thread asks.
+  void AskTurn();
+  bool turned() const { return turned_ == asked_; }
   // Takes a connection over; any thread.
   void Take(AcceptedPtr accepted);
 
@@ -241,6 +244,7 @@ class Worker {
   std::set<const Listener*> accepting_;
   std::unique_ptr<engine::Event> ended_;  // a session has; descriptors may be free
   bool paused_ = false;
+  std::atomic<std::uint64_t> asked_{0}, turned_{0};
   std::atomic<std::size_t> sessions_{0};
   std::atomic<bool> ready_{false};
   std::atomic<std::int64_t> lag_us_{0}, lag_before_us_{0};  // of this half minute and the last
@@ -279,6 +283,12 @@ void Worker::Watch(const std::string& name) {
     NoteLag(std::chrono::duration_cast<std::chrono::microseconds>(late), &looks);
   }
   metrics.Change(Metric::kCoroutines, {}, -counted);
+}
+
+void Worker::AskTurn() {
+  if (asked_ != turned_) return;
+  ++asked_;
+  loop_.Post([this] { turned_ = asked_.load(); });
 }
 
 void Worker::NoteLag(std::chrono::microseconds late, int* looks) {
@@ -337,7 +347,12 @@ void Worker::AcceptFrom(const ListenerPtr& listener) {
 bool Worker::AcceptSome(engine::Socket& socket, const Listener& listener) {
   for (std::size_t i = 0; i < kAcceptsPerTurn; ++i) {
     int fd = -1;
-    const engine::IoResult result = socket.Accept(&fd, Deadline::Never());
+    engine::IoResult result;
+    {
+      const engine::IdleScope idle;
+      result = socket.Accept(&fd, Deadline::After(kAcceptLook));
+    }
+    if (result.status == engine::IoStatus::kTimeout) return true;
     if (result.ok()) {
       if (std::exchange(paused_, false)) log_.Main("accepting connections again");
       Admit(fd, listener);
@@ -481,6 +496,15 @@ std::vector<Workers::Load> Workers::loads() const {
   std::vector<Load> loads;
   for (const auto& worker : workers_) loads.push_back({worker->sessions(), worker->lag()});
   return loads;
+}
+
+void Workers::AskTurns() {
+  for (auto& worker : workers_) worker->AskTurn();
+}
+
+bool Workers::turned() const {
+  return std::all_of(workers_.begin(), workers_.end(),
+                     [](const auto& worker) { return worker->turned(); });
 }
 
 void Workers::BeginShutdown() {

@@ -58,6 +58,10 @@ class Workers {
   // Cancels every session that is left, and returns when all threads have ended.
   void Stop();
 
+  // Asks each worker to show that its loop goes round, and whether all have since. One thread.
+  void AskTurns();
+  bool turned() const;
+
   std::size_t sessions() const { return connections_.total(); }
   std::uint64_t sessions_seen() const { return connections_seen_; }
   // Of each worker; not while Stop() runs. `lag`: how late timers woke at most, in the last
