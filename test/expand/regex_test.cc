@@ -55,6 +55,25 @@ TEST(RegexTest, RuleE5RunawayMatchesEndAtALimit) {
   }
 }
 
+// Each step keeps all groups in memory. Compiled matching keeps nothing: there the match limit
+// does it alone.
+TEST(RegexTest, RuleE5MemoryHasALimit) {
+  std::string pattern;
+  for (int i = 0; i < 200; ++i) pattern += "()";
+  const auto regex = Made(pattern + "(?:(a)|b)*$", Regex::Jit::kNo);
+  const auto match = [&](std::size_t octets) {
+    std::vector<Regex::Group> groups;
+    std::string why;
+    return std::pair(
+        regex->Match(std::string(octets, 'a'), 0, Regex::Mode::kAnywhere, &groups, &why), why);
+  };
+  const std::size_t each = 2 * sizeof(std::size_t) * 200;  // at least
+  EXPECT_EQ(match(limits::kRegexHeapKib * 1024 / each / 10).first, Regex::Outcome::kMatch);
+  const auto [outcome, why] = match(limits::kRegexHeapKib * 1024 / each + 1);
+  EXPECT_EQ(outcome, Regex::Outcome::kLimit);
+  EXPECT_NE(why.find("heap"), std::string::npos) << why;
+}
+
 TEST(RegexTest, RuleE5NestingHasALimit) {
   EXPECT_TRUE(Regex::Compile(Nested(limits::kRegexNesting), Regex::Jit::kNo).ok());
   EXPECT_FALSE(Regex::Compile(Nested(limits::kRegexNesting + 1), Regex::Jit::kNo).ok());
