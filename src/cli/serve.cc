@@ -217,9 +217,19 @@ class Server {
                " args:" + words);
   }
 
+  // Whoever writes into the file instead of replacing it leaves it empty for a moment. Taken as
+  // it is, that would mean to listen to nobody.
   smtp::LoadedSite Load() const {
-    return smtp::LoadSite(arguments_.config_file, arguments_.macros, *registry_,
-                          smtp::LoadTls::kYes);
+    smtp::LoadedSite loaded =
+        smtp::LoadSite(arguments_.config_file, arguments_.macros, *registry_, smtp::LoadTls::kYes);
+    std::error_code unseen;
+    const std::string& file = arguments_.config_file;
+    if (loaded.site == nullptr || !std::filesystem::is_regular_file(file, unseen) ||
+        std::filesystem::file_size(file, unseen) != 0)
+      return loaded;
+    loaded.loaded.diagnostics.push_back({Severity::kError, {}, '"' + file + "\" is empty", "", {}});
+    loaded.site = nullptr;
+    return loaded;
   }
 
   std::string Mistakes(const Diagnostics& diagnostics) const {

@@ -173,6 +173,9 @@ std::string LoadTrust(const Sources& sources, Material* material) {
     auto read = ReadTrust(sources.verify_file);
     if (!read.ok()) return read.error();
     texts.anchors_pem = std::move(read).value();
+    // Whoever writes into the file instead of replacing it leaves it empty for a moment.
+    const bool had_some = material->trust != nullptr && material->trust->anchors() != 0;
+    if (had_some && texts.anchors_pem.empty()) return Quoted(sources.verify_file) + " is empty";
   }
   std::map<std::string, std::string> lists = material->lists;
   std::vector<std::string> warnings;

@@ -164,13 +164,14 @@ std::string Load::Body(int id) {
   return body + "end " + std::to_string(id) + "\r\n";
 }
 
-Tally Load::Of(const std::string& kind, Moment since, const std::string& route) const {
+Tally Load::Of(const std::string& kind, Moment since, const std::string& route,
+               Moment until) const {
   Tally tally;
   std::vector<double> took;
   const std::lock_guard lock(mutex_);
   for (const auto& [name, meeting] : meetings_) {
-    if (meeting.begun < since || (!kind.empty() && meeting.kind != kind) ||
-        (!route.empty() && meeting.route != route))
+    if (meeting.begun < since || meeting.begun >= until ||
+        (!kind.empty() && meeting.kind != kind) || (!route.empty() && meeting.route != route))
       continue;
     ++tally.sessions;
     tally.connected += meeting.connected;

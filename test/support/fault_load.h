@@ -60,7 +60,7 @@ class Load {
     std::vector<Visitor> visitors;
     std::vector<Route> routes;
     int clients = 6;
-    milliseconds pause{10};  // of a client between sessions
+    milliseconds pause{40};  // of a client between sessions
   };
   // A message that a client has offered.
   struct Offer {
@@ -75,8 +75,10 @@ class Load {
 
   using Moment = std::chrono::steady_clock::time_point;
   static Moment Now() { return std::chrono::steady_clock::now(); }
-  // Of the sessions of a kind that began since then; "" of all kinds, or on all routes.
-  Tally Of(const std::string& kind, Moment since, const std::string& route = "") const;
+  // Of the sessions of a kind that began since then, and before `until`; "" of all kinds, or on
+  // all routes.
+  Tally Of(const std::string& kind, Moment since, const std::string& route = "",
+           Moment until = Moment::max()) const;
   // Waits until each visitor has had, on each route, a session begun from now on in which all
   // was as it should be. What is still missing; "" where nothing is.
   std::string WaitUntilWell(milliseconds limit) const;

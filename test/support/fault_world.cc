@@ -46,6 +46,9 @@ check_rcpt:
   deny    message = sending needs an identity
 hold:
   accept  add_header = X-Held: yes
+counted:
+  defer   ratelimit = 100000 / 1h / per_mail / all
+  accept
 begin authenticators
 tls:
   driver = tls
@@ -176,6 +179,10 @@ FaultWorld::FaultWorld(Options options)
       sink_port_(FreePort()),
       config_file_(directory_ / "signet.conf") {
   for (const char* part : {"mail", "sink"}) fs::create_directory(directory_ / part);
+  testing::WriteFile(file("server.pem"), ReadFile(Ours().pem("server")));
+  testing::WriteFile(file("server.key"), ReadFile(Ours().key("server")));
+  testing::WriteFile(file("root.pem"), ReadFile(Ours().root()));
+  testing::WriteFile(file("crl.pem"), RevocationList(options_.list_ends));
   WriteFile(config_file_, Configuration());
   StartSink();
   StartGateway();
@@ -192,10 +199,10 @@ std::string FaultWorld::Configuration() const {
   const std::string mail =
       options_.mail_directory.empty() ? directory_ / "mail" : options_.mail_directory;
   for (const auto& [from, to] : std::initializer_list<std::pair<const char*, std::string>>{
-           {"@SERVER@", Ours().pem("server")},
-           {"@KEY@", Ours().key("server")},
-           {"@ROOT@", Ours().root()},
            {"@MAIN@", more},
+           {"@SERVER@", file("server.pem")},
+           {"@KEY@", file("server.key")},
+           {"@ROOT@", file("root.pem")},
            {"@WHO@", Load::kWhoAmI},
            {"@HOST@", options_.faulty_host},
            {"@FAULTY@", std::to_string(options_.faulty_port != 0 ? options_.faulty_port : 9)},
@@ -203,7 +210,7 @@ std::string FaultWorld::Configuration() const {
            {"@TRANSPORT@", options_.transport},
            {"@MAIL@", mail}})
     text = Replace(text, from, to);
-  return text + options_.sections;
+  return Replace(text, "@DIRECTORY@", directory_.path()) + options_.sections;
 }
 
 void FaultWorld::StartSink() {
@@ -275,10 +282,10 @@ void FaultWorld::StartLoad() {
   first_pid_ = serving_pid();
 }
 
-pid_t FaultWorld::serving_pid() const {
+// Its own process and those that come from it.
+std::vector<pid_t> FaultWorld::Processes() const {
   std::vector<pid_t> found = {gateway_->pid()};
   for (std::size_t i = 0; i < found.size(); ++i) {
-    if (HasThread(found[i], "worker 1")) return found[i];
     std::error_code gone;
     for (const auto& entry : fs::directory_iterator("/proc", gone)) {
       const std::string name = entry.path().filename().string();
@@ -286,7 +293,31 @@ pid_t FaultWorld::serving_pid() const {
         found.push_back(std::atoi(name.c_str()));
     }
   }
+  return found;
+}
+
+pid_t FaultWorld::serving_pid() const {
+  for (const pid_t pid : Processes())
+    if (HasThread(pid, "worker 1")) return pid;
   return 0;
+}
+
+pid_t FaultWorld::key_pid() const {
+  for (const pid_t pid : Processes())
+    if (ReadFile("/proc/" + std::to_string(pid) + "/comm").starts_with("signet-keys")) return pid;
+  return 0;
+}
+
+std::string FaultWorld::RevocationList(std::int64_t next_update) {
+  testing::CrlSpec spec;
+  spec.next_update = next_update;
+  return testing::PemBlock("X509 CRL", testing::MakeCrl(spec, Ours().intermediate()));
+}
+
+long FaultWorld::ResidentKib() const {
+  return std::atol(
+      Between(ReadFile("/proc/" + std::to_string(serving_pid()) + "/status"), "VmRSS:", "k")
+          .c_str());
 }
 
 int FaultWorld::Descriptors() const {

@@ -25,6 +25,7 @@ namespace signet::test {
 class FaultWorld {
  public:
   struct Options {
+    // In texts, @DIRECTORY@ is the directory of this world.
     std::string ldap_servers;
     int faulty_port = 0;
     std::string faulty_host = "127.0.0.1";
@@ -35,6 +36,7 @@ class FaultWorld {
     std::string log_path;        // of log_file_path; standard error where it is empty
     std::string mail_directory;  // of the Maildir; ours where it is empty
     std::vector<std::string> environment, wrapper;  // of the gateway; what starts it
+    std::int64_t list_ends = testing::kYear2120;    // of crl.pem
     bool as_nobody = false;  // the gateway is not root, so that its environment counts
     bool with_load = true;
     int clients = 6;
@@ -51,12 +53,18 @@ class FaultWorld {
   const Authority& authority() const { return Ours(); }
   const TempDir& directory() const { return directory_; }
   const std::string& config_file() const { return config_file_; }
+  // Its own copy of a file: "server.pem", "server.key", "root.pem", "crl.pem".
+  std::string file(std::string_view name) const { return directory_ / name; }
+  // A revocation list that ends then, with nobody on it.
+  static std::string RevocationList(std::int64_t next_update);
+  long ResidentKib() const;  // of the serving process
 
   void StartLoad();
   void StartGateway();
   void StartSink();
   // Processes of the gateway that serve clients: one, by whatever name.
   pid_t serving_pid() const;
+  pid_t key_pid() const;    // of the one that has the private keys; 0: none
   int Descriptors() const;  // that it has open
   // Sets a limit (RLIMIT_…) of the serving process; returns the one before.
   std::uint64_t SetLimit(int resource, std::uint64_t value) const;
@@ -84,6 +92,7 @@ class FaultWorld {
   static const Authority& Ours();
   std::vector<Visitor> Visitors() const;
   std::string Configuration() const;
+  std::vector<pid_t> Processes() const;
   void BecomeNobodys(std::vector<std::string>* command) const;
   std::vector<Stored> Everything() const;
   void AwaitFaulty(const std::map<int, Load::Offer>& offers) const;

@@ -4,16 +4,21 @@
 // Cases wait more than they work, so that this program runs several of them at a time, each in
 // a process of its own (GoogleTest's shards). SIGNET_FAULTS=N makes each fault last N times as
 // long.
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <gmock/gmock.h>
+#include <gnutls/gnutls.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <iostream>
 #include <set>
@@ -22,6 +27,7 @@
 #include "test/support/fault_world.h"
 #include "test/support/lying_upstream.h"
 #include "test/support/postfix.h"
+#include "test/support/redis.h"
 #include "test/support/silent_resolver.h"
 #include "test/support/slapd.h"
 #include "test/support/tiny_disk.h"
@@ -77,7 +83,10 @@ void ExpectServed(const Load& load, const std::string& kind, Load::Moment since,
   const bool may_send = kind == "directory" || kind == "device";
   EXPECT_EQ(tally.accepted > 0, may_send) << kind << ": " << tally.Text();
   EXPECT_EQ(tally.refused > 0, !may_send) << kind << ": " << tally.Text();
-  EXPECT_LT(tally.usual_seconds, kPromptSeconds) << kind << ": " << tally.Text();
+  // On a machine that is slow with everything, that is what counts.
+  const double before = load.Of(kind, {}, route, since).usual_seconds;
+  EXPECT_LT(tally.usual_seconds, std::max(kPromptSeconds, 4 * before))
+      << kind << ": " << tally.Text();
   EXPECT_LT(tally.slowest_seconds, kPatientSeconds) << kind << ": " << tally.Text();
 }
 
@@ -142,7 +151,7 @@ TEST(Faults, TheDirectoryIsStopped) {
   ExpectOthersServed(world.load(), since);
   established.ExpectServed();
   slapd.Continue();
-  EXPECT_TRUE(world.WaitForLog("LDAP error: timeout"));
+  EXPECT_TRUE(world.WaitForLog(" is gone: "));
   ExpectWellAgain(&world, descriptors);
 }
 
@@ -704,10 +713,14 @@ TEST(Faults, TheLogCannotBeWritten) {
 
 // What does not fit is deferred, and everything else goes on.
 void ExpectOnlyDeferred(const FaultWorld& world, const std::string& route, Load::Moment since,
-                        const std::string& reply) {
+                        const std::string& reply, const TinyDisk* disk = nullptr) {
   Tally tally;
   EXPECT_TRUE(WaitUntil(
-      [&] { return (tally = world.load().Of("device", since, route)).deferred >= 2 * Times(); },
+      [&] {
+        // What was under way when it was filled has left room.
+        if (disk != nullptr) disk->Fill();
+        return (tally = world.load().Of("device", since, route)).deferred >= 2 * Times();
+      },
       seconds(60)));
   EXPECT_EQ(tally.refused + tally.broken, 0) << tally.Text();
   EXPECT_EQ(tally.replies[reply], tally.deferred) << tally.Text();
@@ -725,7 +738,7 @@ TEST(Faults, TheDiskOfHeldMessagesIsFull) {
   const int descriptors = DescriptorsOf(world);
   disk.Fill();
   const auto since = Load::Now();
-  ExpectOnlyDeferred(world, "", since, "452 4.3.1");
+  ExpectOnlyDeferred(world, "", since, "452 4.3.1", &disk);
   // Those of less than 64 KiB need no disk.
   EXPECT_GT(world.load().Of("device", since).accepted, 0);
   established.ExpectServed();
@@ -744,7 +757,7 @@ TEST(Faults, TheDiskOfTheMaildirIsFull) {
   const int descriptors = DescriptorsOf(world);
   disk.Fill();
   const auto since = Load::Now();
-  ExpectOnlyDeferred(world, "box", since, "452 4.3.1");
+  ExpectOnlyDeferred(world, "box", since, "452 4.3.1", &disk);
   established.ExpectServed();
   EXPECT_TRUE(world.WaitForLog("No space left on device")) << world.Log();
   disk.Empty();
@@ -859,7 +872,7 @@ class ShiftedClock {
   TempDir directory_;
 };
 
-// Certificates of this test end in 2120, its revocation list at a time that is given.
+// Certificates of these tests are from 2020 and end in 2120.
 void JumpAndBack(seconds shift, const std::string& in_log = "") {
   ShiftedClock clock;
   FaultWorld::Options options;
@@ -974,6 +987,33 @@ TEST(Faults, TheServingProcessIsKilled) { CrashAgainAndAgain(SIGKILL, "SIGKILL")
 TEST(Faults, TheServingProcessCrashes) { CrashAgainAndAgain(SIGSEGV, "SIGSEGV"); }
 TEST(Faults, TheServingProcessFindsItselfWrong) { CrashAgainAndAgain(SIGABRT, "SIGABRT"); }
 
+// Handshakes need it: they fail until there is another one, and nothing else does.
+TEST(Faults, TheKeyProcessIsKilled) {
+  FaultWorld world({});
+  Established established(world, "device-1");
+  const int descriptors = DescriptorsOf(world);
+  const auto since = Load::Now();
+  for (int i = 0; i < 4 * Times(); ++i) {
+    const pid_t pid = world.key_pid();
+    ASSERT_GT(pid, 0);
+    kill(pid, SIGKILL);
+    EXPECT_TRUE(WaitUntil(
+        [&] {
+          const pid_t now = world.key_pid();
+          return now > 0 && now != pid;
+        },
+        seconds(60)));
+    const auto again = Load::Now();
+    EXPECT_TRUE(WaitUntil([&] { return world.load().Of("device", again).accepted > 4; }));
+  }
+  established.ExpectServed();
+  const Tally tally = world.load().Of("device", since);
+  EXPECT_EQ(tally.connected, tally.sessions) << tally.Text();
+  EXPECT_EQ(tally.refused + tally.denied + tally.deferred, 0) << tally.Text();
+  EXPECT_TRUE(world.WaitForLog("the key process")) << world.Log();
+  ExpectWellAgain(&world, descriptors);
+}
+
 // Nothing stays behind that serves with nobody to look after it, or holds the port.
 TEST(Faults, TheMasterIsKilled) {
   FaultWorld world({});
@@ -987,6 +1027,336 @@ TEST(Faults, TheMasterIsKilled) {
     EXPECT_EQ(world.load().WaitUntilWell(kRecovery), "");
   }
   ExpectWellAgain(&world, descriptors, FaultWorld::Lived::kNo);
+}
+
+// --- files -----------------------------------------------------------------------------------
+
+// What a file holds when whoever writes it has been careless or interrupted.
+std::vector<std::pair<const char*, std::string>> Spoilt(const std::string& good) {
+  return {{"garbage", std::string("\0\xff garbage \x1b[31m\n", 16)},
+          {"half", good.substr(0, good.size() / 2)},
+          {"empty", ""}};
+}
+
+// New files are noticed as they come, and with a reload. What is wrong leaves the old ones in use.
+TEST(Faults, FilesAreSpoiltInPlace) {
+  FaultWorld::Options options;
+  options.main_options = "tls_crl = @DIRECTORY@/crl.pem";
+  FaultWorld world(options);
+  Established established(world, "device-1");
+  const int descriptors = DescriptorsOf(world);
+  const auto since = Load::Now();
+  for (const char* name : {"server.pem", "server.key", "root.pem", "crl.pem", "signet.conf"}) {
+    const std::string path = world.file(name), good = ReadFile(path);
+    for (const auto& [kind, text] : Spoilt(good)) {
+      // Whoever reloads with an empty one says that nobody is trusted.
+      if (std::string(name) == "root.pem" && text.empty()) continue;
+      SCOPED_TRACE(std::string(name) + ", " + kind);
+      const std::size_t log = world.Log().size();
+      testing::WriteFile(path, text);
+      world.gateway().Signal(SIGHUP);
+      EXPECT_TRUE(WaitUntil([&] {
+        return world.Log().find("configuration kept as it was", log) != std::string::npos;
+      })) << world.Log().substr(log);
+      EXPECT_THAT(world.Log().substr(log), HasSubstr(name));
+      const auto spoilt = Load::Now();
+      EXPECT_TRUE(world.load().WaitForSessions("device", spoilt, Times()));
+      testing::WriteFile(path, good);
+    }
+  }
+  ExpectAllServed(world.load(), since);
+  established.ExpectServed();
+  const std::size_t log = world.Log().size();
+  world.gateway().Signal(SIGHUP);
+  EXPECT_TRUE(WaitUntil([&] {
+    return world.Log().find("configuration reloaded", log) != std::string::npos;
+  })) << world.Log().substr(log);
+  ExpectWellAgain(&world, descriptors);
+}
+
+// Without a reload: looked at when sessions begin.
+TEST(Faults, FilesAreSpoiltAndNobodyReloads) {
+  FaultWorld::Options options;
+  options.main_options = "tls_crl = @DIRECTORY@/crl.pem";
+  FaultWorld world(options);
+  const int descriptors = DescriptorsOf(world);
+  const auto since = Load::Now();
+  for (const char* name : {"server.pem", "server.key", "root.pem", "crl.pem"}) {
+    const std::string path = world.file(name), good = ReadFile(path);
+    const std::size_t log = world.Log().size();
+    testing::WriteFile(path, good.substr(0, good.size() / 2));
+    EXPECT_TRUE(WaitUntil([&] {
+      return world.Log().find("what was read before stays in use", log) != std::string::npos;
+    })) << name
+        << world.Log().substr(log);
+    testing::WriteFile(path, good);
+  }
+  ExpectAllServed(world.load(), since);
+  ExpectWellAgain(&world, descriptors);
+}
+
+// There is no old one then: nobody is served, and nobody let in, until the files are good.
+TEST(Faults, FilesAreSpoiltWhenTheServingProcessCrashes) {
+  FaultWorld::Options options;
+  options.main_options = "tls_crl = @DIRECTORY@/crl.pem";
+  FaultWorld world(options);
+  const int descriptors = DescriptorsOf(world);
+  const auto since = Load::Now();
+  for (const char* name : {"server.key", "root.pem", "crl.pem"}) {
+    SCOPED_TRACE(name);
+    const std::string path = world.file(name), good = ReadFile(path);
+    testing::WriteFile(path, Spoilt(good)[1].second);
+    const std::size_t log = world.Log().size();
+    kill(world.serving_pid(), SIGKILL);
+    EXPECT_TRUE(WaitUntil([&] { return world.Log().find(name, log) != std::string::npos; }))
+        << world.Log().substr(log);
+    testing::WriteFile(path, good);
+    EXPECT_EQ(world.load().WaitUntilWell(kRecovery), "") << world.Log().substr(log);
+  }
+  for (const char* kind : {"device", "nobody"}) {
+    const Tally tally = world.load().Of(kind, since);
+    EXPECT_EQ(tally.connected, tally.sessions) << "refused: " << tally.Text();
+    EXPECT_EQ(tally.denied, 0) << tally.Text();
+  }
+  ExpectWellAgain(&world, descriptors, FaultWorld::Lived::kNo);
+}
+
+// A list that has ended says nothing of whoever was revoked since (rule C3).
+TEST(Faults, TheClockJumpsBeyondTheRevocationList) {
+  ShiftedClock clock;
+  FaultWorld::Options options;
+  options.environment = clock.environment();
+  options.as_nobody = true;
+  options.main_options = "tls_crl = @DIRECTORY@/crl.pem";
+  options.list_ends = std::time(nullptr) + 30 * 86'400;
+  FaultWorld world(options);
+  Established established(world, "device-1");
+  const int descriptors = DescriptorsOf(world);
+  clock.Set(kYear);
+  std::this_thread::sleep_for(milliseconds(300));
+  const auto since = Load::Now();
+  EXPECT_TRUE(world.load().WaitForSessions("device", since, 6 * Times()));
+  const Tally tally = world.load().Of("device", since);
+  EXPECT_EQ(tally.accepted + tally.refused + tally.denied + tally.broken, 0) << tally.Text();
+  EXPECT_GT(tally.deferred, 0) << tally.Text();
+  established.ExpectServed();
+  EXPECT_TRUE(world.WaitForLog("out of date")) << world.Log();
+  clock.Set(seconds(0));
+  ExpectWellAgain(&world, descriptors);
+}
+
+// --- clients ---------------------------------------------------------------------------------
+
+// Connections by the hundred, from as many addresses as one wants, that never get anywhere.
+class Crowd {
+ public:
+  explicit Crowd(int port) : port_(port) {}
+  ~Crowd() { Leave(); }
+  Crowd(const Crowd&) = delete;
+  Crowd& operator=(const Crowd&) = delete;
+
+  // From 127.1.N.1, a hundred from each.
+  int Connect() {
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in from{}, to{};
+    from.sin_family = to.sin_family = AF_INET;
+    from.sin_addr.s_addr =
+        htonl(0x7f010001u | static_cast<std::uint32_t>(fds_.size() / 100 + 1) << 8);
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    to.sin_port = htons(static_cast<std::uint16_t>(port_));
+    if (bind(fd, reinterpret_cast<const sockaddr*>(&from), sizeof from) != 0 ||
+        connect(fd, reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0)
+      ADD_FAILURE() << "cannot connect: " << std::strerror(errno);
+    fds_.push_back(fd);
+    return fd;
+  }
+  static void Send(int fd, std::string_view octets) {
+    (void)!send(fd, octets.data(), octets.size(), MSG_NOSIGNAL);
+  }
+  // One octet from each of these, as slow clients do.
+  void Drip(std::size_t from, std::size_t to) const {
+    for (std::size_t i = from; i < to && i < fds_.size(); ++i) Send(fds_[i], "x");
+  }
+  std::size_t size() const { return fds_.size(); }
+  void Leave() {
+    for (const int fd : fds_) close(fd);
+    fds_.clear();
+  }
+
+ private:
+  const int port_;
+  std::vector<int> fds_;
+};
+
+// The first octets of a handshake, as a client sends them.
+std::string ClientHello() {
+  std::string octets;
+  gnutls_session_t session;
+  gnutls_certificate_credentials_t none;
+  gnutls_init(&session, GNUTLS_CLIENT | GNUTLS_NONBLOCK);
+  gnutls_certificate_allocate_credentials(&none);
+  gnutls_set_default_priority(session);
+  gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, none);
+  gnutls_transport_set_ptr(session, &octets);
+  gnutls_transport_set_push_function(
+      session, [](gnutls_transport_ptr_t to, const void* data, std::size_t size) {
+        static_cast<std::string*>(to)->append(static_cast<const char*>(data), size);
+        return static_cast<ssize_t>(size);
+      });
+  gnutls_transport_set_pull_function(session,
+                                     [](gnutls_transport_ptr_t, void*, std::size_t) -> ssize_t {
+                                       errno = EAGAIN;
+                                       return -1;
+                                     });
+  gnutls_handshake(session);
+  gnutls_deinit(session);
+  gnutls_certificate_free_credentials(none);
+  return octets;
+}
+
+std::string ReadLine(int fd) {
+  const timeval patience{20, 0};
+  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  std::string line;
+  for (char octet = 0; octet != '\n' && recv(fd, &octet, 1, 0) == 1;) line += octet;
+  return line;
+}
+
+// Up to where the handshake begins.
+bool AskForTls(int fd) {
+  ReadLine(fd);
+  Crowd::Send(fd, "EHLO crowd.example.org\r\n");
+  for (std::string line = "250-"; line.starts_with("250-");) line = ReadLine(fd);
+  Crowd::Send(fd, "STARTTLS\r\n");
+  return ReadLine(fd).starts_with("220");
+}
+
+constexpr std::size_t kThird = 670;
+
+TEST(Faults, ClientsAreIdleSlowAndHalfWayByTheThousand) {
+  FaultWorld world({});
+  Established established(world, "device-1");
+  const int descriptors = DescriptorsOf(world);
+  const long resident = world.ResidentKib();
+  Crowd crowd(world.port());
+  // A third says nothing, a third says a command octet by octet, a third has begun a handshake,
+  // for which there are 20 seconds.
+  const std::string hello = ClientHello();
+  std::size_t begun = 0;
+  for (std::size_t i = 0; i < 3 * kThird; ++i) {
+    const int fd = crowd.Connect();
+    if (i < 2 * kThird) continue;
+    begun += AskForTls(fd);
+    Crowd::Send(fd, std::string_view(hello).substr(0, hello.size() / 2));
+  }
+  EXPECT_EQ(begun, kThird);
+  EXPECT_GT(world.Descriptors(), static_cast<int>(2 * kThird));
+  const auto since = Load::Now();
+  for (int i = 0; i < 3 * Times(); ++i) {
+    crowd.Drip(kThird, 2 * kThird);
+    std::this_thread::sleep_for(seconds(1));
+  }
+  ExpectAllServed(world.load(), since);
+  established.ExpectServed();
+  const long at_most = world.ResidentKib();
+  crowd.Leave();
+  long left = 0;
+  EXPECT_TRUE(
+      WaitUntil([&] { return (left = world.ResidentKib()) < resident + 20 * 1024; }, seconds(60)))
+      << resident << " KiB before, " << at_most << " with the crowd, " << left << " afterwards";
+  ExpectWellAgain(&world, descriptors);
+}
+
+// Handshakes are begun as fast as it goes, and never finished.
+TEST(Faults, HandshakesAreBegunAndNeverFinished) {
+  FaultWorld world({});
+  Established established(world, "device-1");
+  const int descriptors = DescriptorsOf(world);
+  const std::string hello = ClientHello();
+  std::atomic<bool> stop{false};
+  std::atomic<int> begun{0};
+  std::vector<std::thread> flood;
+  for (int i = 0; i < 20; ++i)
+    flood.emplace_back([&] {
+      while (!stop) {
+        Crowd one(world.port());
+        const int fd = one.Connect();
+        if (!AskForTls(fd)) continue;
+        Crowd::Send(fd, hello);
+        char flight[256];
+        begun += recv(fd, flight, sizeof flight, 0) > 0;
+      }
+    });
+  const auto since = Load::Now();
+  std::this_thread::sleep_for(seconds(3) * Times());
+  established.ExpectServed();
+  stop = true;
+  for (std::thread& thread : flood) thread.join();
+  EXPECT_GT(begun, 20);
+  ExpectAllServed(world.load(), since);
+  ExpectWellAgain(&world, descriptors);
+}
+
+// --- those who look at it --------------------------------------------------------------------
+
+// Fifty ask and do not read, fifty ask half, fifty say nothing.
+TEST(Faults, WhoeverWatchesItHangs) {
+  const int port = FreePort();
+  FaultWorld::Options options;
+  options.main_options =
+      "control_socket = @DIRECTORY@/control\nmetrics_listen = 127.0.0.1:" + std::to_string(port);
+  FaultWorld world(options);
+  Established established(world, "device-1");
+  const int descriptors = DescriptorsOf(world);
+  const auto since = Load::Now();
+  std::vector<int> hanging;
+  sockaddr_un name{};
+  name.sun_family = AF_UNIX;
+  world.file("control").copy(name.sun_path, sizeof name.sun_path - 1);
+  Crowd scrapers(port);
+  const char* half[] = {"", "GET /metr", "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"};
+  const char* asked[] = {"", "stat", "status\n"};
+  for (int i = 0; i < 150; ++i) {
+    Crowd::Send(scrapers.Connect(), half[i % 3]);
+    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (connect(fd, reinterpret_cast<const sockaddr*>(&name), sizeof name) == 0)
+      Crowd::Send(fd, asked[i % 3]);
+    hanging.push_back(fd);
+  }
+  std::this_thread::sleep_for(seconds(Times()));
+  ExpectAllServed(world.load(), since);
+  established.ExpectServed();
+  for (const int fd : hanging) close(fd);
+  scrapers.Leave();
+  EXPECT_TRUE(WaitUntil([&] {
+    return test::Run({SignetProgram(), "status", "-C", world.config_file()}).status == 0;
+  }));
+  ExpectWellAgain(&world, descriptors);
+}
+
+// --- rates -----------------------------------------------------------------------------------
+
+TEST(Faults, TheStoreOfRatesIsGone) {
+  RedisServer redis;
+  FaultWorld::Options options;
+  options.main_options =
+      "ratelimit_store = redis\nredis_servers = " + redis.item() + "\nacl_smtp_data = counted";
+  FaultWorld world(options);
+  const int descriptors = DescriptorsOf(world);
+  for (int i = 0; i < 2; ++i) {
+    i == 0 ? redis.Signal(SIGSTOP) : redis.Kill();
+    std::this_thread::sleep_for(milliseconds(50));
+    const auto since = Load::Now();
+    EXPECT_TRUE(world.load().WaitForSessions("device", since, 4 * Times()));
+    const Tally tally = world.load().Of("device", since);
+    EXPECT_GT(tally.deferred, 0) << tally.Text();
+    EXPECT_EQ(tally.accepted + tally.refused + tally.broken, 0) << tally.Text();
+    ExpectServed(world.load(), "nobody", since);
+    i == 0 ? redis.Signal(SIGCONT) : redis.Start();
+    EXPECT_EQ(world.load().WaitUntilWell(kRecovery), "");
+  }
+  EXPECT_TRUE(world.WaitForLog("ratelimit database not available")) << world.Log();
+  ExpectWellAgain(&world, descriptors);
 }
 
 // --- the table -------------------------------------------------------------------------------

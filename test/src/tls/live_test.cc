@@ -1,5 +1,6 @@
 #include "src/tls/live.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -246,6 +247,15 @@ TEST_F(LivePolicyTest, FilesThatCannotBeSeenAnyMoreAreSaidOnce) {
   const Unprivileged nobody;
   EXPECT_EQ(Told(*live).substr(0, 24), "  cannot see changes of ");
   EXPECT_EQ(Current(*live), before);
+}
+
+TEST_F(LivePolicyTest, RuleC2AFileThatIsBeingWrittenIntoIsNotYetOneWithoutAuthorities) {
+  const auto live = Make();
+  Write("ca.pem", "");
+  EXPECT_THAT(Told(*live),
+              ::testing::EndsWith("ca.pem\" is empty; what was read before stays in use\n"));
+  EXPECT_EQ(ReasonFor(Current(*live)), "");
+  EXPECT_NE(ReasonFor(Current(*Make())), "") << "whoever starts anew takes it as it is";
 }
 
 TEST_F(LivePolicyTest, RuleT11AnAuthorityThatIsTakenAwayIsTrustedNoMore) {
