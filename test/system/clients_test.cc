@@ -87,6 +87,10 @@ TEST_P(Clients, SubmitAsTheAccountOfTheCertificate) {
   ASSERT_EQ(world_->upstream.messages().size(), messages_before + 1);
   EXPECT_THAT(world_->upstream.messages().back().content,
               HasSubstr("Subject: " + NameOf(GetParam()) + "\r\n"));
+  // The client may be gone before the line is written.
+  (void)WaitUntil([&] {
+    return world_->gateway->Log().find("<= alice@example.org", log_before) != std::string::npos;
+  });
   const std::string log = world_->gateway->Log().substr(log_before);
   EXPECT_THAT(log, HasSubstr("<= alice@example.org"));
   EXPECT_THAT(log, HasSubstr(std::string(" X=TLS") + GetParam().version + ":"));
