@@ -37,7 +37,7 @@ class Growth {
   double Compare(double size, const std::function<double()>& small,
                  const std::function<double()>& large) {
     std::vector<double> ms, ratios;
-    for (int round = 0; round < Times(7, 3); ++round) {
+    for (int round = 0; round < Times(5, 3); ++round) {
       const double first = small();
       ms.push_back(large());
       ratios.push_back(ms.back() / first);

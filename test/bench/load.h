@@ -66,8 +66,8 @@ class Load {
   LoadResult Hold(bool answered);
   // Asks each of the sessions that are held for a reply; how many gave it.
   int CountAlive();
-  // NOOP on the sessions that are held, by turns: seconds to each reply, sorted. Empty: one
-  // has failed.
+  // NOOP on the sessions that are held, by turns: seconds to each reply, sorted; fewer than
+  // `count` where a server takes its time. Empty: one has failed.
   std::vector<double> Ping(int count, double pause_seconds);
   void Release();
 

@@ -251,6 +251,7 @@ virtual_mailbox_maps =
 relayhost = [127.0.0.1]:@SINK@
 smtp_dns_support_level = disabled
 default_process_limit = 300
+max_idle = 1h
 smtpd_client_connection_count_limit = 0
 smtpd_tls_ask_ccert = yes
 smtpd_tls_CAfile = @CERTIFICATES@/client-ca.pem

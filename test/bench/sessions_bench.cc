@@ -131,6 +131,14 @@ void DemandIdentity(const Server& server, const Authority& authority) {
   std::exit(1);
 }
 
+// Servers that keep processes for sessions have as many as they will need.
+void Warm(const Server& server, const World& world) {
+  LoadOptions options = server.load;
+  options.sessions = options.at_once = kAtOnce;
+  options.credentials = world.authority.known();
+  Demand(Load(options).Run(), server.name + ", at first");
+}
+
 Field MakeField(const World& world) {
   const auto shared = [](Server server) { return std::make_shared<Server>(std::move(server)); };
   const int many = Times(400, 150), few = Times(120, 60);
@@ -180,6 +188,8 @@ Field MakeField(const World& world) {
                             {}});
   world.authority.Fresh("alice@example.org", 1);
   for (const Subject& subject : field.subjects) {
+    Warm(subject.server, world);
+    if (subject.resuming != nullptr) Warm(*subject.resuming, world);
     if (subject.server.relays) DemandAuthentication(subject.server, world);
     if (subject.name.find("LDAP") != std::string::npos)
       DemandIdentity(subject.server, world.authority);
