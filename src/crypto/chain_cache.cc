@@ -4,6 +4,7 @@
 #include <atomic>
 #include <list>
 #include <mutex>
+#include <string_view>
 #include <unordered_map>
 
 namespace signet::crypto {
@@ -17,7 +18,7 @@ struct Entry {
 
 // Keys are digests: their first octets are hash enough.
 struct KeyHash {
-  std::size_t operator()(const std::string& key) const {
+  std::size_t operator()(std::string_view key) const {
     std::size_t hash = 0;
     for (std::size_t i = 0; i < sizeof hash && i < key.size(); ++i)
       hash = hash << 8 | static_cast<unsigned char>(key[i]);
@@ -54,20 +55,22 @@ class Lru {
       order_.pop_back();
     }
     order_.push_front({key, status, now});
-    index_.emplace(key, order_.begin());
+    index_.emplace(order_.front().key, order_.begin());
   }
 
   void Forget(const std::string& key) {
     const auto it = index_.find(key);
     if (it == index_.end()) return;
-    order_.erase(it->second);
+    const auto entry = it->second;
     index_.erase(it);
+    order_.erase(entry);
   }
 
  private:
   std::size_t capacity_ = 1;
   std::list<Entry> order_;  // most recently used first
-  std::unordered_map<std::string, std::list<Entry>::iterator, KeyHash> index_;
+  // By the keys of `order_`.
+  std::unordered_map<std::string_view, std::list<Entry>::iterator, KeyHash> index_;
 };
 
 }  // namespace

@@ -173,12 +173,16 @@ using GenerationPtr = std::shared_ptr<Generation>;  // its sessions, and the wor
 // An accepted connection, counted until it is destroyed.
 struct Accepted {
   engine::Socket socket;
-  facts::Connection connection;
+  std::unique_ptr<facts::Connection> connection;  // until its session has it
   Connections* connections = nullptr;
   std::string counted_ip;
   ~Accepted() { connections->Leave(counted_ip); }
 };
 using AcceptedPtr = std::shared_ptr<Accepted>;
+
+facts::Connection ConnectionOf(Accepted& accepted) {
+  return std::move(*std::exchange(accepted.connection, nullptr));
+}
 
 // A session that is under way, in the numbers.
 class SessionCount {
@@ -410,10 +414,10 @@ void Worker::Admit(int fd, const Listener& listener) {
   }
   auto accepted = std::make_shared<Accepted>();
   accepted->socket = std::move(socket);
-  accepted->connection = std::move(*connection);
-  accepted->connection.id = std::to_string(++workers_.connections_seen_);
+  accepted->connection = std::make_unique<facts::Connection>(std::move(*connection));
+  accepted->connection->id = std::to_string(++workers_.connections_seen_);
   accepted->connections = &workers_.connections_;
-  accepted->counted_ip = accepted->connection.client_ip;
+  accepted->counted_ip = accepted->connection->client_ip;
   auto idlest =
       std::min_element(workers_.workers_.begin(), workers_.workers_.end(),
                        [](const auto& a, const auto& b) { return a->load() < b->load(); });
@@ -436,7 +440,7 @@ void Worker::Start(AcceptedPtr accepted) {
   if (started) return;
   --sessions_;
   CountRefused("no_memory");
-  log_.Panic("Connection from [" + accepted->connection.client_ip + "] refused: no memory");
+  log_.Panic("Connection from [" + accepted->counted_ip + "] refused: no memory");
 }
 
 // One session's trouble ends that session only.
@@ -461,18 +465,18 @@ void Worker::Serve(Accepted& accepted, const GenerationPtr& generation) {
     accepted.counted_ip = told.client_ip;
     return true;
   };
-  const SessionCount counted(workers_.options_, accepted.connection.local_port);
+  const SessionCount counted(workers_.options_, accepted.connection->local_port);
   std::string trouble;
   try {
-    workers_.options_.session(std::move(accepted.socket), accepted.connection, std::move(context));
+    workers_.options_.session(std::move(accepted.socket), ConnectionOf(accepted),
+                              std::move(context));
   } catch (const std::exception& e) {
     trouble = e.what();
   } catch (...) {
     trouble = "unknown exception";
   }
   if (!trouble.empty()) {
-    log_.Panic("session of [" + accepted.connection.client_ip +
-               "] ended by an exception: " + trouble);
+    log_.Panic("session of [" + accepted.counted_ip + "] ended by an exception: " + trouble);
   }
   --sessions_;
   ended_->Signal();

@@ -217,7 +217,10 @@ class Dialogue final : public acl::Effects {
   bool ConnectTls();
   bool RefuseCertificate();
   bool Refuse(const facts::Verdict& verdict);
+  void Converse();
   bool AwaitCommand();
+  bool NoInput(Input::Status why);
+  Input::Status AwaitInput();
   bool Step();
   Answer BadLine(const Input::Line& line);
   bool IsStrayPassword(const Command& command) const;

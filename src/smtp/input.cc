@@ -135,7 +135,9 @@ void Input::Consume(std::size_t octets) {
   }
 }
 
-engine::IoResult Input::Fill(tls::Stream& stream, std::size_t max_bytes, Deadline deadline) {
+// Not a part of Await, which waits without these octets on the stack.
+[[gnu::noinline]] engine::IoResult Input::Fill(tls::Stream& stream, std::size_t max_bytes,
+                                               Deadline deadline) {
   used_ = 0;
   if (max_bytes > kCommandReadBytes) return FillBuffer(stream, 0, max_bytes, deadline);
   std::array<char, kIdleReadBytes> first;

@@ -1,8 +1,10 @@
 #include "src/smtp/packed_steps.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <deque>
+#include <iterator>
 #include <optional>
 #include <unordered_map>
 
@@ -52,6 +54,11 @@ constexpr Text kTexts[] = {{&TraceStep::what, false},
                            {&TraceStep::query, false},
                            {&TraceStep::place, true}};
 
+// Bits of the octet that says what a step has, behind one for each text that is not empty.
+constexpr unsigned kHidden = 32, kTimed = 64;
+// How a text stands there: the low bits of its number.
+enum Form : std::uint64_t { kLiteral = 0, kWord = 1, kEarlier = 2, kForms = 4 };
+
 // Commands are the client's words, and subjects those of certificates.
 bool NamesOurs(TraceStep::Kind kind) {
   return kind != TraceStep::Kind::kCommand && kind != TraceStep::Kind::kCertificate;
@@ -80,50 +87,99 @@ std::uint8_t TakeOctet(std::string_view* packed) {
   return octet;
 }
 
-void PutText(const std::string& text, bool ours, std::string* packed) {
-  const auto number = ours && !text.empty() ? words.NumberOf(text) : std::nullopt;
-  if (number) return PutNumber(*number * 2 + 1, packed);
-  PutNumber(text.size() * 2, packed);
-  *packed += text;
-}
-
-void TakeText(std::string_view* packed, std::string* text) {
-  const std::uint64_t number = TakeNumber(packed);
-  if (number % 2 == 1) {
-    *text = words[number / 2];
-    return;
+// Texts that were put a moment ago: values of parts are often those of the whole.
+class Recent {
+ public:
+  // Where `text` stands in `packed` already; nullopt: not among the last few.
+  std::optional<std::size_t> Find(std::string_view text, std::string_view packed) const {
+    for (const Place& place : places_)
+      if (place.size == text.size() && packed.substr(place.at, place.size) == text) return place.at;
+    return std::nullopt;
   }
-  SIGNET_CHECK(number / 2 <= packed->size());
-  *text = packed->substr(0, number / 2);
-  packed->remove_prefix(number / 2);
+  void Note(std::size_t at, std::size_t size) { places_[next_++ % places_.size()] = {at, size}; }
+
+ private:
+  struct Place {
+    std::size_t at = 0, size = 0;
+  };
+  std::array<Place, 8> places_;
+  std::size_t next_ = 0;
+};
+
+// Below this, a reference is no shorter.
+constexpr std::size_t kWorthReferring = 6;
+
+class Packer {
+ public:
+  explicit Packer(std::string* packed) : packed_(*packed) {}
+
+  void Put(const TraceStep& step) {
+    packed_ += static_cast<char>(static_cast<unsigned>(step.kind) * 8 +
+                                 static_cast<unsigned>(step.outcome));
+    packed_ += static_cast<char>(std::min<std::uint16_t>(step.depth, 255));
+    unsigned has = (step.hidden ? kHidden : 0) | (step.microseconds >= 0 ? kTimed : 0);
+    for (std::size_t i = 0; i < std::size(kTexts); ++i)
+      if (!(step.*kTexts[i].member).empty()) has |= 1U << i;
+    packed_ += static_cast<char>(has);
+    for (const Text& text : kTexts) {
+      const bool ours = text.ours || (text.member == &TraceStep::what && NamesOurs(step.kind));
+      if (!(step.*text.member).empty()) PutText(step.*text.member, ours);
+    }
+    if (step.microseconds >= 0) PutNumber(static_cast<std::uint64_t>(step.microseconds), &packed_);
+  }
+
+ private:
+  void PutText(std::string_view text, bool ours) {
+    if (const auto number = ours ? words.NumberOf(text) : std::nullopt)
+      return PutNumber(*number * kForms + kWord, &packed_);
+    const bool worth = text.size() >= kWorthReferring;
+    if (const auto at = worth ? recent_.Find(text, packed_) : std::nullopt) {
+      PutNumber(*at * kForms + kEarlier, &packed_);
+      return PutNumber(text.size(), &packed_);
+    }
+    PutNumber(text.size() * kForms + kLiteral, &packed_);
+    if (worth) recent_.Note(packed_.size(), text.size());
+    packed_ += text;
+  }
+
+  std::string& packed_;
+  Recent recent_;
+};
+
+std::string TakeText(std::string_view whole, std::string_view* rest) {
+  const std::uint64_t number = TakeNumber(rest);
+  if (number % kForms == kWord) return words[number / kForms];
+  if (number % kForms == kEarlier) {
+    const std::uint64_t at = number / kForms, size = TakeNumber(rest);
+    SIGNET_CHECK(at <= whole.size() && size <= whole.size() - at);
+    return std::string(whole.substr(at, size));
+  }
+  SIGNET_CHECK(number / kForms <= rest->size());
+  std::string text(rest->substr(0, number / kForms));
+  rest->remove_prefix(text.size());
+  return text;
 }
 
 }  // namespace
 
 void Pack(const std::vector<TraceStep>& steps, std::string* packed) {
-  for (const TraceStep& step : steps) {
-    *packed += static_cast<char>(step.kind);
-    *packed += static_cast<char>(step.outcome);
-    *packed += static_cast<char>(std::min<std::uint16_t>(step.depth, 255));
-    *packed += static_cast<char>(step.hidden);
-    for (const Text& text : kTexts) {
-      const bool ours = text.ours || (text.member == &TraceStep::what && NamesOurs(step.kind));
-      PutText(step.*text.member, ours, packed);
-    }
-    PutNumber(static_cast<std::uint64_t>(step.microseconds + 1), packed);
-  }
+  Packer packer(packed);
+  for (const TraceStep& step : steps) packer.Put(step);
 }
 
 std::vector<TraceStep> Unpack(std::string_view packed) {
   std::vector<TraceStep> steps;
-  while (!packed.empty()) {
+  for (std::string_view rest = packed; !rest.empty();) {
     TraceStep& step = steps.emplace_back();
-    step.kind = static_cast<TraceStep::Kind>(TakeOctet(&packed));
-    step.outcome = static_cast<TraceStep::Outcome>(TakeOctet(&packed));
-    step.depth = TakeOctet(&packed);
-    step.hidden = TakeOctet(&packed) != 0;
-    for (const Text& text : kTexts) TakeText(&packed, &(step.*text.member));
-    step.microseconds = static_cast<std::int64_t>(TakeNumber(&packed)) - 1;
+    const unsigned first = TakeOctet(&rest);
+    step.kind = static_cast<TraceStep::Kind>(first / 8);
+    step.outcome = static_cast<TraceStep::Outcome>(first % 8);
+    step.depth = TakeOctet(&rest);
+    const unsigned has = TakeOctet(&rest);
+    step.hidden = (has & kHidden) != 0;
+    for (std::size_t i = 0; i < std::size(kTexts); ++i)
+      if (has & 1U << i) step.*kTexts[i].member = TakeText(packed, &rest);
+    step.microseconds = (has & kTimed) != 0 ? static_cast<std::int64_t>(TakeNumber(&rest)) : -1;
   }
   return steps;
 }

@@ -159,10 +159,14 @@ void Dialogue::Run() {
   nolog_ = Offers(config.main.hosts_connection_nolog, "hosts_connection_nolog");
   if (selector.Has(Selector::kSmtpConnection) && !nolog_)
     context.log->Main(ConnectionLine(session_, selector, context.connections));
-  if (known && Greeted())
-    while (AwaitCommand() && Step()) {
-    }
+  if (known && Greeted()) Converse();
   Close();
+}
+
+// Not a part of Run: what is on the stack from here to AwaitInput waits with every session.
+[[gnu::noinline]] void Dialogue::Converse() {
+  while (AwaitCommand() && Step()) {
+  }
 }
 
 // Connect(), written down.
@@ -346,18 +350,26 @@ bool Dialogue::ConnectTls() {
 
 // What a session keeps while it waits is multiplied by thousands: the wait is here, where
 // hardly anything is on the stack yet.
-bool Dialogue::AwaitCommand() {
+[[gnu::noinline]] bool Dialogue::AwaitCommand() {
   command_due_ = CommandDeadline();
   if (input.HasLine()) return true;
   PackTrace();
   if (!Flush()) return false;
   if (!input.empty()) return true;
-  if (Shutting()) return InputTrouble({Input::Status::kCancelled, "", true});
+  if (Shutting()) return NoInput(Input::Status::kCancelled);
+  const Input::Status status = AwaitInput();
+  return status == Input::Status::kLine || NoInput(status);
+}
+
+[[gnu::noinline]] bool Dialogue::NoInput(Input::Status why) {
+  return InputTrouble({why, "", true});
+}
+
+Input::Status Dialogue::AwaitInput() {
   // A transaction reads this session's facts, also while it waits.
   const bool alone = transaction == nullptr && receiver == nullptr;
   engine::IdleScope idle(alone ? engine::StackIs::kPrivate : engine::StackIs::kSeen);
-  const Input::Status status = input.Await(*stream, command_due_);
-  return status == Input::Status::kLine || InputTrouble({status, "", true});
+  return input.Await(*stream, command_due_);
 }
 
 bool Dialogue::Step() {
@@ -404,7 +416,7 @@ void Dialogue::NoteRefusal(ToldRefusal refusal) {
 }
 
 // While it waits for its client a session is to be small.
-void Dialogue::PackTrace() {
+[[gnu::noinline]] void Dialogue::PackTrace() {
   last_reply_ = {};
   if (!own_trace || own_trace->steps().empty()) return;
   packed_dropped += own_trace->dropped();
