@@ -161,7 +161,7 @@ class Server {
   int Start() {
     if (master_ != nullptr && master_->has_keys()) UseKeyProcess();
     if (registry_ == nullptr) return Complain(kUsage, "not started: a driver module is missing");
-    smtp::LoadedSite loaded = Load();
+    smtp::LoadedSite loaded = Load(*registry_);
     for (const Diagnostic& d : loaded.loaded.diagnostics) {
       std::fputs(Render(d).c_str(), stderr);
       if (IsReplacement() && log_ && d.severity == Severity::kError) log_->Main(OneLine(d));
@@ -219,9 +219,9 @@ class Server {
 
   // Whoever writes into the file instead of replacing it leaves it empty for a moment. Taken as
   // it is, that would mean to listen to nobody.
-  smtp::LoadedSite Load() const {
+  smtp::LoadedSite Load(const drivers::Registry& registry) const {
     smtp::LoadedSite loaded =
-        smtp::LoadSite(arguments_.config_file, arguments_.macros, *registry_, smtp::LoadTls::kYes);
+        smtp::LoadSite(arguments_.config_file, arguments_.macros, registry, smtp::LoadTls::kYes);
     std::error_code unseen;
     const std::string& file = arguments_.config_file;
     if (loaded.site == nullptr || !std::filesystem::is_regular_file(file, unseen) ||
@@ -230,6 +230,9 @@ class Server {
     loaded.loaded.diagnostics.push_back({Severity::kError, {}, '"' + file + "\" is empty", "", {}});
     loaded.site = nullptr;
     return loaded;
+  }
+  std::vector<std::string> Modules() const {
+    return config::PeekModules(arguments_.config_file, arguments_.macros);
   }
 
   std::string Mistakes(const Diagnostics& diagnostics) const {
@@ -452,11 +455,24 @@ class Server {
   // All or nothing (rule C1): what is wrong is logged, and then nothing has happened. "" or
   // what is wrong, in all; `lines` gets what the log got besides.
   std::string TryReload(std::vector<std::string>* lines) {
-    smtp::LoadedSite loaded = Load();
-    for (const Diagnostic& d : loaded.loaded.diagnostics) {
-      lines->push_back(OneLine(d));
-      log_->Main(lines->back());
+    const auto say = [&](const Diagnostics& diagnostics) {
+      for (const Diagnostic& d : diagnostics) {
+        lines->push_back(OneLine(d));
+        log_->Main(lines->back());
+      }
+    };
+    // Other modules make another registry; sessions in flight keep the drivers of theirs.
+    std::vector<std::string> modules = Modules();
+    std::unique_ptr<drivers::Registry> next;
+    if (modules != modules_) {
+      next = drivers::Registry::MakeBuiltin();
+      const config::Loaded named =
+          config::LoadModules(arguments_.config_file, arguments_.macros, next.get());
+      say(named.diagnostics);
+      if (!named.diagnostics.empty()) return Mistakes(named.diagnostics);
     }
+    smtp::LoadedSite loaded = Load(next != nullptr ? *next : *registry_);
+    say(loaded.loaded.diagnostics);
     if (loaded.site == nullptr) return Mistakes(loaded.loaded.diagnostics);
     auto opened = OpenFor(*loaded.site);
     if (!opened) return opened.error();
@@ -475,6 +491,10 @@ class Server {
     SetTimezone(loaded.site->config->main);
     log_->Configure(server::LogSetupOf(loaded.site->config->main));
     Adopt(loaded.site, opened.value(), std::move(prepared).value(), std::move(monitored).value());
+    if (next != nullptr) {
+      retired_.push_back(std::exchange(registry_, std::move(next)));
+      modules_ = std::move(modules);
+    }
     return "";
   }
 
@@ -505,6 +525,9 @@ class Server {
   server::Signals signals_;
   std::optional<tls::KeyClient> keys_;
   std::unique_ptr<drivers::Registry> registry_;
+  std::vector<std::string> modules_ = Modules();  // that it was made of
+  // Those before, for sessions that began with them. Code is never unloaded, so they stay.
+  std::vector<std::unique_ptr<drivers::Registry>> retired_;
   std::optional<Log> log_;
   server::PidFile pid_file_;
   server::FileRules files_;

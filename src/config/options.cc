@@ -61,7 +61,7 @@ constexpr Row<Main> kMain[] = {
   {"daemon_smtp_ports",         &Main::daemon_smtp_ports,       "smtp",     "ports to listen on, numbers or service names"},
   {"decisions_file",            &Main::decisions_file,          "",         "file where decisions outlive the process; unset is nowhere"},
   {"decisions_kept",            &Main::decisions_kept,          "500",      "refusals that \"signet why\" knows, and as many accepted clients; 0 keeps none"},
-  {"driver_modules",            &Main::driver_modules,          "",         "shared objects with drivers, loaded at start; a list of absolute paths"},
+  {"driver_modules",            &Main::driver_modules,          "",         "shared objects with drivers; a list of absolute paths"},
   {"dsn_advertise_hosts",       &Main::dsn_advertise_hosts,     "",         "hosts to offer DSN to: parameters about delivery reports, which go on to the upstream", Phase::kHelo, ListKind::kHost},
   {"helo_accept_junk_hosts",    &Main::helo_accept_junk_hosts,  "",         "hosts that may say anything printable in EHLO and HELO", Phase::kHelo, ListKind::kHost},
   {"helo_allow_chars",          &Main::helo_allow_chars,        "",         "further characters that a name in EHLO and HELO may have"},

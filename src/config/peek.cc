@@ -23,4 +23,18 @@ bool PeekBoolean(const std::string& path, const std::vector<Macro>& macros, std:
   return otherwise;
 }
 
+std::vector<std::string> PeekModules(const std::string& path, const std::vector<Macro>& macros) {
+  Tree tree = ParseFile(path, {{}, macros});
+  std::vector<std::string> modules;
+  Diagnostics malformed;
+  for (const OptionSetting& setting : tree.main) {
+    if (setting.name.view() != "driver_modules" || !setting.has_equals) continue;
+    const auto list = ReadString(setting.value, "driver_modules", &tree.texts, &malformed);
+    if (!list) continue;
+    for (std::string& item : SplitAdministratorList(list->view()))
+      modules.push_back(std::move(item));
+  }
+  return modules;
+}
+
 }  // namespace signet::config

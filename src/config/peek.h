@@ -15,5 +15,8 @@ namespace signet::config {
 bool PeekBoolean(const std::string& path, const std::vector<Macro>& macros, std::string_view name,
                  bool otherwise);
 
+// Likewise the items of `driver_modules`, in order.
+std::vector<std::string> PeekModules(const std::string& path, const std::vector<Macro>& macros);
+
 }  // namespace signet::config
 #endif

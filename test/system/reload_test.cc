@@ -2,6 +2,10 @@
 #include <gmock/gmock.h>
 #include <signal.h>
 
+#include <atomic>
+#include <exception>
+#include <thread>
+
 #include "test/system/world.h"
 
 namespace signet::test {
@@ -195,6 +199,121 @@ TEST_F(Reload, SigtermEndsTheGateway) {
   world_.gateway->process().Signal(SIGTERM);
   EXPECT_EQ(world_.gateway->process().Wait(seconds(20)), 0) << world_.gateway->Log();
   EXPECT_TRUE(idle.closed());
+}
+
+// --- under load --------------------------------------------------------------------------
+
+TEST(Reloads, OfFiftyNoneDropsASessionOrRefusesAConnection) {
+  TempDir directory;
+  const std::string config = directory / "conf";
+  const int port = FreePort();
+  const std::string text =
+      "primary_hostname = mx.example.org\nlocal_interfaces = 127.0.0.1\ndaemon_smtp_ports = " +
+      std::to_string(port) + "\ntls_certificate = " + Certificates::Get().pem("server") +
+      "\ntls_privatekey = " + Certificates::Get().key("server") +
+      "\ntls_advertise_hosts = *\nacl_smtp_rcpt = accept\ncontrol_socket = " +
+      directory / "control" + "\nsmtp_accept_max_per_host = 1000\nsmtp_accept_max_nonmail = 1000\n";
+  WriteFile(config, text);
+  Process gateway({SignetProgram(), "serve", "-C", config});
+  ASSERT_TRUE(gateway.WaitForOutput("daemon started")) << gateway.Output();
+
+  SmtpClient old(port);
+  ASSERT_THAT(old.Begin(), StartsWith("250"));
+  std::atomic<bool> over{false};
+  std::atomic<int> good{0}, bad{0};
+  std::vector<std::thread> clients;
+  for (int i = 0; i < 4; ++i)
+    clients.emplace_back([&] {
+      while (!over) {
+        try {
+          SmtpClient client(port);
+          const bool served = client.Begin().starts_with("250") &&
+                              client.Say("NOOP").starts_with("250") &&
+                              client.Say("QUIT").starts_with("221");
+          ++(served ? good : bad);
+        } catch (const std::exception&) {
+          ++bad;
+        }
+      }
+    });
+  for (int i = 0; i < 25; ++i) {
+    WriteFile(config, text + "smtp_banner = mx.example.org " + std::to_string(i) + "\n");
+    const Finished asked = test::Run({SignetProgram(), "reload", "-C", config});
+    EXPECT_EQ(asked.status, 0) << asked.output;
+    const std::string done = "SIGHUP received: configuration reloaded";
+    const auto count = [&] {
+      int found = 0;
+      const std::string log = gateway.Output();
+      for (std::size_t at = 0; (at = log.find(done, at)) != log.npos; ++at) ++found;
+      return found;
+    };
+    const int before = count();
+    gateway.Signal(SIGHUP);
+    EXPECT_TRUE(WaitUntil([&] { return count() > before; })) << gateway.Output();
+    EXPECT_THAT(old.Say("NOOP"), StartsWith("250"));
+  }
+  over = true;
+  for (std::thread& client : clients) client.join();
+  EXPECT_EQ(bad, 0);
+  EXPECT_GT(good, 50);
+  EXPECT_THAT(SmtpClient(port).reply(), HasSubstr("mx.example.org 24"));
+}
+
+// --- modules -----------------------------------------------------------------------------
+
+TEST(Reloads, TakeModulesThatAreNamedAnewAndLeaveOthers) {
+  TempDir directory;
+  const Finished built =
+      test::Run({"cc", "-std=c11", "-O1", "-fPIC", "-shared", "-DSIGNET_DRIVER_SHARED",
+                 "-I" + ProjectRoot() + "/drivers/include", "-o", directory / "hello.so",
+                 ProjectRoot() + "/test/support/module/hello.c"});
+  ASSERT_EQ(built.status, 0) << built.output;
+  WriteFile(directory / "junk.so", "this is no module\n");
+  const std::string config = directory / "conf";
+  const int port = FreePort();
+  const std::string text =
+      "primary_hostname = mx.example.org\nlocal_interfaces = 127.0.0.1\ndaemon_smtp_ports = " +
+      std::to_string(port) + "\nacl_smtp_rcpt = rcpt\n";
+  const std::string without = text + "begin acl\nrcpt:\n  deny message = without\n";
+  const std::string with = "driver_modules = " + directory / "hello.so" + "\n" + text +
+                           "hello_greeting = Welcome\n"
+                           "begin acl\nrcpt:\n  deny message = ${lookup hello{you}}\n";
+  WriteFile(config, without);
+  Process gateway({SignetProgram(), "serve", "-C", config});
+  ASSERT_TRUE(gateway.WaitForOutput("daemon started")) << gateway.Output();
+  const auto refusal = [&] {
+    SmtpClient client(port);
+    client.Say("EHLO client.example.org");
+    client.Say("MAIL FROM:<>");
+    return client.Say("RCPT TO:<bob@example.net>");
+  };
+  const auto reload_to = [&](const std::string& wanted, const std::string& reply) {
+    WriteFile(config, wanted);
+    gateway.Signal(SIGHUP);
+    EXPECT_TRUE(WaitUntil([&] { return refusal().find(reply) != std::string::npos; }))
+        << reply << "\n"
+        << gateway.Output();
+  };
+  EXPECT_THAT(refusal(), HasSubstr("without"));
+  reload_to(with, "Welcome you");
+  // A session keeps the drivers that it began with.
+  SmtpClient old(port);
+  old.Say("EHLO client.example.org");
+  old.Say("MAIL FROM:<>");
+  // A bad one leaves what is there, and says why.
+  WriteFile(config, Replace(with, "hello.so", "junk.so"));
+  gateway.Signal(SIGHUP);
+  EXPECT_TRUE(gateway.WaitForOutput("configuration kept as it was, 1 error")) << gateway.Output();
+  EXPECT_THAT(gateway.Output(), HasSubstr("junk.so"));
+  EXPECT_THAT(refusal(), HasSubstr("Welcome you"));
+  reload_to(without, "without");
+  EXPECT_THAT(old.Say("RCPT TO:<bob@example.net>"), HasSubstr("Welcome you"));
+  // Who is not named any more is not known any more.
+  WriteFile(config, Replace(with, "driver_modules", "# driver_modules"));
+  gateway.Signal(SIGHUP);
+  EXPECT_TRUE(gateway.WaitForOutput("hello_greeting")) << gateway.Output();
+  EXPECT_THAT(refusal(), HasSubstr("without"));
+  reload_to(with, "Welcome you");
 }
 
 }  // namespace
