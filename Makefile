@@ -258,6 +258,7 @@ check-format: deps-style
 	 | sed -n 's/^\([^:]*\):[0-9:]* error: .*/\1: not formatted (clang-format-14 -i)/p' | sort -u | { ! grep .; }
 check-rules:
 	@test/support/check_rules.sh doc/security.md
+	@test/support/check_limits.sh src/base/limits.h test/support/limits.txt
 .PHONY: test test-cabi check check-layers check-format check-rules
 
 # Rewrites what golden files expect from what the program says now; then read the diff.

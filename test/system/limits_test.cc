@@ -111,6 +111,25 @@ TEST(Limits, RuleR2OfTheConfigurationInAll) {
   EXPECT_THAT(check(), HasSubstr("is too large (at most 16777216 octets for all files together)"));
 }
 
+TEST(Limits, RuleR2OfListeners) {
+  TempDir files;
+  const auto serve = [&](std::size_t ports) {
+    std::string list;
+    for (std::size_t i = 0; i < ports; ++i)
+      list += (list.empty() ? "" : " : ") + std::to_string(FreePort());
+    WriteFile(files / "signet.conf",
+              "primary_hostname = mx.example.org\nlocal_interfaces = 127.0.0.1\n"
+              "daemon_smtp_ports = " +
+                  list + "\n");
+    return std::make_unique<Process>(
+        std::vector<std::string>{SignetProgram(), "serve", "-C", files / "signet.conf"});
+  };
+  EXPECT_TRUE(serve(limits::kListenersMax)->WaitForOutput("listening for SMTP"));
+  const auto refused = serve(limits::kListenersMax + 1);
+  EXPECT_NE(refused->Wait(), 0);
+  EXPECT_THAT(refused->Output(), HasSubstr("more than 64"));
+}
+
 // --- files -------------------------------------------------------------------------------------
 
 // A file of so many octets, of which only the first are text; the rest takes no room.

@@ -22,7 +22,8 @@ constexpr milliseconds kMargin = seconds(8);  // for what really passes while a 
 // A gateway with one worker whose time is the test's.
 class TimedGateway {
  public:
-  explicit TimedGateway(const std::string& more = "", Upstream::Script script = nullptr)
+  explicit TimedGateway(const std::string& more = "", Upstream::Script script = nullptr,
+                        const std::string& of_transport = "")
       : upstream(std::move(script)), port_(FreePort()) {
     const Finished built = Run({"cc", "-shared", "-fPIC", "-O1", "-o", files_ / "passed_time.so",
                                 "test/support/passed_time.c"});
@@ -49,7 +50,8 @@ class TimedGateway {
                   "\nacl_smtp_mail = check\nacl_smtp_rcpt = check\n" + more +
                   "\nbegin acl\ncheck:\n  accept\nbegin routers\nrelay:\n"
                   "  driver = manualroute\n  transport = smtp\n  route_list = * 127.0.0.1::" +
-                  std::to_string(upstream.port()) + "\nbegin transports\nsmtp:\n  driver = smtp\n");
+                  std::to_string(upstream.port()) + "\nbegin transports\nsmtp:\n  driver = smtp\n" +
+                  of_transport);
     process_ = std::make_unique<Process>(
         command, Process::Options{.environment = {"LD_PRELOAD=" + (files_ / "passed_time.so"),
                                                   "PASSED_TIME=" + (files_ / "passed")}});
@@ -180,6 +182,34 @@ TEST_F(TimeLimits, RuleU1OfTheServerBehind) {
       go_on = true;
       EXPECT_THAT(reply, StartsWith(in_time ? "250" : "451")) << silent_at << '\n' << gateway.Log();
     }
+}
+
+// A server behind that takes the connection, and does not go on with TLS.
+TEST_F(TimeLimits, RuleU1OfTheHandshakeBehind) {
+  std::atomic<bool> answered{false};
+  const auto script = [&](const std::string& line) -> std::string {
+    if (line.starts_with("EHLO")) return "250-behind\r\n250 STARTTLS\r\n";
+    if (line == "STARTTLS") return "220 go on\r\n";
+    WaitUntil([&] { return answered.load(); }, seconds(30));
+    return "close";
+  };
+  TimedGateway gateway("smtp_receive_timeout = 0s\n", script, "  hosts_require_tls = *\n");
+  SmtpClient client(gateway.port());
+  std::string reply;
+  std::thread sends([&] {
+    client.Say("EHLO c");
+    reply = client.Submit("a@example.org", "b@example.net", "Subject: x\r\n\r\nx");
+    answered = true;
+  });
+  EXPECT_TRUE(WaitUntil([&] {
+    const auto commands = gateway.upstream.commands();
+    return !commands.empty() && commands.back() == "STARTTLS";
+  }));
+  gateway.Pass(limits::kUpstreamTlsHandshake - kMargin);
+  EXPECT_FALSE(WaitUntil([&] { return answered.load(); }, milliseconds(300)));
+  gateway.PassOver(limits::kUpstreamTlsHandshake);
+  sends.join();
+  EXPECT_THAT(reply, StartsWith("451")) << gateway.Log();
 }
 
 }  // namespace
