@@ -16,7 +16,7 @@ namespace {
 using std::chrono::seconds;
 
 constexpr std::size_t kEventsPerHarvest = 256;
-constexpr seconds kTrimDelay{30};
+constexpr seconds kTrimDelay{10};
 constexpr seconds kCoolDelay{1};
 constexpr std::chrono::milliseconds kCoolPause{10};
 constexpr std::size_t kCoolAtOnce = 64;  // about a quarter of a millisecond
