@@ -113,9 +113,10 @@ TEST(Package, HasWhatARunningGatewayNeeds) {
   const auto contents = Contents("signet");
   for (const char* path :
        {"/usr/sbin/signet", "/etc/signet/signet.conf", "/lib/systemd/system/signet.service",
-        "/etc/logrotate.d/signet", "/etc/apparmor.d/signet", "/usr/lib/sysctl.d/30-signet.conf",
-        "/usr/lib/tmpfiles.d/signet.conf", "/usr/share/man/man8/signet.8.gz",
-        "/usr/share/man/man5/signet.conf.5.gz", "/usr/share/man/man7/signet-expansion.7.gz",
+        "/lib/systemd/system/signet.socket", "/etc/logrotate.d/signet", "/etc/apparmor.d/signet",
+        "/usr/lib/sysctl.d/30-signet.conf", "/usr/lib/tmpfiles.d/signet.conf",
+        "/usr/share/man/man8/signet.8.gz", "/usr/share/man/man5/signet.conf.5.gz",
+        "/usr/share/man/man7/signet-expansion.7.gz",
         "/usr/share/bash-completion/completions/signet",
         "/usr/share/zsh/vendor-completions/_signet",
         "/usr/share/fish/vendor_completions.d/signet.fish", "/usr/share/doc/signet/copyright"})
@@ -539,6 +540,7 @@ TEST(FreshDebian, PackageIsInstalledStartedUsedAndRemovedWithoutATrace) {
 
   // The administrator's own files, and what the package has brought.
   fs::remove_all(debian / "run/signet");  // with the unit's end
+  fs::remove(debian / "run/notify");      // ours
   for (const char* own : {"server.pem", "server.key", "client-ca.pem"})
     fs::remove(debian / (std::string("etc/signet/") + own));
   const Finished removed = debian.Do("apt-get -qq -y purge signet");
