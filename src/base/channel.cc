@@ -2,6 +2,7 @@
 
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +15,11 @@
 #include "src/base/result.h"
 
 namespace signet {
+namespace {
+
+constexpr time_t kSendSeconds = 1;  // for the other end to make room
+
+}  // namespace
 
 OwnedFd::~OwnedFd() {
   if (fd_ >= 0) ::close(fd_);
@@ -22,6 +28,9 @@ OwnedFd::~OwnedFd() {
 std::pair<Channel, Channel> Channel::MakePair() {
   int ends[2];
   SIGNET_CHECK(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0);
+  // Who does not read holds nobody up.
+  const timeval patience{kSendSeconds, 0};
+  for (const int end : ends) ::setsockopt(end, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
   return {Channel(OwnedFd(ends[0])), Channel(OwnedFd(ends[1]))};
 }
 

@@ -16,6 +16,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <filesystem>
 #include <new>
 
 #include "src/base/limits.h"
@@ -32,6 +33,11 @@ constexpr std::size_t kMessageBytes = 64 * 1024;  // of Standing, with all its p
 // A serving process that is to stop has limits::kShutdownGrace for its sessions, and this for
 // the rest.
 constexpr std::chrono::seconds kPatience = limits::kShutdownGrace + std::chrono::seconds(10);
+
+constexpr int kMessagesAtOnce = 64;  // then signals have their turn
+// A service manager that starts us anew, with the rights that we have given up since, is of more
+// help than going on after so many starts in a row, some minute.
+constexpr unsigned kStartsInVain = 10;
 
 constexpr std::string_view kStanding = "standing";
 constexpr std::string_view kNews = "news";
@@ -101,7 +107,8 @@ std::string Pack(const Standing& standing) {
   return out.text();
 }
 
-Standing Unpack(Unpacker in, std::vector<OwnedFd>* fds) {
+// Nothing where it is not what Pack makes.
+std::optional<Standing> Unpack(Unpacker in, std::vector<OwnedFd>* fds) {
   Standing standing;
   standing.pid_file = in.Text();
   const bool becomes = in.Number() != 0;
@@ -125,7 +132,7 @@ Standing Unpack(Unpacker in, std::vector<OwnedFd>* fds) {
     if (listener != nullptr && shared) listener->Share();
     if (listener != nullptr) standing.listeners.push_back(std::move(listener));
   }
-  SIGNET_CHECK(in.good());
+  if (!in.good() || standing.listeners.size() != count) return std::nullopt;
   return standing;
 }
 
@@ -165,11 +172,20 @@ std::string MasterLink::Tell(const Standing& standing) const {
   return Unpacker(answer->text).Text();
 }
 
-std::optional<Channel::Message> MasterLink::Ask(std::string_view text,
-                                                std::span<const int> fds) const {
+// Questions have numbers: an answer that comes when nobody waits for it any more is not taken
+// for that to the next one.
+std::optional<MasterLink::Answer> MasterLink::Ask(std::string_view text,
+                                                  std::span<const int> fds) const {
   const std::lock_guard lock(mutex_);
-  if (!channel_.Send(text, fds)) return std::nullopt;
-  return channel_.Receive(Deadline::After(limits::kTakeOver), kMessageBytes);
+  Packer message;
+  message.Put(++asked_);
+  if (!channel_.Send(message.text() + std::string(text), fds)) return std::nullopt;
+  const Deadline deadline = Deadline::After(limits::kTakeOver);
+  while (auto received = channel_.Receive(deadline, kMessageBytes)) {
+    Unpacker in(received->text);
+    if (in.Number() == asked_) return Answer{std::string(in.rest()), std::move(received->fds)};
+  }
+  return std::nullopt;
 }
 
 Channel MasterLink::KeyLine() const {
@@ -179,11 +195,12 @@ Channel MasterLink::KeyLine() const {
 }
 
 void MasterLink::Announce(News news, std::string_view text) const {
+  const std::lock_guard lock(mutex_);
   Packer out;
+  out.Put(++asked_);
   out.Put(kNews);
   out.Put(static_cast<std::uint64_t>(news));
   out.Put(text);
-  const std::lock_guard lock(mutex_);
   (void)channel_.Send(out.text());
 }
 
@@ -336,26 +353,42 @@ void Master::Stop() {
 
 void Master::HandleMessages() {
   const Deadline now = Deadline::After(milliseconds(0));
-  while (auto message = channel_.Receive(now, kMessageBytes)) {
-    Unpacker in(message->text);
-    const std::string kind = in.Text();
-    if (kind == kStanding) {
-      Packer answer;
-      answer.Put(Adopt(Unpack(in, &message->fds)));
-      (void)channel_.Send(answer.text());
-    }
-    if (kind == kKeyLine) {
-      const Channel line = keys_.NewLine();
-      const int fds[] = {line.fd()};
-      (void)channel_.Send(Packed(kKeyLine), std::span(fds, line.valid() ? 1 : 0));
-    }
-    if (kind != kNews) continue;
-    const auto news = static_cast<News>(in.Number());
-    HandleNews(news, in.Text());
+  for (int i = 0; i < kMessagesAtOnce; ++i) {
+    auto message = channel_.Receive(now, kMessageBytes);
+    if (!message) break;
+    if (HandleMessage(&*message)) continue;
+    // Nothing that a serving process in its right mind says or does.
+    Say("the serving process says what makes no sense, or does not listen; it is ended");
+    channel_.Close();
+    if (child_ != 0) ::kill(child_, SIGKILL);
+    return;
   }
   // At its end it would be readable for ever.
   char octet;
   if (::recv(channel_.fd(), &octet, 1, MSG_PEEK | MSG_DONTWAIT) == 0) channel_.Close();
+}
+
+bool Master::HandleMessage(Channel::Message* message) {
+  Unpacker in(message->text);
+  Packer answer;
+  answer.Put(in.Number());
+  const std::string kind = in.Text();
+  if (!in.good()) return false;
+  if (kind == kStanding) {
+    const auto standing = Unpack(in, &message->fds);
+    if (!standing) return false;
+    answer.Put(Adopt(*standing));
+    return channel_.Send(answer.text());
+  }
+  if (kind == kKeyLine) {
+    const Channel line = keys_.NewLine();
+    const int fds[] = {line.fd()};
+    return channel_.Send(answer.text(), std::span(fds, line.valid() ? 1 : 0));
+  }
+  if (kind != kNews) return false;
+  const auto news = static_cast<News>(in.Number());
+  HandleNews(news, in.Text());
+  return in.good();
 }
 
 void Master::HandleNews(News news, const std::string& text) {
@@ -364,6 +397,7 @@ void Master::HandleNews(News news, const std::string& text) {
     case News::kServing:
       serving_ = true;
       manager.Ready(text);
+      vain_ = 0;
       if (!std::exchange(served_, true) && options_.begun) options_.begun(*log_setup_);
       return;
     case News::kReloading:
@@ -377,6 +411,7 @@ void Master::HandleNews(News news, const std::string& text) {
 
 // The pid file, then no more root: as it is for a process without a master.
 std::string Master::Adopt(const Standing& standing) {
+  if (const std::string flaw = FlawOfLog(standing.log); !flaw.empty()) return flaw;
   if (!ordinary_) {
     if (!standing.pid_file.empty()) {
       auto file = PidFile::Write(standing.pid_file);
@@ -400,11 +435,25 @@ std::string Master::Adopt(const Standing& standing) {
   ::setenv("TZ", standing.timezone.c_str(), 1);
   ::tzset();
   log_setup_ = standing.log;
+  if (log_directories_.empty())
+    for (const Log::Place& place : standing.log.places)
+      log_directories_.insert(std::filesystem::path(place.path).parent_path());
   if (log_)
     log_->Configure(standing.log);
   else
     log_.emplace(standing.log);
   listeners_ = standing.listeners;
+  return "";
+}
+
+// What limits the process that serves is not to be got around by way of this one: it writes
+// where it wrote at first.
+std::string Master::FlawOfLog(const Log::Setup& log) const {
+  if (!sandbox_) return "";
+  for (const Log::Place& place : log.places)
+    if (!place.path.empty() &&
+        !log_directories_.contains(std::filesystem::path(place.path).parent_path()))
+      return "logs in \"" + place.path + "\" need a restart (sandbox)";
   return "";
 }
 
@@ -439,12 +488,22 @@ void Master::Ended(int status) {
     status_ = WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILURE;
     return;
   }
+  if (IsInVain()) return;
   const milliseconds pause = pauses_.Next();
   LogEnd(status, pause);
   serving_ = false;
   options_.manager->Status("the serving process " + HowItEnded(status) + "; another one starts");
   due_ = std::chrono::steady_clock::now() + pause;
   ++restarts_;
+}
+
+bool Master::IsInVain() {
+  vain_ = serving_ ? 0 : vain_ + 1;
+  if (vain_ < kStartsInVain || !options_.manager->there()) return false;
+  Say("no process has served in " + std::to_string(vain_) +
+      " starts: ended, for the service manager to start all of it anew");
+  status_ = EXIT_FAILURE;
+  return true;
 }
 
 // Handshakes fail until there is another one, which reads the key files again.

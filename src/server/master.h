@@ -8,6 +8,7 @@
 #include <functional>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -71,8 +72,13 @@ class MasterLink {
 
  private:
   friend class Master;
-  std::optional<Channel::Message> Ask(std::string_view text, std::span<const int> fds) const;
+  struct Answer {
+    std::string text;
+    std::vector<OwnedFd> fds;
+  };
+  std::optional<Answer> Ask(std::string_view text, std::span<const int> fds) const;
   mutable std::mutex mutex_;  // held while an answer is awaited
+  mutable std::uint64_t asked_ = 0;
   Channel channel_;
   bool has_keys_ = false;
   std::optional<std::chrono::milliseconds> watchdog_;
@@ -126,8 +132,10 @@ class Master {
   void Stop();
   void HandleMessages();
   void HandleNews(News news, const std::string& text);
-  void HandleStanding(std::string_view packed, Channel::Message* message);
+  bool HandleMessage(Channel::Message* message);
   std::string Adopt(const Standing& standing);
+  std::string FlawOfLog(const Log::Setup& log) const;
+  bool IsInVain();
   void Reap();
   void Ended(int status);
   void KeysEnded(int status);
@@ -142,8 +150,10 @@ class Master {
   std::optional<Log> log_;
   std::optional<Log::Setup> log_setup_;
   PidFile pid_file_;
-  bool ordinary_ = false;  // has given up what it had to give up
-  bool sandbox_ = false;   // system calls are filtered
+  bool ordinary_ = false;                  // has given up what it had to give up
+  bool sandbox_ = false;                   // system calls are filtered
+  std::set<std::string> log_directories_;  // where logs may be, as they were at first
+  unsigned vain_ = 0;                      // starts in a row after which nobody served
   std::vector<ListenerPtr> listeners_;
   pid_t child_ = 0;       // 0: none
   bool served_ = false;   // one has, ever

@@ -21,6 +21,7 @@ class ServiceManager {
   // is told anything.
   static ServiceManager FromEnvironment();
 
+  bool there() const { return !socket_.empty(); }
   void Ready(std::string_view status) const;  // serves, or serves again after Reloading()
   void Reloading() const;
   void Stopping() const;

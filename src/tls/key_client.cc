@@ -6,6 +6,10 @@ namespace signet::tls {
 namespace {
 
 constexpr std::string_view kGone = "gone", kSilent = "no answer";
+// A signature takes some milliseconds at most, and the worker that wants one waits for it. Where
+// none comes, handshakes fail at once for a while, so that sessions which need no key go on.
+constexpr std::chrono::seconds kSignAnswer{1};
+constexpr std::chrono::seconds kLeftAlone{5};
 constexpr std::size_t kLinesMax = 64;  // dead ones that are tried for one request
 
 KeyClient* in_use = nullptr;
@@ -67,9 +71,9 @@ void KeyClient::Complain(const std::string& trouble) {
 }
 
 Result<std::string, std::string> KeyClient::AskOn(const Channel& line, std::uint64_t request,
-                                                  std::string_view text, std::size_t most) {
+                                                  std::string_view text, std::size_t most,
+                                                  Deadline deadline) {
   if (!line.Send(text)) return Err{std::string(kGone)};
-  const Deadline deadline = Deadline::After(limits::kKeyAnswer);
   for (;;) {
     const auto answer = line.Receive(deadline, most);
     if (!answer) return Err{std::string(deadline.Passed() ? kSilent : kGone)};
@@ -81,6 +85,16 @@ Result<std::string, std::string> KeyClient::AskOn(const Channel& line, std::uint
   }
 }
 
+bool KeyClient::LeavesAlone() {
+  const std::lock_guard lock(mutex_);
+  return !alone_until_.Passed();
+}
+
+void KeyClient::LeaveAlone() {
+  const std::lock_guard lock(mutex_);
+  alone_until_ = Deadline::After(kLeftAlone);
+}
+
 // A line that is dead says nothing about the next one: the key process may be another by now.
 Result<std::string, std::string> KeyClient::Ask(std::string_view word, const Packer& what) {
   Packer head;
@@ -89,17 +103,24 @@ Result<std::string, std::string> KeyClient::Ask(std::string_view word, const Pac
     const std::lock_guard lock(mutex_);
     request = ++last_request_;
   }
+  const bool loads = word == "load";
+  if (!loads && LeavesAlone()) return Err{std::string(kSilent)};
+  const Deadline deadline =
+      Deadline::After(loads ? std::chrono::seconds(limits::kKeyAnswer) : kSignAnswer);
   head.Put(request);
   head.Put(word);
   const std::string text = head.text() + what.text();
   if (text.size() > limits::kKeyRequestBytes) return Err{std::string("too long")};
-  const std::size_t most = word == "load" ? kLoadAnswerBytes : limits::kKeyAnswerBytes;
+  const std::size_t most = loads ? kLoadAnswerBytes : limits::kKeyAnswerBytes;
   for (std::size_t tries = 0; tries < kLinesMax; ++tries) {
     Channel line = Take();
     if (!line.valid()) break;
-    auto answer = AskOn(line, request, text, most);
+    auto answer = AskOn(line, request, text, most, deadline);
     if (!answer && answer.error() == kGone) continue;
-    if (answer || answer.error() != kSilent) GiveBack(std::move(line));
+    if (answer || answer.error() != kSilent)
+      GiveBack(std::move(line));
+    else if (!loads)
+      LeaveAlone();
     return answer;
   }
   return Err{std::string(kGone)};

@@ -28,8 +28,9 @@ class RemoteKey {
   const std::string& public_part() const { return public_part_; }    // SubjectPublicKeyInfo, DER
   const std::string& certificates() const { return certificates_; }  // of the same file, PEM
 
-  // A signature of data, or of a hash. Waits for the key process, limits::kKeyAnswer at most;
-  // asks again where that is another one than before. Any thread.
+  // A signature of data, or of a hash. Waits for the key process, a second at most, and
+  // not at all for some seconds after it did not answer; asks again where it is another one than
+  // before. Any thread.
   //   Errors  text for the log.
   Result<std::string, std::string> Sign(bool hash, unsigned algorithm, std::string_view data) const;
 
@@ -73,7 +74,10 @@ class KeyClient {
   // What is behind "good", or what is behind "bad"; "gone": there is no key process.
   Result<std::string, std::string> Ask(std::string_view word, const Packer& what);
   Result<std::string, std::string> AskOn(const Channel& line, std::uint64_t request,
-                                         std::string_view text, std::size_t most);
+                                         std::string_view text, std::size_t most,
+                                         Deadline deadline);
+  bool LeavesAlone();
+  void LeaveAlone();
   void Tell(std::string_view word, const Packer& what);
   Channel Take();
   void GiveBack(Channel line);
@@ -85,6 +89,7 @@ class KeyClient {
   std::string told_;
   std::vector<Channel> idle_;
   std::uint64_t last_request_ = 0;
+  Deadline alone_until_ = Deadline::After(std::chrono::milliseconds(0));  // it did not answer
 };
 
 }  // namespace signet::tls

@@ -121,7 +121,8 @@ struct KeyStore::Rep {
   Entry* Find(std::uint64_t number);
   void Tidy();
   bool MakeRoom();
-  Result<Entry*, std::string> Load(const std::string& path);
+  Result<Entry*, std::string> Load(const std::string& path,
+                                   const Result<SecretText, std::string>& pem, bool may_not_look);
   std::string AnswerLoad(std::uint64_t request, const std::string& path, std::uint64_t from);
   std::string AnswerSign(std::uint64_t request, bool hash, Unpacker* in);
   void Drop(std::uint64_t number, std::uint64_t from);
@@ -155,10 +156,11 @@ bool KeyStore::Rep::MakeRoom() {
 
 // Where the file may not be read any more since root was given up, what was read before stands
 // for it. Everything else that is wrong with it is wrong.
-Result<Entry*, std::string> KeyStore::Rep::Load(const std::string& path) {
+Result<Entry*, std::string> KeyStore::Rep::Load(const std::string& path,
+                                                const Result<SecretText, std::string>& pem,
+                                                bool may_not_look) {
   Entry* const known = FindCurrent(path);
-  if (known != nullptr && MayNotLook(path)) return known;
-  const auto pem = ReadKeyFile(path);
+  if (known != nullptr && may_not_look) return known;
   if (!pem) return Err{"unreadable " + pem.error()};
   Entry entry;
   entry.digest = crypto::Sha256(pem.value().Reveal());
@@ -179,8 +181,11 @@ Result<Entry*, std::string> KeyStore::Rep::Load(const std::string& path) {
 
 std::string KeyStore::Rep::AnswerLoad(std::uint64_t request, const std::string& path,
                                       std::uint64_t from) {
+  // A file may be slow, and nobody's signature is to wait for it.
+  const bool may_not_look = MayNotLook(path);
+  const auto pem = ReadKeyFile(path);
   const std::lock_guard lock(mutex);
-  const auto loaded = Load(path);
+  const auto loaded = Load(path, pem, may_not_look);
   if (!loaded) return Bad(request, loaded.error());
   Entry& entry = *loaded.value();
   if (from == client) ++entry.users;

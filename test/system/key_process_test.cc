@@ -266,6 +266,24 @@ TEST_F(KeyProcess, WhileThereIsNoneHandshakesFailAndNothingElse) {
   EXPECT_TRUE(process_->running());
 }
 
+// One that is there and does not answer: handshakes fail, and who needs no signature hardly waits,
+// however many handshakes there are.
+TEST_F(KeyProcess, RuleR5ASilentOneHoldsUpHandshakesAndNoSession) {
+  StartWithOne();
+  SmtpClient client(port_);
+  ASSERT_THAT(client.Begin(), StartsWith("250"));
+  const pid_t keys = Find("signet-keys");
+  kill(keys, SIGSTOP);
+  std::vector<std::thread> others;
+  for (int i = 0; i < 12; ++i) others.emplace_back([this] { (void)Handshakes(); });
+  ASSERT_TRUE(process_->WaitForOutput("no signature with private key"));
+  // Twelve answers that do not come, one after the other, would be twelve waits.
+  for (int i = 0; i < 3; ++i) EXPECT_THAT(client.Say("NOOP"), StartsWith("250"));
+  for (std::thread& other : others) other.join();
+  kill(keys, SIGCONT);
+  EXPECT_TRUE(WaitUntil([&] { return Handshakes(); }));
+}
+
 // A key that only root may read: the file is read once, and outlives the serving process.
 TEST_F(KeyProcess, AKeyThatOnlyRootMayReadSurvivesACrash) {
   if (geteuid() != 0) GTEST_SKIP() << "not root";

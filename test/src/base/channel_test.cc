@@ -24,6 +24,16 @@ TEST(Channel, MessagesComeWholeAndInOrder) {
   EXPECT_FALSE(other.Receive(kNow, 6000));
 }
 
+// Rule R5: who does not read is given up.
+TEST(Channel, RuleR5SendingToOneThatDoesNotReadEnds) {
+  const auto [one, other] = Channel::MakePair();
+  const std::string text(5000, 'x');
+  int sent = 0;
+  while (sent < 100'000 && one.Send(text)) ++sent;
+  EXPECT_GT(sent, 0);
+  EXPECT_LT(sent, 100'000);
+}
+
 TEST(Channel, DescriptorsComeWithThem) {
   const auto [one, other] = Channel::MakePair();
   const OwnedFd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
