@@ -198,6 +198,7 @@ class Dialogue final : public acl::Effects {
   // What the client's certificate and authenticator were last found good under: the number of
   // a configuration, and of changes to the files of TLS policies.
   std::uint64_t good_under_site = 0, good_under_files = 0;
+  MonotonicTime looked_at = std::chrono::steady_clock::now();  // whether files have changed
 
   // Set where tls_verify_hosts wants a certificate that the client does not have: the answer
   // to whatever it says next, which ends the session (rule T12).

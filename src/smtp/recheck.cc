@@ -1,4 +1,5 @@
 // Whether a session may go on when what its client was let in by has changed.
+#include <chrono>
 #include <ctime>
 
 #include "src/auth/authenticate.h"
@@ -9,6 +10,21 @@
 
 namespace signet::smtp {
 namespace {
+
+constexpr std::chrono::seconds kLook{1};
+
+// Files are looked at when clients begin. Where none do, those who are there have to see to it
+// that a revocation list counts.
+void LookAtFiles(Dialogue& dialogue, const InForce& now) {
+  const facts::Session& session = dialogue.session();
+  if (!session.tls.verified || std::chrono::steady_clock::now() - dialogue.looked_at < kLook)
+    return;
+  SessionServices services(now.lookups.get());
+  services.Serve(
+      {now.site->config.get(), now.site->acl.get(), &dialogue, dialogue.context.metrics});
+  (void)now.site->PolicyFor(session, services, dialogue.context.log);
+  dialogue.looked_at = std::chrono::steady_clock::now();
+}
 
 // What is to be verified again: what the client has sent of the path, or all of it where
 // there was none. The anchor is looked for anew.
@@ -82,6 +98,7 @@ std::string WhyNotByCertificate(Dialogue& dialogue, const InForce& now) {
 std::optional<Answer> EndWhereOutdated(Dialogue& dialogue, std::string_view what) {
   if (dialogue.context.in_force == nullptr || dialogue.context.in_force->site == nullptr)
     return std::nullopt;
+  LookAtFiles(dialogue, InForce(*dialogue.context.in_force));
   const std::uint64_t files = tls::LiveChanges();
   const std::uint64_t number = dialogue.context.in_force->site->generation;
   if (dialogue.good_under_site == number && dialogue.good_under_files == files) return std::nullopt;

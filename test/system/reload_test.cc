@@ -177,6 +177,25 @@ TEST_F(LiveSessions, EndWhereARevocationListIsFoundToBeNewWithoutAReload) {
   EXPECT_THAT(other.Say("NOOP"), StartsWith("250"));
 }
 
+// Nobody connects meanwhile: whoever is there looks at the files.
+TEST_F(LiveSessions, RuleC3EndOnAQuietServerToo) {
+  TempDir lists;
+  WriteFile(lists / "crl.pem", ReadFile(Certificates::Get().pem("crl")));
+  Gateway::Options options = Options();
+  options.main_options = "tls_crl = " + (lists / "crl.pem");
+  ReloadWith(options);
+  SmtpClient client = world_.Client("alice");
+  EXPECT_THAT(client.Say("NOOP"), StartsWith("250"));
+  WriteFile(lists / "crl.pem", ReadFile(Certificates::Get().pem("crl-alice")));
+  // Once a second; a session may not say much more without mail.
+  std::string reply;
+  for (int i = 0; i < 8 && !reply.starts_with(kEnded); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));
+    reply = client.Say("NOOP");
+  }
+  EXPECT_THAT(reply, StartsWith(kEnded));
+}
+
 TEST_F(LiveSessions, WhoseRevocationListCannotBeUsedEndAsTheirNewSessionsAreDeferred) {
   SmtpClient client = world_.Client("alice");
   SmtpClient nobody = world_.Client("");
