@@ -96,11 +96,14 @@ constexpr VerbRow kVerbs[] = {
    "message, 1 where it refuses, 75 where it may take it later, 2 for wrong usage or settings.\n"
    "Called by the name \"sendmail\", it takes what programs say to that, and gives its statuses.\n",
    true},
-  {"serve", "signet serve [-C FILE] [-D NAME=VALUE] [-oX LIST] [-oP FILE] [-tls-on-connect] [-d]",
+  {"serve", "signet serve [-C FILE] [-D NAME=VALUE] [-oX LIST] [-oP FILE] [-tls-on-connect]\n"
+   "       [-d] [--take-over]",
    "run the gateway, in the foreground",
    "Serves until SIGTERM or SIGINT. SIGHUP loads the configuration again: if it is good, new\n"
    "connections get it; if not, every mistake is logged and nothing changes. SIGUSR1 opens\n"
-   "the log files again; SIGUSR2 logs how many TLS handshakes there were, and how they went.\n"},
+   "the log files again; SIGUSR2 logs how many TLS handshakes there were, and how they went.\n"
+   "With --take-over it takes the place of the running server: nobody is refused meanwhile, and\n"
+   "sessions go on to their end there. If this one does not start, nothing has happened.\n"},
   {"session", "signet session [--cert PEM] [--trace] [OPTION]… [ADDRESS]",
    "talk SMTP with the configuration on standard input, as a client from ADDRESS",
    "You are the client; the server is the real one but for the network: after STARTTLS you are\n"
@@ -244,12 +247,15 @@ constexpr OptionRow kOptions[] = {
   {"--sni", Takes::kValue, "explain session", "", "NAME",
    [](Arguments& a, std::string_view v) { a.server_name = v; },
    "the server name that the client asks for in TLS"},
-  {"--socket", Takes::kValue, "check reload status why", "", "PATH",
+  {"--socket", Takes::kValue, "check reload serve status why", "", "PATH",
    [](Arguments& a, std::string_view v) { a.socket = v; },
    "the server's control socket, without looking at the configuration"},
   {"--table", Takes::kNothing, "check", "", "",
    [](Arguments& a, std::string_view) { a.print_table = true; },
    "print every option: value, default, where it is set, meaning"},
+  {"--take-over", Takes::kNothing, "serve", "", "",
+   [](Arguments& a, std::string_view) { a.take_over = true; },
+   "take the place of the running server, which ends with its sessions"},
   {"--tls1.2", Takes::kNothing, "explain session", "", "",
    [](Arguments& a, std::string_view) { a.tls12 = true; }, "TLS 1.2 instead of 1.3"},
   {"--to", Takes::kValue, "explain", "", "ADDRESS",

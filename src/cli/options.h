@@ -39,6 +39,7 @@ struct Arguments {
   std::string pid_file;         // -oP FILE
   bool tls_on_connect = false;  // -tls-on-connect: on every port
   bool debug = false;           // -d
+  bool take_over = false;       // --take-over
 
   // check
   bool print_options = false;  // -bP, --print [OPTION…]; names in operands

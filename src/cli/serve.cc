@@ -17,6 +17,7 @@
 
 #include "drivers/host/registry.h"
 #include "src/base/limits.h"
+#include "src/cli/control_client.h"
 #include "src/cli/modules.h"
 #include "src/cli/options.h"
 #include "src/config/peek.h"
@@ -31,6 +32,7 @@
 #include "src/server/sandbox.h"
 #include "src/server/service_manager.h"
 #include "src/server/signals.h"
+#include "src/server/take_over.h"
 #include "src/server/workers.h"
 #include "src/smtp/session.h"
 #include "src/smtp/site.h"
@@ -125,7 +127,7 @@ std::size_t ErrorCount(const Diagnostics& diagnostics) {
 class Server {
  public:
   // `master`: nullptr where there is none, and this process is all there is.
-  Server(const Arguments& arguments, const server::MasterLink* master,
+  Server(const Arguments& arguments, server::MasterLink* master,
          const server::ServiceManager& manager, std::vector<server::ListenerPtr> passed)
       : arguments_(arguments),
         master_(master),
@@ -134,7 +136,7 @@ class Server {
         registry_(MakeRegistry(arguments)),
         listeners_(std::move(passed)) {
     if (master == nullptr) return;
-    listeners_ = master->inherited();
+    listeners_ = master->TakeInherited();
     if (master->log()) log_.emplace(*master->log());
   }
 
@@ -154,6 +156,8 @@ class Server {
     if (IsReplacement() && log_) log_->Panic(text);
     return status;
   }
+  // Of another instance, which serves until this one does.
+  bool TakesOver() const { return arguments_.take_over && !IsReplacement(); }
   bool IsReplacement() const { return master_ != nullptr && master_->restarts() > 0; }
 
   // --- starting ------------------------------------------------------------------------
@@ -184,6 +188,10 @@ class Server {
     const std::uint64_t restarts = master_ != nullptr ? master_->restarts() : 0;
     administration_->SetProcesses(MainPid(), restarts);
     monitoring_.SetRestarts(restarts);
+    if (TakesOver()) {
+      administration_->ReplaceAnother();
+      monitoring_.ReplaceAnother();
+    }
     auto prepared = administration_->Prepare(main);
     if (!prepared) return Complain(kNo, "not started: " + prepared.error());
     auto monitored = monitoring_.Prepare(main);
@@ -192,6 +200,8 @@ class Server {
     Adopt(loaded.site, opened.value(), std::move(prepared).value(), std::move(monitored).value());
     log_->Main(StartLine());
     if (arguments_.background) Background::LeaveTerminal(server::LogsToStderr(log_setup));
+    pid_file_.Settle();
+    if (master_ == nullptr && TakesOver()) manager_.MainPid(::getpid());
     Announce(server::News::kServing, Listening());
     StartWatchdog();
     return kGood;
@@ -277,7 +287,9 @@ class Server {
       const std::string wrong = master_->Tell(standing);
       if (!wrong.empty()) return Complain(kNo, "not started: " + wrong);
     } else if (!standing.pid_file.empty()) {
-      auto file = server::PidFile::Write(standing.pid_file);
+      auto file = server::PidFile::Write(
+          standing.pid_file,
+          TakesOver() ? server::PidFile::Before::kMayComeBack : server::PidFile::Before::kIsOver);
       if (!file) return Complain(kNo, "not started: " + file.error());
       pid_file_ = std::move(file).value();
     }
@@ -404,8 +416,72 @@ class Server {
       case server::Request::kStop:
         Shutdown();
         return false;
+      case server::Request::kPeer:
+        return HandlePeer();
     }
     return true;
+  }
+
+  // --- another instance takes over -------------------------------------------------------
+
+  // False: it serves, and this one has ended.
+  bool HandlePeer() {
+    for (auto& [request, reply] : administration_->TakePeerRequests()) {
+      if (request.what == server::ControlRequest::What::kTakeOver) {
+        reply(Share());
+        continue;
+      }
+      reply("{}");
+      Leave(static_cast<pid_t>(request.number));
+      return false;
+    }
+    return true;
+  }
+
+  // The listening sockets for it. Nothing else changes: it may never serve.
+  server::ControlAnswer Share() {
+    if (listeners_.size() > limits::kListenersMax)
+      return server::ControlError("there are too many listening sockets to hand over");
+    server::ControlAnswer answer("{\"listeners\":" + std::to_string(listeners_.size()) + '}');
+    for (const server::ListenerPtr& listener : listeners_) {
+      // From now on its end here must not be its end there.
+      listener->Share();
+      answer.fds.emplace_back(::fcntl(listener->fd(), F_DUPFD_CLOEXEC, 0));
+      if (!answer.fds.back().valid())
+        return server::ControlError("no descriptors are free to hand over the listening sockets");
+    }
+    if (master_ != nullptr) master_->Announce(server::News::kSharing, "");
+    SaveReports();  // it goes on from there
+    log_->Main(Pid() + "another instance starts to take over");
+    return answer;
+  }
+
+  // Sessions go on to their end; what else this one had is the other one's by now.
+  void Leave(pid_t successor) {
+    watchdog_ = {};
+    if (master_ != nullptr)
+      master_->Announce(server::News::kLeaving, std::to_string(successor));
+    else
+      manager_.MainPid(successor);
+    log_->Main(Pid() + "pid " + std::to_string(successor) + " has taken over; " +
+               std::to_string(workers_->sessions()) + " sessions go on here");
+    for (const server::ListenerPtr& listener : listeners_) listener->Close();
+    listeners_.clear();
+    monitoring_.Close();
+    administration_->LeaveFile();
+    reports_file_.clear();
+    leaving_ = true;
+    // Who waits to accept may get one more until it looks again.
+    const Deadline first = Deadline::After(2 * server::kAcceptLook);
+    const Deadline last = Deadline::After(limits::kSessionWithoutMail);
+    constexpr std::chrono::milliseconds kLook{100};
+    while (!last.Passed() && (workers_->sessions() > 0 || !first.Passed())) {
+      const server::Request request = signals_.Wait(Deadline::After(kLook));
+      if (request == server::Request::kStop) break;
+      if (request == server::Request::kReopen || request == server::Request::kReload)
+        log_->Reopen();
+    }
+    Shutdown();
   }
 
   // --- TLS reports ---------------------------------------------------------------------
@@ -500,7 +576,7 @@ class Server {
 
   // Sessions end at their next command; after a while, or a second signal, wherever they are.
   void Shutdown() {
-    if (master_ == nullptr) manager_.Stopping();
+    if (master_ == nullptr && !leaving_) manager_.Stopping();
     log_->Main(Pid() + "shutting down");
     for (const server::ListenerPtr& listener : listeners_) listener->Close();
     workers_->BeginShutdown();
@@ -520,7 +596,7 @@ class Server {
   }
 
   const Arguments& arguments_;
-  const server::MasterLink* master_;
+  server::MasterLink* master_;
   const server::ServiceManager& manager_;
   server::Signals signals_;
   std::optional<tls::KeyClient> keys_;
@@ -533,6 +609,7 @@ class Server {
   server::FileRules files_;
   std::vector<server::ListenerPtr> listeners_;
   report::TlsReports reports_;
+  bool leaving_ = false;      // another instance serves
   std::string reports_file_;  // "": nothing is counted
   std::optional<server::Administration> administration_;
   server::Monitoring monitoring_{kVersion};
@@ -546,11 +623,26 @@ int RunServe(const Arguments& given) {
   // Both are for this process, and not for what it may turn into.
   const auto manager = server::ServiceManager::FromEnvironment();
   std::vector<std::string> unfit;
-  const std::vector<server::ListenerPtr> passed = server::PassedListeners(&unfit);
+  std::vector<server::ListenerPtr> passed = server::PassedListeners(&unfit);
   for (const std::string& text : unfit) std::fprintf(stderr, "signet: %s\n", text.c_str());
   std::vector<int> open;
   for (const server::ListenerPtr& listener : passed) open.push_back(listener->fd());
   server::CloseInherited(open);
+  server::Predecessor predecessor;
+  if (given.take_over) {
+    const auto path = ControlPath(given);
+    if (!path) return ComplainWrapped(kUsage, "not started: " + path.error());
+    auto asked = server::Predecessor::Ask(path.value());
+    if (!asked) return ComplainWrapped(kNo, "not started: " + WithoutControls(asked.error()));
+    predecessor = std::move(asked).value();
+    for (server::ListenerPtr& listener : predecessor.TakeListeners())
+      passed.push_back(std::move(listener));
+  }
+  // What is not so good any more is no reason not to serve: this one does by now.
+  const auto take_place = [&predecessor] {
+    const std::string wrong = predecessor.there() ? predecessor.Leave(::getpid()) : "";
+    if (!wrong.empty()) std::fprintf(stderr, "signet: %s\n", wrong.c_str());
+  };
   Arguments arguments = given;
   arguments.background = given.background && !given.debug;
   Background background;
@@ -571,17 +663,22 @@ int RunServe(const Arguments& given) {
   if (has_master) {
     server::Master master({[&](server::MasterLink& link) {
                              background.Drop();
+                             predecessor.Drop();
                              return Server(arguments, &link, manager, {}).Run([] {});
                            },
-                           &manager, passed, peek("key_process"),
+                           &manager, std::move(passed), given.take_over, peek("key_process"),
                            [&](const Log::Setup& log) {
+                             take_place();
                              if (!arguments.background) return;
                              Background::LeaveTerminal(server::LogsToStderr(log));
                              background.Tell(kGood);
                            }});
     status = master.Run();
   } else {
-    status = Server(arguments, nullptr, manager, passed).Run([&] { background.Tell(kGood); });
+    status = Server(arguments, nullptr, manager, std::move(passed)).Run([&] {
+      take_place();
+      background.Tell(kGood);
+    });
   }
   background.Tell(static_cast<ExitStatus>(status));
   return status;

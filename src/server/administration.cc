@@ -6,6 +6,8 @@
 #include <ctime>
 #include <utility>
 
+#include "src/server/signals.h"
+
 namespace signet::server {
 
 Administration::Administration(std::string version, Log& log) : log_(log) {
@@ -22,9 +24,12 @@ Result<Administration::Prepared, std::string> Administration::Prepare(const conf
   prepared.keep = socket_ != nullptr && socket_->path() == path && socket_->IsThere();
   if (path.empty() || prepared.keep) return prepared;
   auto opened = ControlSocket::Open(
-      path, [this](const ControlRequest& request, const ControlSocket::Reply& reply) {
+      path,
+      [this](const ControlRequest& request, const ControlSocket::Reply& reply) {
         Answer(request, reply);
-      });
+      },
+      ControlSocket::Bounds(),
+      replaces_ ? ControlSocket::Place::kOfAnother : ControlSocket::Place::kFree);
   if (!opened) return Err{opened.error()};
   prepared.socket = std::move(opened).value();
   return prepared;
@@ -37,6 +42,9 @@ void Administration::Adopt(Prepared prepared, const smtp::SitePtr& site) {
     // Somebody may wait there for the outcome of this.
     if (socket_ != nullptr) socket_->Retire();
     retired_ = std::exchange(socket_, std::move(prepared.socket));
+    const std::string wrong = socket_ != nullptr ? socket_->TakePlace() : "";
+    if (!wrong.empty()) log_.Panic(wrong);
+    replaces_ = false;
   }
   decisions_.SetNumber(static_cast<std::size_t>(main.decisions_kept));
   const std::string file = main.decisions_kept > 0 ? main.decisions_file.text : "";
@@ -59,6 +67,11 @@ std::vector<ControlSocket::Reply> Administration::TakeReloads() {
   return std::exchange(reloads_, {});
 }
 
+std::vector<Administration::PeerRequest> Administration::TakePeerRequests() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(peers_, {});
+}
+
 void Administration::Reloaded(const LoadOutcome& outcome,
                               const std::vector<ControlSocket::Reply>& replies) {
   {
@@ -76,6 +89,12 @@ void Administration::Answer(const ControlRequest& request, const ControlSocket::
     reloads_.push_back(reply);
     lock.unlock();
     ::kill(::getpid(), SIGHUP);
+    return;
+  }
+  if (request.what == What::kTakeOver || request.what == What::kLeave) {
+    peers_.push_back({request, reply});
+    lock.unlock();
+    ::kill(::getpid(), PeerSignal());
     return;
   }
   StatusFacts facts = facts_;

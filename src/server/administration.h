@@ -34,6 +34,9 @@ class Administration {
 
   report::DecisionStore* decisions() { return &decisions_; }
 
+  // Another instance has the path of the control socket until ours is in use.
+  void ReplaceAnother() { replaces_ = true; }
+
   // What a configuration wants, but not in use yet; nothing of it can fail any more.
   //   Errors  text for the log.
   struct Prepared {
@@ -51,6 +54,15 @@ class Administration {
   std::vector<ControlSocket::Reply> TakeReloads();
   // The outcome of a reload, for those and for "status".
   void Reloaded(const LoadOutcome& outcome, const std::vector<ControlSocket::Reply>& replies);
+  // What another instance that takes over has asked. Whoever asks has PeerSignal() sent to this
+  // process.
+  struct PeerRequest {
+    ControlRequest request;
+    ControlSocket::Reply reply;
+  };
+  std::vector<PeerRequest> TakePeerRequests();
+  // The file of decisions is another instance's from now on.
+  void LeaveFile() { (void)decisions_.KeepIn("", &log_); }
   // Nobody is answered any more.
   void CloseSocket() {
     socket_.reset();
@@ -66,6 +78,8 @@ class Administration {
   StatusFacts facts_;
   report::Metrics* metrics_ = nullptr;
   std::vector<ControlSocket::Reply> reloads_;
+  std::vector<PeerRequest> peers_;
+  bool replaces_ = false;  // the owner's
   std::unique_ptr<ControlSocket> socket_;
   std::unique_ptr<ControlSocket> retired_;  // the last one with another path
 };

@@ -29,7 +29,10 @@ namespace {
 
 constexpr std::size_t kReferenceBytes = 40;
 constexpr std::size_t kNumberDigits = 9;
+constexpr const char* kBeside = ".new";  // added to the path while another one has that
 constexpr std::chrono::seconds kPause{1};
+// From its asking to take over until it serves: it may have to wait for a resolver or a disk.
+constexpr std::chrono::minutes kStartOfAnother{5};
 
 class Descriptor {
  public:
@@ -87,19 +90,45 @@ bool MayAsk(int fd) {
 // --- connections -------------------------------------------------------------------------
 
 struct Connection {
-  enum class State : std::uint8_t { kAsking, kWaiting, kReading };  // what the client does
+  // What the client does; kHolding: takes over, and has yet to say that it serves.
+  enum class State : std::uint8_t { kAsking, kWaiting, kReading, kHolding };
   std::uint64_t number = 0;
   Descriptor socket;
   State state = State::kAsking;
   Deadline until = Deadline::Never();
   std::string text;  // the request so far, then the answer
   std::size_t sent = 0;
+  std::vector<OwnedFd> fds;  // to go with the answer
+  bool takes_over = false;
 };
+
+// As send(); the descriptors go with the first octet.
+ssize_t SendWith(int socket, std::string_view text, const std::vector<OwnedFd>& fds) {
+  iovec data{const_cast<char*>(text.data()), text.size()};
+  msghdr message{};
+  message.msg_iov = &data;
+  message.msg_iovlen = 1;
+  std::vector<char> control;
+  if (!fds.empty()) {
+    const std::size_t size = fds.size() * sizeof(int);
+    control.resize(CMSG_SPACE(size));
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+    cmsghdr* header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(size);
+    std::vector<int> numbers;
+    for (const OwnedFd& fd : fds) numbers.push_back(fd.get());
+    std::memcpy(CMSG_DATA(header), numbers.data(), size);
+  }
+  return ::sendmsg(socket, &message, MSG_NOSIGNAL);
+}
 
 // Answers that other threads bring.
 struct Mailbox {
   std::mutex mutex;
-  std::vector<std::pair<std::uint64_t, std::string>> answers;
+  std::vector<std::pair<std::uint64_t, ControlAnswer>> answers;
   bool open = true;
   Descriptor wake{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
 
@@ -107,7 +136,7 @@ struct Mailbox {
     const std::uint64_t one = 1;
     (void)!::write(wake.get(), &one, sizeof one);
   }
-  void Put(std::uint64_t number, std::string answer) {
+  void Put(std::uint64_t number, ControlAnswer answer) {
     std::lock_guard lock(mutex);
     if (!open) return;
     answers.emplace_back(number, std::move(answer));
@@ -143,7 +172,9 @@ Result<ControlRequest, std::string> ParseControlRequest(std::string_view line) {
                                   {"recent", What::kRecent, Takes::kNumber},
                                   {"decisions", What::kDecisions, Takes::kNumber},
                                   {"status", What::kStatus, Takes::kNothing},
-                                  {"reload", What::kReload, Takes::kNothing}};
+                                  {"reload", What::kReload, Takes::kNothing},
+                                  {"take-over", What::kTakeOver, Takes::kNothing},
+                                  {"leave", What::kLeave, Takes::kNumber}};
   const std::size_t blank = std::min(line.find(' '), line.size());
   const std::string_view word = line.substr(0, blank);
   const std::string_view rest = line.substr(std::min(blank + 1, line.size()));
@@ -173,7 +204,7 @@ std::string ControlError(std::string_view text) {
 // --- the thread --------------------------------------------------------------------------
 
 struct ControlSocket::Rep {
-  std::string path;
+  std::string path, wanted;  // where it is, and where it is to be
   Handler handler;
   Bounds bounds;
   Descriptor listener;
@@ -192,8 +223,9 @@ struct ControlSocket::Rep {
   bool MakeRoom();
   bool Serve(Connection& connection, short events);  // NOLINT: as poll has it
   bool ReadRequest(Connection& connection);
+  std::string WhyNot(const ControlRequest& request, const Connection& connection) const;
   bool Ask(Connection& connection, std::string_view line);
-  void Answer(Connection& connection, std::string text);
+  void Answer(Connection& connection, ControlAnswer answer);
   bool Write(Connection& connection);
   bool IsThere() const;
   void Remove() const;
@@ -221,7 +253,8 @@ void ControlSocket::Rep::Poll() {
   Deadline next = accepts || retired ? Deadline::Never() : pause;
   for (const Connection& connection : connections) {
     const bool reads = connection.state == Connection::State::kReading;
-    const bool asks = connection.state == Connection::State::kAsking;
+    const bool asks = connection.state == Connection::State::kAsking ||
+                      connection.state == Connection::State::kHolding;
     const int awaited = reads ? POLLOUT : asks ? POLLIN : 0;
     fds.push_back({connection.socket.get(), static_cast<short>(awaited), 0});
     next = next.Sooner(connection.until);
@@ -241,7 +274,7 @@ void ControlSocket::Rep::Poll() {
 void ControlSocket::Rep::Deliver() {
   std::uint64_t count = 0;
   (void)!::read(mailbox->wake.get(), &count, sizeof count);
-  std::vector<std::pair<std::uint64_t, std::string>> answers;
+  std::vector<std::pair<std::uint64_t, ControlAnswer>> answers;
   {
     std::lock_guard lock(mailbox->mutex);
     answers.swap(mailbox->answers);
@@ -283,6 +316,7 @@ bool ControlSocket::Rep::Serve(Connection& connection, short events) {
   if (events == 0) return true;
   switch (connection.state) {
     case Connection::State::kAsking:
+    case Connection::State::kHolding:
       return ReadRequest(connection);
     case Connection::State::kWaiting:
       return (events & (POLLHUP | POLLERR)) == 0;  // it has gone
@@ -312,16 +346,39 @@ bool ControlSocket::Rep::Ask(Connection& connection, std::string_view line) {
     Answer(connection, ControlError(request.error()));
     return true;
   }
+  if (std::string flaw = WhyNot(request.value(), connection); !flaw.empty()) {
+    Answer(connection, ControlError(flaw));
+    return true;
+  }
+  connection.takes_over = request.value().what == ControlRequest::What::kTakeOver;
   connection.state = Connection::State::kWaiting;
   // What is asked for may take its time; the client may go.
   connection.until = Deadline::Never();
-  handler(request.value(), [box = mailbox, number = connection.number](std::string answer) {
+  handler(request.value(), [box = mailbox, number = connection.number](ControlAnswer answer) {
     box->Put(number, std::move(answer));
   });
   return true;
 }
 
-void ControlSocket::Rep::Answer(Connection& connection, std::string text) {
+// Who may not ask that, and when.
+std::string ControlSocket::Rep::WhyNot(const ControlRequest& request,
+                                       const Connection& connection) const {
+  using What = ControlRequest::What;
+  const bool holds = connection.takes_over;
+  if (request.what == What::kLeave && !holds) return "only whoever has taken over may ask that";
+  if (request.what != What::kLeave && holds) return "\"leave\" expected";
+  const bool other =
+      std::any_of(connections.begin(), connections.end(), [&](const Connection& other) {
+        return other.takes_over && other.number != connection.number;
+      });
+  if (request.what == What::kTakeOver && other) return "another instance is taking over at present";
+  return "";
+}
+
+void ControlSocket::Rep::Answer(Connection& connection, ControlAnswer answer) {
+  std::string& text = answer.text;
+  connection.fds = std::move(answer.fds);
+  if (connection.fds.empty()) connection.takes_over = false;
   if (text.size() >= bounds.answer_bytes) text = ControlError("the answer is too long");
   connection.text = std::move(text) + '\n';
   connection.sent = 0;
@@ -332,18 +389,30 @@ void ControlSocket::Rep::Answer(Connection& connection, std::string text) {
 // Whoever reads has time, as long as it goes on reading.
 bool ControlSocket::Rep::Write(Connection& connection) {
   const std::string_view rest = std::string_view(connection.text).substr(connection.sent);
-  const ssize_t written = ::send(connection.socket.get(), rest.data(), rest.size(), MSG_NOSIGNAL);
+  const ssize_t written = SendWith(connection.socket.get(), rest, connection.fds);
   if (written < 0) return errno == EAGAIN || errno == EINTR;
   connection.sent += static_cast<std::size_t>(written);
   connection.until = Deadline::After(bounds.wait);
-  return connection.sent < connection.text.size();
+  connection.fds.clear();
+  if (connection.sent < connection.text.size()) return true;
+  if (!connection.takes_over) return false;
+  connection.text.clear();
+  connection.state = Connection::State::kHolding;
+  connection.until = Deadline::After(kStartOfAnother);
+  return true;
 }
 
 // --- life --------------------------------------------------------------------------------
 
 Result<std::unique_ptr<ControlSocket>, std::string> ControlSocket::Open(const std::string& path,
                                                                         Handler handler,
-                                                                        Bounds bounds) {
+                                                                        Bounds bounds,
+                                                                        Place place) {
+  if (place == Place::kOfAnother) {
+    auto beside = Open(path + kBeside, std::move(handler), bounds);
+    if (beside) beside.value()->rep_->wanted = path;
+    return beside;
+  }
   const auto wrong = [&path](const std::string& why) {
     return Err{"control socket " + path + ": " + why};
   };
@@ -363,7 +432,7 @@ Result<std::unique_ptr<ControlSocket>, std::string> ControlSocket::Open(const st
     ::unlink(path.c_str());
     return wrong(why);
   }
-  rep->path = path;
+  rep->path = rep->wanted = path;
   rep->handler = std::move(handler);
   rep->bounds = bounds;
   rep->listener = std::move(listener);
@@ -391,7 +460,15 @@ ControlSocket::~ControlSocket() {
   rep_->Remove();
 }
 
-const std::string& ControlSocket::path() const { return rep_->path; }
+std::string ControlSocket::TakePlace() {
+  if (rep_->path == rep_->wanted) return "";
+  if (::rename(rep_->path.c_str(), rep_->wanted.c_str()) != 0)
+    return "control socket " + rep_->wanted + ": " + std::strerror(errno);
+  rep_->path = rep_->wanted;
+  return "";
+}
+
+const std::string& ControlSocket::path() const { return rep_->wanted; }
 bool ControlSocket::IsThere() const { return rep_->IsThere(); }
 
 }  // namespace signet::server

@@ -8,7 +8,9 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "src/base/channel.h"
 #include "src/base/limits.h"
 #include "src/base/result.h"
 
@@ -23,10 +25,12 @@ struct ControlRequest {
     kDecisions,  // "decisions 500": the last ones of all kinds, whole
     kStatus,     // "status"
     kReload,     // "reload": as SIGHUP, answered when it is over
+    kTakeOver,   // "take-over": the listening sockets, for another instance
+    kLeave,      // "leave 4711": that instance serves; of who has taken over only
   };
   What what = What::kStatus;
   std::string reference;   // kWhy, as typed; letters, digits and dashes
-  std::size_t number = 0;  // kRecent, kDecisions
+  std::size_t number = 0;  // kRecent, kDecisions; kLeave: the process of the other instance
 };
 // `line` without its end, of whoever may connect. Errors: what is wrong, printable.
 Result<ControlRequest, std::string> ParseControlRequest(std::string_view line);
@@ -34,8 +38,17 @@ Result<ControlRequest, std::string> ParseControlRequest(std::string_view line);
 // An answer that says only what went wrong: {"error":"…"}.
 std::string ControlError(std::string_view text);
 
+// What is answered: JSON, and descriptors that go with it.
+struct ControlAnswer {
+  ControlAnswer(std::string with) : text(std::move(with)) {}  // NOLINT: most are no more
+  ControlAnswer(const char* with) : text(with) {}             // NOLINT
+  std::string text;
+  std::vector<OwnedFd> fds;
+};
+
 // A Unix socket that takes one request of each connection, and gives one answer: JSON, ended
-// by the end of the connection.
+// by the end of the connection. After an answer with descriptors the connection goes on: the
+// other instance may say "leave" there. One does that at a time.
 //
 // It has a thread of its own. Connections, requests and waits are bounded (limits::kControl…);
 // a client that says nothing gives way to others.
@@ -44,7 +57,7 @@ std::string ControlError(std::string_view text);
 class ControlSocket {
  public:
   // To be called once, by any thread, with the answer.
-  using Reply = std::function<void(std::string answer)>;
+  using Reply = std::function<void(ControlAnswer answer)>;
   // Called by the socket's thread: must not wait.
   using Handler = std::function<void(const ControlRequest& request, Reply reply)>;
   struct Bounds {
@@ -54,10 +67,15 @@ class ControlSocket {
     std::chrono::milliseconds wait = limits::kControlWait;
   };
 
+  // Whether the socket that another instance has at the path is to be replaced: then nothing
+  // happens to that before TakePlace().
+  enum class Place : std::uint8_t { kFree, kOfAnother };
+
   // Listens on a path. A socket that is there is replaced if nobody listens on it.
   //   Errors  text with the path.
   static Result<std::unique_ptr<ControlSocket>, std::string> Open(const std::string& path,
-                                                                  Handler handler, Bounds bounds);
+                                                                  Handler handler, Bounds bounds,
+                                                                  Place place = Place::kFree);
   static Result<std::unique_ptr<ControlSocket>, std::string> Open(const std::string& path,
                                                                   Handler handler) {
     return Open(path, std::move(handler), Bounds());
@@ -69,6 +87,9 @@ class ControlSocket {
   ControlSocket& operator=(const ControlSocket&) = delete;
 
   const std::string& path() const;
+  // Of one that was opened beside another one's: can be found at the path from now on. "" or
+  // what is wrong.
+  std::string TakePlace();
   // Whether it can still be found at its path.
   bool IsThere() const;
   // Takes no more connections and removes the socket; those that are there get their answers.

@@ -222,7 +222,7 @@ Master::Master(Options options) : options_(std::move(options)) {
       ::mmap(nullptr, sizeof *sessions_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   SIGNET_CHECK(signals_.valid() && shared != MAP_FAILED);
   sessions_ = new (shared) std::atomic<std::uint32_t>(0);
-  listeners_ = options_.passed;
+  listeners_ = std::exchange(options_.passed, {});
 }
 
 Master::~Master() { ::munmap(sessions_, sizeof *sessions_); }
@@ -306,7 +306,7 @@ void Master::Wait() {
   const Deadline keys = waits_for_keys ? Deadline::At(keys_due_) : Deadline::Never();
   // While nobody serves, the master itself is what has to be alive.
   const auto watchdog = options_.manager->watchdog();
-  const bool speaks = watchdog && !serving_;
+  const bool speaks = watchdog && !serving_ && !leaving_;
   const Deadline next =
       serving.Sooner(keys).Sooner(speaks ? Deadline::At(alive_due_) : Deadline::Never());
   pollfd fds[] = {{signals_.get(), POLLIN, 0}, {channel_.fd(), POLLIN, 0}};
@@ -346,7 +346,8 @@ void Master::Stop() {
     status_ = EXIT_SUCCESS;
     return;
   }
-  options_.manager->Stopping();
+  if (!leaving_) options_.manager->Stopping();
+  leaving_ = false;
   if (!std::exchange(stopping_, true)) due_ = std::chrono::steady_clock::now() + kPatience;
   ::kill(child_, MasterStop());
 }
@@ -396,6 +397,8 @@ void Master::HandleNews(News news, const std::string& text) {
   switch (news) {
     case News::kServing:
       serving_ = true;
+      pid_file_.Settle();
+      if (options_.replaces && !served_) manager.MainPid(::getpid());
       manager.Ready(text);
       vain_ = 0;
       if (!std::exchange(served_, true) && options_.begun) options_.begun(*log_setup_);
@@ -406,7 +409,20 @@ void Master::HandleNews(News news, const std::string& text) {
       return manager.Ready(text);
     case News::kAlive:
       return manager.Alive();
+    case News::kSharing:
+      for (const ListenerPtr& listener : listeners_) listener->Share();
+      return;
+    case News::kLeaving:
+      return Leave(text);
   }
+}
+
+// The child ends when its sessions have. The service manager is no longer ours to talk to.
+void Master::Leave(const std::string& successor) {
+  leaving_ = true;
+  listeners_.clear();
+  const pid_t process = std::atoi(successor.c_str());
+  if (process > 0) options_.manager->MainPid(process);
 }
 
 // The pid file, then no more root: as it is for a process without a master.
@@ -414,7 +430,9 @@ std::string Master::Adopt(const Standing& standing) {
   if (const std::string flaw = FlawOfLog(standing.log); !flaw.empty()) return flaw;
   if (!ordinary_) {
     if (!standing.pid_file.empty()) {
-      auto file = PidFile::Write(standing.pid_file);
+      auto file =
+          PidFile::Write(standing.pid_file, options_.replaces ? PidFile::Before::kMayComeBack
+                                                              : PidFile::Before::kIsOver);
       if (!file) return file.error();
       pid_file_ = std::move(file).value();
     }
@@ -479,7 +497,7 @@ void Master::Ended(int status) {
   if (channel_.valid()) HandleMessages();  // its last words
   channel_.Close();
   child_ = 0;
-  if (stopping_ || !served_) {
+  if (stopping_ || leaving_ || !served_) {
     if (!WIFEXITED(status)) {
       const std::string text = "the serving process " + HowItEnded(status);
       std::fprintf(stderr, "signet: %s%s\n", served_ ? "" : "not started: ", text.c_str());
@@ -511,7 +529,7 @@ void Master::KeysEnded(int status) {
   keys_.Forget();
   const milliseconds pause = key_pauses_.Next();
   keys_due_ = std::chrono::steady_clock::now() + pause;
-  if (!stopping_)
+  if (!stopping_ && !leaving_)
     Say("the key process " + HowItEnded(status) + "; another one starts in " + Span(pause));
 }
 

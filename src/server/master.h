@@ -11,6 +11,7 @@
 #include <set>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "src/base/channel.h"
@@ -43,13 +44,15 @@ enum class News : std::uint8_t {
   kReloading,  // the configuration is loaded again
   kReloaded,   // that is over; the text says how
   kAlive,      // every worker's loop goes round
+  kSharing,    // another instance has the listening sockets too
+  kLeaving,    // it serves instead; the text is the number of its process
 };
 
 // What the serving process has of its master.
 class MasterLink {
  public:
   // Sockets of the process that served before, or none.
-  const std::vector<ListenerPtr>& inherited() const { return inherited_; }
+  std::vector<ListenerPtr> TakeInherited() { return std::exchange(inherited_, {}); }
   pid_t master() const { return master_; }
   // How often the serving process was replaced since the master began.
   std::uint64_t restarts() const { return restarts_; }
@@ -108,7 +111,9 @@ class Master {
     std::function<int(MasterLink& link)> serve;  // in the child; its exit status
     const ServiceManager* manager = nullptr;     // never nullptr
     std::vector<ListenerPtr> passed = {};        // sockets that are there already
-    bool with_keys = true;                       // private keys are held by a process of their own
+    // The pid file is that of an instance whose place is taken, until this one serves.
+    bool replaces = false;
+    bool with_keys = true;  // private keys are held by a process of their own
     std::function<void(const Log::Setup&)> begun = {};  // in the master, once the first one serves
   };
   explicit Master(Options options);
@@ -131,6 +136,7 @@ class Master {
   void HandleSignal();
   void Stop();
   void HandleMessages();
+  void Leave(const std::string& successor);
   void HandleNews(News news, const std::string& text);
   bool HandleMessage(Channel::Message* message);
   std::string Adopt(const Standing& standing);
@@ -159,6 +165,7 @@ class Master {
   bool served_ = false;   // one has, ever
   bool serving_ = false;  // the present one does
   bool stopping_ = false;
+  bool leaving_ = false;       // another instance serves; the child has sessions to end
   std::optional<int> status_;  // of ours: it is over
   Pauses pauses_, key_pauses_;
   MonotonicTime due_{};  // for the next start, or the end of patience with a child that is to stop

@@ -86,7 +86,14 @@ void RemoveStale(const SocketAddress& address, const std::string& path) {
   if (refused) ::unlink(path.c_str());
 }
 
-Result<int, std::string> Listen(const MetricsAddress& address) {
+Result<int, std::string> Listen(const MetricsAddress& wanted, MetricsListener::Place place) {
+  // Beside the other one's, then in its place: there is always one.
+  MetricsAddress address = wanted;
+  const bool another = place == MetricsListener::Place::kOfAnother;
+  constexpr std::string_view kBeside = ".new";
+  if (another && !address.path.empty()) address.path += kBeside;
+  if (address.path.size() >= sizeof sockaddr_un().sun_path)
+    return Err{NameOf(address) + ": " + std::strerror(ENAMETOOLONG)};
   const SocketAddress where = ToSocketAddress(address);
   const auto fail = [&](int fd) -> Result<int, std::string> {
     const std::string why = NameOf(address) + ": " + std::strerror(errno);
@@ -99,10 +106,16 @@ Result<int, std::string> Listen(const MetricsAddress& address) {
   ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   const bool local = !address.path.empty();
   if (local) RemoveStale(where, address.path);
+  if (another && !local) ::setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
   if (::bind(fd, where.get(), where.size) != 0) return fail(fd);
   constexpr mode_t kMode = 0660;
   if (local && ::chmod(address.path.c_str(), kMode) != 0) return fail(fd);
+  // For one that takes our place. Not before the bind: two who do not know of each other are a
+  // mistake.
+  if (!local) ::setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
   if (::listen(fd, kBacklog) != 0) return fail(fd);
+  if (address.path != wanted.path && ::rename(address.path.c_str(), wanted.path.c_str()) != 0)
+    return fail(fd);
   return fd;
 }
 
@@ -229,8 +242,8 @@ MetricsListener::~MetricsListener() = default;
 const MetricsAddress& MetricsListener::address() const { return rep_->address; }
 
 Result<std::unique_ptr<MetricsListener>, std::string> MetricsListener::Open(
-    const MetricsAddress& address, const report::Metrics& metrics) {
-  auto fd = Listen(address);
+    const MetricsAddress& address, const report::Metrics& metrics, Place place) {
+  auto fd = Listen(address, place);
   if (!fd) return Err{fd.error()};
   auto rep = std::make_unique<Rep>();
   rep->address = address;

@@ -1,6 +1,7 @@
 #ifndef SIGNET_SRC_SERVER_METRICS_LISTENER_H_
 #define SIGNET_SRC_SERVER_METRICS_LISTENER_H_
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -18,10 +19,13 @@ namespace signet::server {
 //             for a request. Listens on loopback or on a Unix socket with mode 0660.
 class MetricsListener {
  public:
+  // Whether another instance that is being replaced may have the address still.
+  enum class Place : std::uint8_t { kFree, kOfAnother };
   // Begins to listen and to answer. `metrics` outlives it.
   //   Errors  "127.0.0.1:9465: Address already in use"
   static Result<std::unique_ptr<MetricsListener>, std::string> Open(
-      const config::MetricsAddress& address, const report::Metrics& metrics);
+      const config::MetricsAddress& address, const report::Metrics& metrics,
+      Place place = Place::kFree);
   ~MetricsListener();  // what is under way is cut off; the Unix socket is removed
   MetricsListener(const MetricsListener&) = delete;
   MetricsListener& operator=(const MetricsListener&) = delete;

@@ -23,7 +23,9 @@ Result<Monitoring::Prepared, std::string> Monitoring::Prepare(const config::Main
   if (!address || !address.value().set()) return prepared;
   prepared.keep = listener_ != nullptr && listener_->address() == address.value();
   if (prepared.keep) return prepared;
-  auto opened = MetricsListener::Open(address.value(), metrics_);
+  auto opened = MetricsListener::Open(
+      address.value(), metrics_,
+      replaces_ ? MetricsListener::Place::kOfAnother : MetricsListener::Place::kFree);
   if (!opened) return Err{"cannot serve metrics on " + opened.error()};
   prepared.listener = std::move(opened).value();
   return prepared;
@@ -31,6 +33,7 @@ Result<Monitoring::Prepared, std::string> Monitoring::Prepare(const config::Main
 
 void Monitoring::Adopt(Prepared prepared, const smtp::SitePtr& site) {
   if (!prepared.keep) listener_ = std::move(prepared.listener);
+  replaces_ = false;
   if (collector_) collector_->Watch(site);
   metrics_.Change(Metric::kGeneration, {}, 1);
   metrics_.Set(Metric::kReloadSuccessful, {}, 1);

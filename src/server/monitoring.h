@@ -23,6 +23,9 @@ class Monitoring {
 
   report::Metrics* metrics() { return &metrics_; }
 
+  // Another instance answers at the same place until ours does.
+  void ReplaceAnother() { replaces_ = true; }
+
   // What a configuration wants, but not in use yet; nothing of it can fail any more.
   //   Errors  text for the log.
   struct Prepared {
@@ -45,6 +48,7 @@ class Monitoring {
   report::Metrics metrics_;
   std::optional<Collector> collector_;
   std::unique_ptr<MetricsListener> listener_;  // nullptr: nowhere
+  bool replaces_ = false;
 };
 
 }  // namespace signet::server

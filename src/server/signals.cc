@@ -23,7 +23,7 @@ sigset_t Blocked() {
 sigset_t Awaited() {
   sigset_t set;
   ::sigemptyset(&set);
-  for (int signal : {SIGHUP, SIGUSR1, SIGUSR2, SIGTERM, SIGINT, MasterStop()})
+  for (int signal : {SIGHUP, SIGUSR1, SIGUSR2, SIGTERM, SIGINT, MasterStop(), PeerSignal()})
     ::sigaddset(&set, signal);
   return set;
 }
@@ -32,6 +32,7 @@ sigset_t Awaited() {
 
 // One that is queued: a second SIGTERM is none while the first has not been taken.
 int MasterStop() { return SIGRTMIN; }
+int PeerSignal() { return SIGRTMIN + 1; }
 
 Signals::Signals(bool has_master) : has_master_(has_master) {
   ::signal(SIGPIPE, SIG_IGN);
@@ -50,6 +51,7 @@ Request Signals::Wait(Deadline deadline) {
                         static_cast<long>(left.count() % 1000 * 1'000'000)};
     const int signal = ::sigtimedwait(&set, nullptr, &time);
     if (signal == MasterStop()) return Request::kStop;
+    if (signal == PeerSignal()) return Request::kPeer;
     switch (signal) {
       case SIGHUP:
         return Request::kReload;

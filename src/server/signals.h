@@ -13,10 +13,13 @@ enum class Request : std::uint8_t {
   kReopen,    // SIGUSR1: open the log files again
   kCounters,  // SIGUSR2: say what has been counted
   kStop,      // SIGTERM, SIGINT
+  kPeer,      // another instance has asked something on the control socket
 };
 
 // What a master process sends to the process that serves for SIGTERM and SIGINT.
 int MasterStop();
+// What this process sends itself for kPeer.
+int PeerSignal();
 
 // Signals as values. Made once, in main's thread, before any other thread: it blocks every
 // signal that can be blocked, which threads made later inherit, so that no handler ever

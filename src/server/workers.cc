@@ -349,7 +349,7 @@ void Worker::AcceptFrom(const ListenerPtr& listener) {
 
 // False where accepting on this listener is over.
 bool Worker::AcceptSome(engine::Socket& socket, const Listener& listener) {
-  for (std::size_t i = 0; i < kAcceptsPerTurn; ++i) {
+  for (std::size_t i = 0; i < kAcceptsPerTurn && !listener.closed(); ++i) {
     int fd = -1;
     engine::IoResult result;
     {
