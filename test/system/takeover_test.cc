@@ -45,6 +45,7 @@ class TakeOver : public ::testing::TestWithParam<const char*> {
                       std::to_string(upstream_.port()) + "\n  transport = to_mta\n";
     options.transports = "to_mta:\n  driver = smtp\n";
     first_ = std::make_unique<SubmissionGateway>(SharedAuthority(), options);
+    EXPECT_TRUE(Answers(first_->pid()));
   }
 
   std::unique_ptr<Process> Another(const std::string& file,
@@ -58,7 +59,7 @@ class TakeOver : public ::testing::TestWithParam<const char*> {
   std::string PidFile() const { return ReadFile(pid_file_); }
   static std::string Line(pid_t pid) { return std::to_string(pid) + "\n"; }
   std::string Status() const {
-    return Run({SignetProgram(), "status", "--json", "--socket", control_}).output;
+    return signet::test::Run({SignetProgram(), "status", "--json", "--socket", control_}).output;
   }
   bool Answers(pid_t pid) const {
     return WaitUntil([&] {
@@ -132,7 +133,9 @@ TEST_P(TakeOver, ThreeInARowRefuseNobodyAndLoseNoSession) {
     ASSERT_TRUE(WaitUntil([&] { return PidFile() == Line(pid); })) << later.back()->Output();
     ASSERT_TRUE(Answers(pid)) << later.back()->Output() << Status();
     // Without a session that has to end, the one before ends at once.
-    if (i > 0) EXPECT_EQ(later[static_cast<std::size_t>(i) - 1]->Wait(), 0);
+    if (i > 0) {
+      EXPECT_EQ(later[static_cast<std::size_t>(i) - 1]->Wait(), 0);
+    }
     ASSERT_TRUE(WaitUntil([&] { return crowd.served() > served + 20; }));
     EXPECT_EQ(PidFile(), Line(pid)) << "after the end of " << before;
     before = pid;
@@ -232,12 +235,12 @@ TEST_P(TakeOver, IsNotForOtherUsers) {
   // Even if the modes of the socket let everybody connect.
   ASSERT_EQ(chmod(control_.c_str(), 0666), 0);
   ASSERT_EQ(chmod(directory_.path().c_str(), 0755), 0);
-  const Finished asked =
-      Run({"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "perl", "-MSocket", "-e",
-           "socket(S, AF_UNIX, SOCK_STREAM, 0) or die; connect(S, sockaddr_un($ARGV[0])) or "
-           "die \"not connected: $!\"; syswrite(S, \"take-over\\n\"); print \"got \", "
-           "(sysread(S, $x, 99) || 0), \"\\n\";",
-           control_});
+  const Finished asked = signet::test::Run(
+      {"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "perl", "-MSocket", "-e",
+       "socket(S, AF_UNIX, SOCK_STREAM, 0) or die; connect(S, sockaddr_un($ARGV[0])) or "
+       "die \"not connected: $!\"; syswrite(S, \"take-over\\n\"); print \"got \", "
+       "(sysread(S, $x, 99) || 0), \"\\n\";",
+       control_});
   EXPECT_THAT(asked.output, HasSubstr("got 0\n"));
   EXPECT_THAT(first_->Log(), Not(HasSubstr("starts to take over")));
   ExpectTheFirstServes();
