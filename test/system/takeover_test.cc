@@ -2,7 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -207,6 +209,34 @@ TEST_P(TakeOver, AStopEndsWhatIsLeftOfTheOneThatLeaves) {
   EXPECT_EQ(first_->process().Wait(), 0);
   EXPECT_EQ(PidFile(), Line(another->pid()));
   EXPECT_THAT(Submit(), StartsWith("250"));
+}
+
+// Datagrams that a service manager would get.
+std::string HearAll(int fd) {
+  std::string all;
+  char text[1000];
+  for (ssize_t size; (size = recv(fd, text, sizeof text, MSG_DONTWAIT)) > 0;)
+    all += std::string(text, static_cast<std::size_t>(size)) + "\n";
+  return all;
+}
+
+TEST_P(TakeOver, TheServiceManagerIsToldTheNewMainProcessAndNothingByTheOldOne) {
+  const std::string path = directory_ / "notify";
+  const int ear = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  ASSERT_EQ(bind(ear, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  const auto second = Another(first_->config_file(), {"NOTIFY_SOCKET=" + path});
+  EXPECT_EQ(first_->process().Wait(), 0);
+  const std::string heard = HearAll(ear);
+  EXPECT_THAT(heard, StartsWith("MAINPID=" + Line(second->pid()) + "READY=1\n"));
+  // One that has a manager, and leaves, tells it who comes after it; it does not stop.
+  const auto third = Another();
+  EXPECT_EQ(second->Wait(), 0);
+  EXPECT_EQ(HearAll(ear), "MAINPID=" + Line(third->pid()));
+  EXPECT_THAT(Submit(), StartsWith("250"));
+  close(ear);
 }
 
 TEST_P(TakeOver, APortThatTheNewConfigurationDropsIsClosed) {
