@@ -463,8 +463,9 @@ class Server {
       master_->Announce(server::News::kLeaving, std::to_string(successor));
     else
       manager_.MainPid(successor);
-    log_->Main(Pid() + "pid " + std::to_string(successor) + " has taken over; " +
-               std::to_string(workers_->sessions()) + " sessions go on here");
+    log_->Main(
+        Pid() + "pid " + std::to_string(successor) +
+        " has taken over; sessions that go on here: " + std::to_string(workers_->sessions()));
     for (const server::ListenerPtr& listener : listeners_) listener->Close();
     listeners_.clear();
     monitoring_.Close();
