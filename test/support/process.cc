@@ -6,9 +6,11 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstddef>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -101,13 +103,31 @@ bool WaitUntil(const std::function<bool()>& condition, milliseconds limit) {
   return true;
 }
 
+namespace {
+
+// Test programs run side by side, and a port that is given may not be in use yet: a name that
+// only one of them can have, until it ends.
+bool Reserve(int port) {
+  sockaddr_un name{};
+  name.sun_family = AF_UNIX;
+  const std::string text = "signet-test-port-" + std::to_string(port);
+  std::memcpy(name.sun_path + 1, text.data(), text.size());  // no file: it begins with NUL
+  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + text.size());
+  if (bind(fd, reinterpret_cast<const sockaddr*>(&name), size) == 0) return true;  // stays open
+  close(fd);
+  return false;
+}
+
+}  // namespace
+
 int FreePort() {
   static std::random_device seed;
   static std::minstd_rand random{seed()};
   static std::set<int> given;
   for (int attempt = 0; attempt < 1000; ++attempt) {
     const int port = std::uniform_int_distribution<int>(12'000, 31'000)(random);
-    if (!given.insert(port).second) continue;
+    if (!given.insert(port).second || !Reserve(port)) continue;
     const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     const sockaddr_in address = Loopback(port);
     const bool free = bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
